@@ -1,0 +1,55 @@
+/**
+ * What the engine asks of its owner. The host transport, the NIC firmware and the stations each implement it once;
+ * the engine itself does no I/O, reads no clock and keeps no promise (style §5).
+ */
+import type { Tcb } from './tcb.ts';
+import type { TcpParams } from './params.ts';
+
+/** Why a connection ended, as `closed` reports it. */
+export const CloseReason = {
+  /** Both directions were closed in order. */
+  Normal: 0,
+  /** An acceptable RST arrived. */
+  Reset: 1,
+  /** Retransmissions, probes or keep-alives went unanswered. */
+  TimedOut: 2,
+  /** The local user aborted. */
+  Aborted: 3,
+  /** The peer refused: RST in SYN-SENT. */
+  Refused: 4,
+} as const;
+export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
+
+export interface Effects {
+  readonly params: TcpParams;
+  /**
+   * Sends one segment: flags, SEG.SEQ and `length` payload bytes taken from the send queue at `seq`.
+   * False when there is no room: nothing was sent, `transmit` will be called again.
+   */
+  emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean;
+  /** A segment found no room; call `transmit` when there is. */
+  transmitBlocked(tcb: Tcb): void;
+  /**
+   * A NET_BUFFER that holds payload bytes [at, at + length) of the segment in hand: the frame's own buffer, or one they
+   * are copied into. 0 when there is none: the engine then treats the bytes as never received.
+   */
+  takePayload(at: number, length: number): number;
+  /** In-order bytes for the application; ownership of the buffer goes to the owner. */
+  indicateReceive(tcb: Tcb, buffer: number): void;
+  /** Gives back a buffer that the engine took and does not need. */
+  freeBuffer(buffer: number): void;
+  /** All bytes of this NET_BUFFER of the send queue are acknowledged. */
+  sendComplete(tcb: Tcb, buffer: number): void;
+  /** The peer's FIN was received; every byte before it has been indicated. */
+  peerClosed(tcb: Tcb): void;
+  /** The handshake is complete. */
+  established(tcb: Tcb): void;
+  /** Our FIN is acknowledged. */
+  finAcknowledged(tcb: Tcb): void;
+  /** State CLOSED was reached; the owner frees the TCB after the engine has returned. */
+  closed(tcb: Tcb, reason: CloseReason): void;
+  /** The state is TIME-WAIT. */
+  timeWait(tcb: Tcb): void;
+  /** Call `timerFired` at that tick, or earlier. */
+  armTimer(tcb: Tcb, deadline: number): void;
+}

@@ -1,0 +1,109 @@
+/**
+ * Opening a connection: OPEN calls (RFC 9293 3.10.1) and the SYN of a peer (3.10.7.2), with option negotiation
+ * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2).
+ */
+import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
+import { startCongestionControl } from './congestion.ts';
+import type { Effects } from './effects.ts';
+import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
+import { TcpEvent, setState } from './transitions.ts';
+import { transmit } from './transmit.ts';
+import { startRtx } from './timers.ts';
+import { segmentWindow, windowScaleFor } from './window.ts';
+
+/** RFC 9293 MUST-15/16: what a peer that says nothing takes. */
+const DEFAULT_SEND_MSS = 536;
+const TIMESTAMP_OPTION_BYTES = 12;
+
+/** Fills a fresh TCB (all words zero but ports and addresses) with what the owner's parameters say. */
+function prepare(tcb: Tcb, iss: number, now: number, fx: Effects): void {
+  const { params } = fx;
+  tcb.iss = iss;
+  tcb.sndUna = iss;
+  tcb.sndNxt = iss;
+  tcb.sndMax = iss;
+  tcb.ttl = params.ttl;
+  tcb.initialRcvWnd = params.rcvBuffer;
+  tcb.rcvWnd = Math.min(params.rcvBuffer, 0xffff);
+  tcb.cachedFlags =
+    (params.nagle ? TcpCachedFlag.NaglingEnabled : 0) | (params.keepAlive ? TcpCachedFlag.KeepAliveEnabled : 0);
+  tcb.kaTimeout = params.kaTimeout;
+  tcb.kaInterval = params.kaInterval;
+  tcb.kaProbeMax = params.kaProbeMax;
+  tcb.remoteMss = DEFAULT_SEND_MSS;
+  tcb.effectiveMss = DEFAULT_SEND_MSS;
+  tcb.challengeAt = (now - 0x10000000) | 0;
+  // RFC 7323 7.1: the timestamp clock of each connection starts elsewhere.
+  tcb.tsOffset = Math.imul(iss, 0x9e3779b1) | 0;
+}
+
+/** Active OPEN: sends SYN, SYN-SENT. */
+export function activeOpen(tcb: Tcb, iss: number, now: number, fx: Effects): void {
+  prepare(tcb, iss, now, fx);
+  const { params } = fx;
+  tcb.constFlags =
+    (params.timestamps ? TcpConstFlag.Timestamp : 0) | (params.windowScaling ? TcpConstFlag.WindowScaling : 0);
+  tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
+  setState(tcb, TcpEvent.ActiveOpen);
+  transmit(tcb, now, fx);
+}
+
+/** 3.10.7.2 third, for a listener of the owner's: takes the SYN and answers it, SYN-RECEIVED. */
+export function passiveOpen(tcb: Tcb, segment: TcpHeader, iss: number, now: number, fx: Effects): void {
+  prepare(tcb, iss, now, fx);
+  const { params } = fx;
+  tcb.privateFlags |= TcpPrivateFlag.Passive;
+  tcb.constFlags =
+    (params.timestamps ? TcpConstFlag.Timestamp : 0) | (params.windowScaling ? TcpConstFlag.WindowScaling : 0);
+  tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
+  takeSyn(tcb, segment, now, fx);
+  setState(tcb, TcpEvent.SynArrives);
+  transmit(tcb, now, fx);
+}
+
+/** IRS, window and options of the peer's SYN; both sides must have offered an option for it to be on. */
+export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): void {
+  tcb.irs = segment.segSeq;
+  tcb.rcvNxt = (segment.segSeq + 1) | 0;
+  tcb.sndWnd = segmentWindow(tcb, segment.window, true);
+  tcb.maxSndWnd = tcb.sndWnd;
+  tcb.sndWl1 = segment.segSeq;
+  tcb.sndWl2 = segment.segAck;
+  let flags = tcb.constFlags;
+  if (segment.windowScale >= 0 && (flags & TcpConstFlag.WindowScaling) !== 0) {
+    tcb.sndWindScale = segment.windowScale;
+  } else {
+    // RFC 7323 2.2: without the peer's option neither side scales.
+    flags &= ~TcpConstFlag.WindowScaling;
+    tcb.rcvWindScale = 0;
+    tcb.initialRcvWnd = Math.min(tcb.initialRcvWnd, 0xffff);
+  }
+  if (segment.hasTimestamp && (flags & TcpConstFlag.Timestamp) !== 0) {
+    tcb.tsRecent = segment.tsVal;
+    tcb.tsRecentAge = now;
+  } else {
+    flags &= ~TcpConstFlag.Timestamp;
+  }
+  tcb.constFlags = flags;
+  tcb.remoteMss = segment.mss >= 0 ? segment.mss : DEFAULT_SEND_MSS;
+  // Eff.snd.MSS, RFC 9293 3.7.1: the smaller of both, less the options every segment carries (RFC 6691).
+  const options = (flags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
+  tcb.effectiveMss = Math.max(1, Math.min(tcb.remoteMss, fx.params.mss) - options);
+  startCongestionControl(tcb);
+}
+
+/** The handshake is done: user time-outs go, keep-alive starts. */
+export function enterEstablished(tcb: Tcb, fx: Effects): void {
+  tcb.rtxCount = 0;
+  tcb.cwnd = Math.max(tcb.cwnd, tcb.effectiveMss);
+  fx.established(tcb);
+}
+
+/** Starts (or restarts) the 2 MSL wait: RFC 9293 3.10.7.4. */
+export function startTimeWait(tcb: Tcb, now: number, fx: Effects): void {
+  startRtx(tcb, TcpTimer.TimeWait, (now + fx.params.timeWaitTicks) | 0, fx);
+}
+
+export function isSyn(segment: TcpHeader): boolean {
+  return (segment.flags & TcpFlag.Syn) !== 0;
+}

@@ -1,0 +1,58 @@
+/**
+ * What an owner of the engine may tune, with the adapter-wide names of NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS where the
+ * interface has them. Times are ticks of 1 ms.
+ */
+export interface TcpParams {
+  /** MSS that we announce: MTU - 40. */
+  readonly mss: number;
+  /** Receive buffer, bytes (InitialRcvWnd). */
+  readonly rcvBuffer: number;
+  readonly timestamps: boolean;
+  readonly windowScaling: boolean;
+  readonly nagle: boolean;
+  readonly keepAlive: boolean;
+  readonly kaTimeout: number;
+  readonly kaInterval: number;
+  readonly kaProbeMax: number;
+  /** TcpAckFrequency: segments before an ACK must be sent (RFC 9293 MUST-59: at least every second). */
+  readonly ackFrequency: number;
+  /** TcpDelayedAckTicks (RFC 9293 MUST-58: under 500 ms). */
+  readonly delayedAckTicks: number;
+  /** TcpMaximumRetransmissions, R2 of RFC 9293 3.8.3. */
+  readonly retransmissionsMax: number;
+  readonly synRetransmissionsMax: number;
+  /** TcpDuplicateAckThreshold (RFC 5681 3.2). */
+  readonly dupAckThreshold: number;
+  readonly rtoMinTicks: number;
+  readonly rtoMaxTicks: number;
+  readonly rtoInitialTicks: number;
+  /** Twice the MSL (RFC 9293 3.4.2). */
+  readonly timeWaitTicks: number;
+  readonly finWait2Ticks: number;
+  readonly ttl: number;
+}
+
+export const DEFAULT_TCP_PARAMS: TcpParams = {
+  mss: 1460,
+  rcvBuffer: 262140,
+  timestamps: true,
+  windowScaling: true,
+  nagle: true,
+  keepAlive: false,
+  kaTimeout: 7_200_000,
+  kaInterval: 75_000,
+  kaProbeMax: 9,
+  ackFrequency: 2,
+  delayedAckTicks: 40,
+  retransmissionsMax: 12,
+  synRetransmissionsMax: 6,
+  dupAckThreshold: 3,
+  // DEVIATION RFC 6298 2.4: the minimum SHOULD be one second; Linux and gVisor use 200 ms, and so do we.
+  rtoMinTicks: 200,
+  rtoMaxTicks: 60_000,
+  rtoInitialTicks: 1000,
+  // DEVIATION RFC 9293 3.4.2: 2 MSL would be 240 s; 60 s is what Linux and gVisor wait.
+  timeWaitTicks: 60_000,
+  finWait2Ticks: 60_000,
+  ttl: 64,
+};

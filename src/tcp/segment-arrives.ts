@@ -1,0 +1,249 @@
+/**
+ * SEGMENT ARRIVES: RFC 9293 3.10.7.3 (SYN-SENT) and 3.10.7.4 (all other states), step by step.
+ *
+ * CLOSED and LISTEN have no TCB here: the owner answers with reset.ts or opens with open.ts. Whoever calls places the
+ * cursor; nothing here moves it. Callbacks through Effects must not run application code before this returns.
+ */
+import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
+import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
+import { AckOutcome, acknowledge } from './acknowledge.ts';
+import { CloseReason, type Effects } from './effects.ts';
+import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
+import { receiveText } from './reassembly.ts';
+import { challengeAck, checkReset, endConnection, type ResetReply, resetFor } from './reset.ts';
+import { finOutstanding, type NetBufferCursor } from './send-queue.ts';
+import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
+import { sampleRtt, startKeepAlive, startRtx, stopRtx } from './timers.ts';
+import { TcpEvent, setState } from './transitions.ts';
+import { transmit } from './transmit.ts';
+import { isAcceptable, segmentWindow, updateSendWindow } from './window.ts';
+
+/** RFC 7323 5.5: a timestamp older than 24 days says nothing any more. */
+const PAWS_TICKS = 24 * 24 * 3600 * 1000;
+
+/**
+ * One arriving segment, checksum verified. `reply` is filled, and true returned, when a reset must be sent that does not
+ * belong to the connection (3.5.2).
+ */
+export function segmentArrives(
+  tcb: Tcb,
+  segment: TcpHeader,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+  reply: ResetReply,
+): boolean {
+  if (tcb.state === TcpState.SynSent) return synSent(tcb, segment, buffers, now, fx, reply);
+  const sendReset = otherStates(tcb, segment, buffers, now, fx, reply);
+  if (tcb.state !== TcpState.Closed) transmit(tcb, now, fx);
+  return sendReset;
+}
+
+/** 3.10.7.3 */
+function synSent(
+  tcb: Tcb,
+  segment: TcpHeader,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+  reply: ResetReply,
+): boolean {
+  const { flags } = segment;
+  // First, check the ACK bit.
+  const acked = (flags & TcpFlag.Ack) !== 0;
+  if (acked && (seqLeq(segment.segAck, tcb.iss) || seqGt(segment.segAck, tcb.sndMax))) return resetFor(segment, reply);
+  // Second, check the RST bit.
+  if ((flags & TcpFlag.Rst) !== 0) {
+    if (acked) endConnection(tcb, CloseReason.Refused, fx);
+    return false;
+  }
+  // Fourth, check the SYN bit.
+  if ((flags & TcpFlag.Syn) === 0) return false;
+  takeSyn(tcb, segment, now, fx);
+  if (acked) {
+    if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0 && segment.tsEcr !== 0) {
+      sampleRtt(tcb, (now + tcb.tsOffset - segment.tsEcr) | 0);
+    } else if (tcb.rtxCount === 0) {
+      sampleRtt(tcb, (now - tcb.rttAt) | 0);
+    }
+    tcb.privateFlags = (tcb.privateFlags & ~TcpPrivateFlag.Timing) | TcpPrivateFlag.AckNow;
+    tcb.sndUna = segment.segAck;
+    tcb.sndNxt = segment.segAck;
+    stopRtx(tcb);
+    setState(tcb, TcpEvent.SynAckArrives);
+    enterEstablished(tcb, fx);
+    if (segment.payloadLength > 0 || (flags & TcpFlag.Fin) !== 0) textAndFin(tcb, segment, buffers, now, fx);
+    closeIfAsked(tcb);
+  } else {
+    // RFC 9293 MUST-10: simultaneous open. SYN,ACK repeats our SYN.
+    setState(tcb, TcpEvent.SynArrives);
+    tcb.sndNxt = tcb.iss;
+  }
+  transmit(tcb, now, fx);
+  return false;
+}
+
+/** 3.10.7.4 */
+function otherStates(
+  tcb: Tcb,
+  segment: TcpHeader,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+  reply: ResetReply,
+): boolean {
+  // First, check sequence number — with PAWS before it (RFC 7323 5.3).
+  if (!pawsAccepts(tcb, segment, now) || !isAcceptable(tcb, segment.segSeq, segLenOf(segment))) {
+    unacceptable(tcb, segment, buffers, now, fx);
+    return false;
+  }
+  // Second, check the RST bit.
+  if (checkReset(tcb, segment, now, fx)) return false;
+  // Fourth, check the SYN bit. RFC 5961 4.2: challenge, whatever its number.
+  if ((segment.flags & TcpFlag.Syn) !== 0) {
+    if (tcb.state === TcpState.SynReceived && (segment.flags & TcpFlag.Ack) === 0) return false;
+    if (tcb.state !== TcpState.SynReceived) {
+      challengeAck(tcb, now);
+      return false;
+    }
+  }
+  // Fifth, check the ACK field.
+  if ((segment.flags & TcpFlag.Ack) === 0) return false;
+  recordTimestamp(tcb, segment, now);
+  if (tcb.state === TcpState.SynReceived && !synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
+  const outcome = acknowledge(tcb, segment, buffers, now, fx);
+  if (outcome === AckOutcome.Drop) return false;
+  noteActivity(tcb, now, fx);
+  if (outcome === AckOutcome.FinAcked && finAcked(tcb, now, fx)) return false;
+  if (tcb.state === TcpState.TimeWait && (segment.flags & TcpFlag.Fin) !== 0) {
+    tcb.privateFlags |= TcpPrivateFlag.AckNow;
+    startTimeWait(tcb, now, fx);
+    return false;
+  }
+  // Seventh, process the segment text; eighth, check the FIN bit.
+  if (segment.payloadLength > 0 || (segment.flags & TcpFlag.Fin) !== 0) textAndFin(tcb, segment, buffers, now, fx);
+  closeIfAsked(tcb);
+  return false;
+}
+
+/** RFC 7323 5.3 R1: older than TS.Recent, and TS.Recent is fresh. A RST is not subject to it. */
+function pawsAccepts(tcb: Tcb, segment: TcpHeader, now: number): boolean {
+  if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp) return true;
+  if (!seqLt(segment.tsVal, tcb.tsRecent) || (segment.flags & TcpFlag.Rst) !== 0) return true;
+  if (((now - tcb.tsRecentAge) | 0) < PAWS_TICKS) return false;
+  tcb.tsRecent = segment.tsVal;
+  tcb.tsRecentAge = now;
+  return true;
+}
+
+/** RFC 7323 4.3: TS.Recent follows the segment that the next ACK answers. */
+function recordTimestamp(tcb: Tcb, segment: TcpHeader, now: number): void {
+  if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp) return;
+  const lastAckSent = tcb.rcvNxt;
+  if (seqLeq(segment.segSeq, lastAckSent)) {
+    tcb.tsRecent = segment.tsVal;
+    tcb.tsRecentAge = now;
+  }
+}
+
+function unacceptable(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): void {
+  if ((segment.flags & TcpFlag.Rst) !== 0) return;
+  if (tcb.state === TcpState.SynReceived && (segment.flags & TcpFlag.Syn) !== 0) {
+    // The peer's SYN again: our SYN,ACK was lost. In the simultaneous open it carries the ACK of our SYN.
+    if ((segment.flags & TcpFlag.Ack) !== 0 && segment.segSeq === tcb.irs && segment.segAck === tcb.sndMax) {
+      if (synReceivedAck(tcb, segment, now, fx)) {
+        tcb.privateFlags |= TcpPrivateFlag.AckNow;
+        closeIfAsked(tcb);
+      }
+      return;
+    }
+    tcb.sndNxt = tcb.iss;
+    return;
+  }
+  tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  // A retransmitted FIN restarts the 2 MSL wait even though its number is old.
+  if (tcb.state === TcpState.TimeWait && (segment.flags & TcpFlag.Fin) !== 0) startTimeWait(tcb, now, fx);
+  // RFC 9293 MUST-66: with a zero window, ACKs and RSTs are still processed.
+  if (tcb.rcvWnd === 0 && segment.segSeq === tcb.rcvNxt && (segment.flags & TcpFlag.Ack) !== 0) {
+    if (tcb.state !== TcpState.SynReceived && acknowledge(tcb, segment, buffers, now, fx) === AckOutcome.FinAcked) {
+      finAcked(tcb, now, fx);
+    }
+  }
+}
+
+/** SYN-RECEIVED: the ACK must be of our SYN. */
+function synReceivedAck(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
+  if (seqLeq(segment.segAck, tcb.sndUna) || seqGt(segment.segAck, tcb.sndMax)) return false;
+  if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0 && segment.hasTimestamp && segment.tsEcr !== 0) {
+    sampleRtt(tcb, (now + tcb.tsOffset - segment.tsEcr) | 0);
+  } else if (tcb.rtxCount === 0) {
+    sampleRtt(tcb, (now - tcb.rttAt) | 0);
+  }
+  tcb.privateFlags &= ~TcpPrivateFlag.Timing;
+  tcb.sndUna = (tcb.iss + 1) | 0;
+  tcb.sndNxt = tcb.sndUna;
+  stopRtx(tcb);
+  const isSyn = (segment.flags & TcpFlag.Syn) !== 0;
+  updateSendWindow(tcb, segment.segSeq, segment.segAck, segmentWindow(tcb, segment.window, isSyn));
+  setState(tcb, TcpEvent.HandshakeAcked);
+  enterEstablished(tcb, fx);
+  return true;
+}
+
+/** Our FIN is acknowledged. True when the connection is over. */
+function finAcked(tcb: Tcb, now: number, fx: Effects): boolean {
+  if (!finOutstanding(tcb.state)) return false;
+  setState(tcb, TcpEvent.FinAcked);
+  fx.finAcknowledged(tcb);
+  if (tcb.state === TcpState.FinWait2) {
+    startRtx(tcb, TcpTimer.FinWait2, (now + fx.params.finWait2Ticks) | 0, fx);
+  } else if (tcb.state === TcpState.TimeWait) {
+    enterTimeWait(tcb, now, fx);
+  } else {
+    tcb.timers = 0;
+    tcb.privateFlags = 0;
+    fx.closed(tcb, CloseReason.Normal);
+    return true;
+  }
+  return false;
+}
+
+function enterTimeWait(tcb: Tcb, now: number, fx: Effects): void {
+  tcb.timers = 0;
+  startTimeWait(tcb, now, fx);
+  fx.timeWait(tcb);
+}
+
+function textAndFin(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): void {
+  const { state } = tcb;
+  if (state !== TcpState.Established && state !== TcpState.FinWait1 && state !== TcpState.FinWait2) {
+    // CLOSE-WAIT and after: "this should not occur, since a FIN has been received". Acknowledge a repetition.
+    tcb.privateFlags |= TcpPrivateFlag.AckNow;
+    return;
+  }
+  if (!receiveText(tcb, segment, buffers, now, fx)) return;
+  tcb.rcvNxt = (tcb.rcvNxt + 1) | 0;
+  if (tcb.rcvWnd > 0) tcb.rcvWnd--;
+  tcb.delegatedFlags |= TcpDelegatedFlag.FinReceived;
+  tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  setState(tcb, TcpEvent.FinArrives);
+  fx.peerClosed(tcb);
+  if (state === TcpState.FinWait2) enterTimeWait(tcb, now, fx);
+}
+
+/** CLOSE before ESTABLISHED waits for it (RFC 9293 3.10.4). */
+function closeIfAsked(tcb: Tcb): void {
+  if ((tcb.privateFlags & TcpPrivateFlag.CloseWhenEstablished) === 0) return;
+  if (tcb.state !== TcpState.Established && tcb.state !== TcpState.CloseWait) return;
+  tcb.privateFlags &= ~TcpPrivateFlag.CloseWhenEstablished;
+  setState(tcb, TcpEvent.Close);
+}
+
+/** Any acceptable segment is a sign of life: keep-alive starts over; FIN-WAIT-2 too. */
+function noteActivity(tcb: Tcb, now: number, fx: Effects): void {
+  if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveEnabled) !== 0 && tcb.state !== TcpState.TimeWait) {
+    tcb.kaProbeCount = 0;
+    startKeepAlive(tcb, tcb.kaTimeout, now, fx);
+  }
+  if (tcb.state === TcpState.FinWait2) startRtx(tcb, TcpTimer.FinWait2, (now + fx.params.finWait2Ticks) | 0, fx);
+}

@@ -1,0 +1,74 @@
+/**
+ * Writes the segment that the engine decided on: TCP header, options, payload copied from the send queue, checksum.
+ *
+ * Shared by host, NIC and stations; each puts it behind an IP header of its own making. The payload is copied and summed
+ * in one SIMD pass (memory/kernels.ts).
+ */
+import type { Memory } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import { checksumOf, combine, fold, onesComplementSum, pseudoHeaderSum } from '../wire/checksum.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
+import { emitMss, emitTimestamps, emitWindowScale } from '../wire/tcp-options.ts';
+import { emitTcpHeader, TCP, TcpFlag } from '../wire/tcp.ts';
+import { type NetBufferCursor, seekSend } from './send-queue.ts';
+import { type Tcb, TcpConstFlag } from './tcb.ts';
+import { advertiseWindow } from './window.ts';
+
+export class SegmentWriter {
+  readonly #memory: Memory;
+  readonly #buffers: NetBufferCursor;
+  readonly #mss: number;
+
+  constructor(memory: Memory, mss: number) {
+    this.#memory = memory;
+    this.#buffers = NetBuffer.view(memory);
+    this.#mss = mss;
+  }
+
+  /** Bytes of header that `write` will produce: what the owner needs for the IP total length. */
+  headerLength(tcb: Tcb, flags: number): number {
+    const timestamps = (tcb.constFlags & TcpConstFlag.Timestamp) !== 0 ? 12 : 0;
+    if ((flags & TcpFlag.Syn) === 0) return TCP.headerLength + timestamps;
+    const scaling = (tcb.constFlags & TcpConstFlag.WindowScaling) !== 0 ? 4 : 0;
+    return TCP.headerLength + 4 + timestamps + scaling;
+  }
+
+  /** Writes the segment at `at` and returns its length; `at + header + length` bytes must be free. */
+  write(tcb: Tcb, at: number, flags: number, seq: number, length: number, now: number): number {
+    const { view } = this.#memory;
+    const header = this.headerLength(tcb, flags);
+    const ack = (flags & TcpFlag.Ack) !== 0 ? tcb.rcvNxt : 0;
+    emitTcpHeader(view, at, tcb.localPort, tcb.remotePort, seq, ack, header, flags, advertiseWindow(tcb));
+    let p = at + TCP.headerLength;
+    const syn = (flags & TcpFlag.Syn) !== 0;
+    if (syn) p = emitMss(view, p, this.#mss);
+    if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0) {
+      const echo = (flags & TcpFlag.Ack) !== 0 ? tcb.tsRecent : 0;
+      p = emitTimestamps(view, p, (now + tcb.tsOffset) | 0, echo);
+    }
+    if (syn && (tcb.constFlags & TcpConstFlag.WindowScaling) !== 0) emitWindowScale(view, p, tcb.rcvWindScale);
+    const total = header + length;
+    const pseudo = pseudoHeaderSum(tcb.localAddress, tcb.remoteAddress, IpProtocol.Tcp, total);
+    // The header is an even number of bytes, so the payload's sum simply adds.
+    let sum = onesComplementSum(view, at, header, pseudo);
+    if (length > 0) sum = fold(sum + this.#copyPayload(tcb, at + header, seq, length));
+    view.setUint16(at + TCP.checksum, checksumOf(sum));
+    return total;
+  }
+
+  #copyPayload(tcb: Tcb, to: number, seq: number, length: number): number {
+    const { kernels } = this.#memory;
+    const buffers = this.#buffers;
+    const offset = seekSend(tcb, seq, buffers);
+    const first = Math.min(length, buffers.dataLength - offset);
+    let sum = kernels.copyChecksum(to, buffers.dataAddress + offset, first, 0);
+    let done = first;
+    while (done < length) {
+      buffers.at(buffers.next);
+      const part = Math.min(length - done, buffers.dataLength);
+      sum = combine(sum, done, kernels.copyChecksum(to + done, buffers.dataAddress, part, 0));
+      done += part;
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The user's calls on a synchronized connection: SEND, RECEIVE's credit, CLOSE, ABORT (RFC 9293 3.10.2–3.10.5).
+ */
+import { TcpFlag } from '../wire/tcp.ts';
+import { CloseReason, type Effects } from './effects.ts';
+import { endConnection } from './reset.ts';
+import { enqueueSend, type NetBufferCursor } from './send-queue.ts';
+import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { TcpEvent, setState } from './transitions.ts';
+import { transmit } from './transmit.ts';
+import { windowUpdateDue } from './window.ts';
+
+/** SEND: a chain of NET_BUFFERs, borrowed until each is completed. False when the state does not allow it. */
+export function send(tcb: Tcb, chain: number, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
+  if (!maySend(tcb.state)) return false;
+  if ((tcb.privateFlags & TcpPrivateFlag.CloseWhenEstablished) !== 0) return false;
+  enqueueSend(tcb, chain, buffers);
+  transmit(tcb, now, fx);
+  return true;
+}
+
+export function maySend(state: number): boolean {
+  return (
+    state === TcpState.Established ||
+    state === TcpState.CloseWait ||
+    state === TcpState.SynSent ||
+    state === TcpState.SynReceived
+  );
+}
+
+/** CLOSE of the sending direction: FIN after everything queued. False when it was closed before. */
+export function close(tcb: Tcb, now: number, fx: Effects): boolean {
+  const { state } = tcb;
+  if (!maySend(state) || (tcb.privateFlags & TcpPrivateFlag.CloseWhenEstablished) !== 0) return false;
+  if (state === TcpState.SynSent || state === TcpState.SynReceived) {
+    tcb.privateFlags |= TcpPrivateFlag.CloseWhenEstablished;
+    return true;
+  }
+  setState(tcb, TcpEvent.Close);
+  transmit(tcb, now, fx);
+  return true;
+}
+
+/** SEND and CLOSE in one: the FIN rides on the last data segment. */
+export function sendAndClose(tcb: Tcb, chain: number, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
+  if (!maySend(tcb.state) || (tcb.privateFlags & TcpPrivateFlag.CloseWhenEstablished) !== 0) return false;
+  enqueueSend(tcb, chain, buffers);
+  return close(tcb, now, fx);
+}
+
+/** ABORT: RST, CLOSED. What is queued stays with the owner. */
+export function abort(tcb: Tcb, fx: Effects): void {
+  const { state } = tcb;
+  if (state === TcpState.Closed) return;
+  const silent = state === TcpState.SynSent || state === TcpState.TimeWait || state === TcpState.Listen;
+  // RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST>, with ACK as every stack sends it.
+  if (!silent) fx.emitSegment(tcb, TcpFlag.Rst | TcpFlag.Ack, tcb.sndNxt, 0);
+  endConnection(tcb, CloseReason.Aborted, fx);
+}
+
+/** The application took `count` indicated bytes: the window may open (RFC 9293 3.8.6.2.2). */
+export function consumed(tcb: Tcb, count: number, now: number, fx: Effects): void {
+  tcb.rcvPending = Math.max(0, tcb.rcvPending - count);
+  const { state } = tcb;
+  if (state !== TcpState.Established && state !== TcpState.FinWait1 && state !== TcpState.FinWait2) return;
+  if (!windowUpdateDue(tcb)) return;
+  tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  transmit(tcb, now, fx);
+}
