@@ -70,7 +70,10 @@ export class RegionPlan {
 
   /** Reserves a region. Alignment is a cache line unless said otherwise. */
   add(name: string, byteLength: number, align = 64): Region {
-    assert(byteLength > 0 && align > 0 && (align & (align - 1)) === 0, `region ${name}: ${byteLength} bytes aligned to ${align}`);
+    assert(
+      byteLength > 0 && align > 0 && (align & (align - 1)) === 0,
+      `region ${name}: ${byteLength} bytes aligned to ${align}`,
+    );
     const offset = Math.ceil(this.#at / align) * align;
     this.#at = offset + byteLength;
     const region = { name, offset, byteLength };

@@ -82,6 +82,8 @@ export class RingProducer extends RingSide {
   #published: number;
   #reserved: number;
   #headSeen: number;
+  /** The consumer's index was impossible: treat the device behind it as faulty. Slots known to be free stay usable. */
+  corrupt = false;
 
   /** @param consumer the doorbell of the thread that consumes */
   constructor(memory: Memory, region: Region, consumer: Doorbell) {
@@ -89,7 +91,8 @@ export class RingProducer extends RingSide {
     this.#consumer = consumer;
     this.#published = Atomics.load(this.i32, this.tailIndex);
     this.#reserved = this.#published;
-    this.#headSeen = Atomics.load(this.i32, this.headIndex);
+    // Full until the first look at the consumer's index, which checks it.
+    this.#headSeen = (this.#published - this.slots) | 0;
   }
 
   get doorbell(): Doorbell {
@@ -143,11 +146,10 @@ export class RingProducer extends RingSide {
 
   #refresh(): boolean {
     const head = Atomics.load(this.i32, this.headIndex);
-    const used = (this.#reserved - head) | 0;
-    // A consumer that released more than was published broke the protocol: trust the old value.
-    if (used < 0 || used > this.slots) return ((this.#reserved - this.#headSeen) | 0) < this.slots;
-    this.#headSeen = head;
-    return used < this.slots;
+    // The consumer may only release what it had not released before and what has been published.
+    if ((head - this.#headSeen) >>> 0 > ((this.#published - this.#headSeen) | 0)) this.corrupt = true;
+    else this.#headSeen = head;
+    return ((this.#reserved - this.#headSeen) | 0) < this.slots;
   }
 }
 
@@ -201,12 +203,14 @@ export class RingConsumer extends RingSide {
 
   #refresh(): boolean {
     const tail = Atomics.load(this.i32, this.tailIndex);
-    const count = (tail - this.#head) | 0;
-    if (count < 0 || count > this.slots) {
+    // Counted from the released slots: those that are taken but not released cannot hold anything new.
+    const claimed = (tail - this.#released) >>> 0;
+    const taken = (this.#head - this.#released) | 0;
+    if (claimed > this.slots || claimed < taken) {
       this.corrupt = true;
       return false;
     }
     this.#tailSeen = tail;
-    return count > 0;
+    return claimed > taken;
   }
 }
