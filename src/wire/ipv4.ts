@@ -29,10 +29,7 @@ export type IpProtocol = (typeof IpProtocol)[keyof typeof IpProtocol];
 /** Bits of the word at `IPV4.fragment`; the offset counts units of 8 bytes. */
 export const Ipv4Fragment = { Df: 0x4000, Mf: 0x2000, OffsetMask: 0x1fff } as const;
 
-/** The two low bits of `tos` (RFC 3168 5). */
-export const Ecn = { NotEct: 0, Ect1: 1, Ect0: 2, Ce: 3 } as const;
-
-export const IPV4_ANY = 0;
+/** The limited broadcast address, 255.255.255.255. */
 export const IPV4_BROADCAST = -1;
 
 /** Outcome of `parseIpv4`; everything but Ok means: count it by this reason and drop it silently. */
@@ -59,7 +56,7 @@ export class Ipv4Header {
   fragmentOffset = 0;
   ttl = 0;
   protocol = 0;
-  /** DSCP in the upper six bits, ECN in the lower two. */
+  /** DSCP in the upper six bits, ECN in the lower two (RFC 3168 5). */
   tos = 0;
   source = 0;
   destination = 0;
@@ -80,9 +77,11 @@ export function parseIpv4(view: DataView, at: number, end: number, out: Ipv4Head
   const totalLength = word0 & 0xffff;
   if (totalLength < headerLength || totalLength > size) return Ipv4Parse.TotalLength;
 
-  const optionsSum = onesComplementSum(view, at + IPV4.headerLength, headerLength - IPV4.headerLength, 0);
-  const headerSum = fillHeader(view, at, word0, out);
-  if (fold(headerSum + optionsSum) !== 0xffff) return Ipv4Parse.Checksum;
+  let sum = fillHeader(view, at, word0, out);
+  if (headerLength !== IPV4.headerLength) {
+    sum += onesComplementSum(view, at + IPV4.headerLength, headerLength - IPV4.headerLength, 0);
+  }
+  if (fold(sum) !== 0xffff) return Ipv4Parse.Checksum;
   out.headerLength = headerLength;
   out.totalLength = totalLength;
   out.payloadAt = at + headerLength;

@@ -102,7 +102,7 @@ describe.each([
       last = point;
       expect(lost, `woken before access ${point}`).toBe(false);
     }
-    expect(last, 'every access was tried').toBeGreaterThan(3);
+    expect(last, 'every access was tried').toBeGreaterThanOrEqual(3);
     expect(last).toBeLessThan(POINTS - 1);
   });
 

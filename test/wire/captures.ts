@@ -1,10 +1,10 @@
 /**
- * Frames that Linux 6 wrote to a TAP device (10.9.0.2, 02:00:00:00:00:02; the peer is 10.9.0.1, 02:00:00:00:00:01),
+ * Frames that Linux 6.18 wrote to a TAP device (10.9.0.2, 02:00:00:00:00:02; the peer is 10.9.0.1, 02:00:00:00:00:01),
  * and one from Wireshark's sample http.cap. All checksums are the senders' own.
  */
 import { viewOf } from './support.ts';
 
-const LINUX = '02000000000102000000000208 00';
+const LINUX = '0200000000010200000000020800';
 
 export const ARP_REQUEST = viewOf(
   'ffffffffffff020000000002080600010800060400010200000000020a0900020000000000000a090001',
@@ -16,7 +16,7 @@ export const SYN = viewOf(
 );
 
 export const ACK = viewOf(
-  `${LINUX} 450000349304 4000400693ab0a0900020a090001
+  `${LINUX} 4500003493044000400693ab0a0900020a090001
    97d600500464f2d6000003e98010003f6bfa0000 0101080ab283b09a00000007`,
 );
 

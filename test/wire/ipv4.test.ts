@@ -155,7 +155,19 @@ describe('parse', () => {
     const header = new Ipv4Header();
     expect(parseQuotedIpv4(view, 0, 28, header)).toBe(Ipv4Parse.Ok);
     expect([header.payloadAt, header.payloadEnd, header.totalLength]).toEqual([20, 28, 60]);
-    expect(parseQuotedIpv4(view, 0, 19, header)).toBe(Ipv4Parse.Short);
+    const refused: [number, number, number][] = [
+      [0x46, 23, Ipv4Parse.HeaderLength],
+      [0, 19, Ipv4Parse.Short],
+      [0x65, 28, Ipv4Parse.Version],
+      [0x44, 28, Ipv4Parse.HeaderLength],
+      [0x4f, 28, Ipv4Parse.HeaderLength],
+      [0x45, 28, Ipv4Parse.TotalLength],
+    ];
+    view.setUint16(IPV4.totalLength, 19);
+    for (const [firstByte, end, status] of refused) {
+      view.setUint8(0, firstByte);
+      expect(parseQuotedIpv4(view, 0, end, header)).toBe(status);
+    }
   });
 });
 

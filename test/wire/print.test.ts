@@ -138,6 +138,10 @@ describe('everything else', () => {
       '10.9.0.99 > 10.9.0.2 icmp unreachable fragmentation needed mtu 1400 ' +
         '[10.9.0.2:38870 > 10.9.0.1:80 tcp seq 73724630]',
     );
+    expect(line(icmpAbout((v, at, from) => emitTimeExceeded(v, at, 1, from, 24)))).toContain(
+      'time exceeded reassembly [10.9.0.2 > 10.9.0.1 protocol 6]',
+    );
+    expect(line(icmpAbout((v, at, from) => emitTimeExceeded(v, at, 0, from, 8)))).toContain('transit [bad short]');
     expect(line(icmpAbout((v, at, from, n) => emitTimeExceeded(v, at, 0, from, n)))).toContain(
       'time exceeded transit [',
     );

@@ -37,8 +37,8 @@ function fieldsOf(header: TcpHeader): Record<string, unknown> {
   const { sackLeft, sackRight, sackCount } = header;
   return {
     ...header,
-    sackLeft: [...sackLeft.slice(0, sackCount)],
-    sackRight: [...sackRight.slice(0, sackCount)],
+    sackLeft: Array.from(sackLeft.subarray(0, sackCount)),
+    sackRight: Array.from(sackRight.subarray(0, sackCount)),
   };
 }
 

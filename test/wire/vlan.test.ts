@@ -11,6 +11,7 @@ import {
   readTci,
   removeTag,
   tciOf,
+  Vid,
   VLAN,
   vidOf,
   vidOfTci,
@@ -41,8 +42,8 @@ describe('TCI', () => {
   test('tells VID 0 (priority-tagged) from untagged', () => {
     const { view, at, length } = withHeadroom();
     expect(vidOf(view, at, at + length)).toBe(-1);
-    const tagged = insertTag(view, at, length, tciOf(5, 0, 0));
-    expect(vidOf(view, tagged, tagged + length + 4)).toBe(0);
+    const tagged = insertTag(view, at, length, tciOf(5, 0, Vid.Null));
+    expect(vidOf(view, tagged, tagged + length + 4)).toBe(Vid.Null);
     expect(readTci(view, tagged, tagged + length + 4)).toBe(0xa000);
   });
 });
