@@ -82,6 +82,7 @@ export class RingProducer extends RingSide {
   #published: number;
   #reserved: number;
   #headSeen: number;
+  #waiting = false;
   /** The consumer's index was impossible: treat the device behind it as faulty. Slots known to be free stay usable. */
   corrupt = false;
 
@@ -142,6 +143,13 @@ export class RingProducer extends RingSide {
 
   cancelWait(): void {
     Atomics.store(this.i32, this.waitsIndex, 0);
+  }
+
+  /** Says whether the producer waits for room; stores only a change. */
+  setWaiting(waiting: boolean): void {
+    if (waiting === this.#waiting) return;
+    this.#waiting = waiting;
+    Atomics.store(this.i32, this.waitsIndex, waiting ? 1 : 0);
   }
 
   #refresh(): boolean {

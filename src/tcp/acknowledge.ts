@@ -3,12 +3,22 @@
  * duplicate ACKs and what they mean for congestion control.
  */
 import { seqGeq, seqGt, seqLeq, seqLt } from '../base/seq.ts';
-import { type TcpHeader, segLenOf } from '../wire/tcp.ts';
+import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { duplicateAck, growWindow, inRecovery, recoveryAck } from './congestion.ts';
 import type { Effects } from './effects.ts';
+import { challengeAck } from './reset.ts';
 import { acknowledgeSend, finOutstanding, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
-import { isRtxRunning, rto, sampleRtt, startRtx, stopRtx } from './timers.ts';
+import {
+  endBackoff,
+  isRtxRunning,
+  rto,
+  sampleRtt,
+  sampleTimestamp,
+  startRtx,
+  stopRtx,
+  stopSendTimer,
+} from './timers.ts';
 import { segmentWindow, updateSendWindow } from './window.ts';
 
 export const AckOutcome = {
@@ -21,14 +31,22 @@ export const AckOutcome = {
 } as const;
 export type AckOutcome = (typeof AckOutcome)[keyof typeof AckOutcome];
 
-export function acknowledge(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): AckOutcome {
+export function acknowledge(
+  tcb: Tcb,
+  segment: TcpHeader,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+): AckOutcome {
   const ack = segment.segAck;
-  if (seqGt(ack, tcb.sndMax)) {
-    tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  // RFC 9293 3.10.7.4: something never sent; RFC 5961 5.2 (MAY-12): something too old to be from this peer.
+  if (seqGt(ack, tcb.sndMax) || seqLt(ack, (tcb.sndUna - tcb.maxSndWnd) | 0)) {
+    challengeAck(tcb, now);
     return AckOutcome.Drop;
   }
   let outcome: AckOutcome = AckOutcome.Ok;
-  const window = segmentWindow(tcb, segment.window, false);
+  const window = segmentWindow(tcb, segment.window, (segment.flags & TcpFlag.Syn) !== 0);
+  tcb.sndWndProbeCount = 0;
   if (seqGt(ack, tcb.sndUna)) outcome = newAck(tcb, segment, buffers, now, fx);
   else if (isDuplicateAck(tcb, segment, window)) duplicateAck(tcb, fx);
   // RFC 9293: the window is taken only from a segment newer than the one that set it last.
@@ -42,24 +60,28 @@ export function acknowledge(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCurs
   return outcome;
 }
 
-/** RFC 5681 2: the five conditions. */
+/** RFC 5681 2: the five conditions. With a closed window it is the answer to a probe: nothing fell out. */
 function isDuplicateAck(tcb: Tcb, segment: TcpHeader, window: number): boolean {
   return (
-    segment.segAck === tcb.sndUna && tcb.sndMax !== tcb.sndUna && segLenOf(segment) === 0 && window === tcb.sndWnd
+    segment.segAck === tcb.sndUna &&
+    tcb.sndMax !== tcb.sndUna &&
+    segLenOf(segment) === 0 &&
+    window === tcb.sndWnd &&
+    window !== 0
   );
 }
 
 function newAck(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): AckOutcome {
   const ack = segment.segAck;
   const acked = (ack - tcb.sndUna) | 0;
-  measureRtt(tcb, segment, now);
+  const sampled = measureRtt(tcb, segment, now);
   const fin = finOutstanding(tcb.state) && acked > tcb.sendDataBytes;
   tcb.sndUna = ack;
   if (seqLt(tcb.sndNxt, ack)) tcb.sndNxt = ack;
   const dataAcked = fin ? acked - 1 : acked;
   if (dataAcked > 0 || tcb.sendDataHead !== 0) acknowledgeSend(tcb, dataAcked, buffers, fx);
-  tcb.rtxCount = 0;
-  tcb.totalRt = 0;
+  if (isRtxRunning(tcb, TcpTimer.Persist)) tcb.rtxCount = 0;
+  endBackoff(tcb, sampled);
   if (inRecovery(tcb)) {
     recoveryAck(tcb, acked);
   } else {
@@ -68,25 +90,23 @@ function newAck(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: num
   tcb.dupAckCount = 0;
   // RFC 6298 5.2, 5.3.
   if (tcb.sndUna === tcb.sndMax) {
-    if (isRtxRunning(tcb, TcpTimer.Retransmit)) stopRtx(tcb);
+    stopSendTimer(tcb);
   } else {
     startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
   }
   return fin ? AckOutcome.FinAcked : AckOutcome.Ok;
 }
 
-/** RFC 7323 4.1 with timestamps; else Karn's timing of one segment at a time (RFC 6298 3). */
-function measureRtt(tcb: Tcb, segment: TcpHeader, now: number): void {
+/** RFC 7323 4.1 with timestamps; else Karn's timing of one segment at a time (RFC 6298 3). True: there was a sample. */
+export function measureRtt(tcb: Tcb, segment: TcpHeader, now: number): boolean {
   if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0) {
     tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-    if (!segment.hasTimestamp || segment.tsEcr === 0) return;
-    const sample = (now + tcb.tsOffset - segment.tsEcr) | 0;
-    if (sample >= 0 && sample < 600_000) sampleRtt(tcb, sample);
-    return;
+    return segment.hasTimestamp && sampleTimestamp(tcb, segment.tsEcr, now);
   }
-  if ((tcb.privateFlags & TcpPrivateFlag.Timing) === 0 || !seqGt(segment.segAck, tcb.rttSeq)) return;
+  if ((tcb.privateFlags & TcpPrivateFlag.Timing) === 0 || !seqGt(segment.segAck, tcb.rttSeq)) return false;
   tcb.privateFlags &= ~TcpPrivateFlag.Timing;
   sampleRtt(tcb, (now - tcb.rttAt) | 0);
+  return true;
 }
 
 function leavePersist(tcb: Tcb): void {

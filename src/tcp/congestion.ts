@@ -5,7 +5,7 @@
  * Called by acknowledge.ts (new and duplicate ACKs) and timer-fired.ts (time-out). `recover` and the Recovery flag are
  * delegated state: a connection that is handed over in the middle of recovery goes on with it.
  */
-import { seqGt } from '../base/seq.ts';
+import { seqGt, seqLt } from '../base/seq.ts';
 import type { Effects } from './effects.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag } from './tcb.ts';
 
@@ -52,12 +52,12 @@ function halveThreshold(tcb: Tcb): void {
 export function duplicateAck(tcb: Tcb, fx: Effects): void {
   if (tcb.dupAckCount < 255) tcb.dupAckCount++;
   if (inRecovery(tcb)) {
-    tcb.cwnd += tcb.effectiveMss;
+    tcb.cwnd = Math.min(SSTHRESH_MAX, tcb.cwnd + tcb.effectiveMss);
     return;
   }
   if (tcb.dupAckCount !== fx.params.dupAckThreshold) return;
-  // RFC 6582 3.2 step 1: only if the cumulative ACK covers more than `recover`.
-  if (!seqGt((tcb.sndUna - 1) | 0, tcb.recover)) return;
+  // RFC 6582 3.2 step 2: only if the cumulative ACK covers more than `recover`, which is one past the highest sent here.
+  if (!seqGt(tcb.sndUna, tcb.recover)) return;
   halveThreshold(tcb);
   tcb.recover = tcb.sndMax;
   tcb.delegatedFlags |= TcpDelegatedFlag.Recovery;
@@ -69,6 +69,8 @@ export function duplicateAck(tcb: Tcb, fx: Effects): void {
 export function limitedTransmit(tcb: Tcb, fx: Effects): number {
   const count = tcb.dupAckCount;
   if (count === 0 || inRecovery(tcb) || count >= fx.params.dupAckThreshold) return 0;
+  // While going back after a time-out nothing is new.
+  if (seqLt(tcb.sndNxt, tcb.sndMax)) return 0;
   return count * tcb.effectiveMss;
 }
 
@@ -78,6 +80,7 @@ export function recoveryAck(tcb: Tcb, acked: number): void {
   if (!seqGt(tcb.recover, tcb.sndUna)) {
     tcb.cwnd = Math.min(tcb.ssthresh, Math.max(flightSize(tcb), mss) + mss);
     tcb.delegatedFlags &= ~TcpDelegatedFlag.Recovery;
+    tcb.privateFlags &= ~TcpPrivateFlag.RetransmitFirst;
     return;
   }
   tcb.cwnd = Math.max(mss, tcb.cwnd - acked + (acked >= mss ? mss : 0));

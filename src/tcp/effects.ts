@@ -46,10 +46,13 @@ export interface Effects {
   established(tcb: Tcb): void;
   /** Our FIN is acknowledged. */
   finAcknowledged(tcb: Tcb): void;
-  /** State CLOSED was reached; the owner frees the TCB after the engine has returned. */
+  /**
+   * State CLOSED was reached. The owner frees the TCB after the engine has returned; what is left in the send queue
+   * (`takeSendQueue`) and in the out-of-order queue (`dropOutOfOrder`) is the owner's to give back.
+   */
   closed(tcb: Tcb, reason: CloseReason): void;
   /** The state is TIME-WAIT. */
   timeWait(tcb: Tcb): void;
-  /** Call `timerFired` at that tick, or earlier. */
+  /** Call `timerFired` at that tick, or earlier: a later deadline never replaces an earlier one. */
   armTimer(tcb: Tcb, deadline: number): void;
 }

@@ -3,12 +3,12 @@
  * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2).
  */
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
-import { startCongestionControl } from './congestion.ts';
+import { initialWindow, startCongestionControl } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
-import { startRtx } from './timers.ts';
+import { endBackoff, startRtx } from './timers.ts';
 import { segmentWindow, windowScaleFor } from './window.ts';
 
 /** RFC 9293 MUST-15/16: what a peer that says nothing takes. */
@@ -92,10 +92,10 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   startCongestionControl(tcb);
 }
 
-/** The handshake is done: user time-outs go, keep-alive starts. */
+/** The handshake is done: its retransmissions are forgotten, but for what they say of the path (initialWindow). */
 export function enterEstablished(tcb: Tcb, fx: Effects): void {
-  tcb.rtxCount = 0;
-  tcb.cwnd = Math.max(tcb.cwnd, tcb.effectiveMss);
+  endBackoff(tcb, true);
+  tcb.cwnd = initialWindow(tcb);
   fx.established(tcb);
 }
 

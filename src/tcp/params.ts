@@ -14,12 +14,13 @@ export interface TcpParams {
   readonly kaTimeout: number;
   readonly kaInterval: number;
   readonly kaProbeMax: number;
-  /** TcpAckFrequency: segments before an ACK must be sent (RFC 9293 MUST-59: at least every second). */
+  /** TcpAckFrequency: segments before an ACK must be sent (RFC 9293 SHLD-19: at least every second). */
   readonly ackFrequency: number;
-  /** TcpDelayedAckTicks (RFC 9293 MUST-58: under 500 ms). */
+  /** TcpDelayedAckTicks (RFC 9293 MUST-40: under 500 ms). */
   readonly delayedAckTicks: number;
   /** TcpMaximumRetransmissions, R2 of RFC 9293 3.8.3. */
   readonly retransmissionsMax: number;
+  /** The same for a SYN. */
   readonly synRetransmissionsMax: number;
   /** TcpDuplicateAckThreshold (RFC 5681 3.2). */
   readonly dupAckThreshold: number;
@@ -45,7 +46,8 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   ackFrequency: 2,
   delayedAckTicks: 40,
   retransmissionsMax: 12,
-  synRetransmissionsMax: 6,
+  // RFC 9293 MUST-23: R2 of a SYN is at least three minutes; 1 + 2 + … + 32 + 60 + 60 s.
+  synRetransmissionsMax: 7,
   dupAckThreshold: 3,
   // DEVIATION RFC 6298 2.4: the minimum SHOULD be one second; Linux and gVisor use 200 ms, and so do we.
   rtoMinTicks: 200,

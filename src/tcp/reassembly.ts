@@ -16,7 +16,8 @@ export const OUT_OF_ORDER_MAX = 64;
 
 /** Takes the text and FIN of an acceptable segment. True when RCV.NXT has passed the peer's FIN. */
 export function receiveText(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
-  let from = segment.segSeq;
+  // A SYN stands before the text (data on SYN,ACK).
+  let from = (segment.segSeq + ((segment.flags & TcpFlag.Syn) >>> 1)) | 0;
   let length = segment.payloadLength;
   let fin = (segment.flags & TcpFlag.Fin) !== 0;
   let at = segment.payloadAt;
@@ -48,7 +49,14 @@ export function receiveText(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCurs
   return drainOutOfOrder(tcb, buffers, fx);
 }
 
-function deliver(tcb: Tcb, segment: TcpHeader, at: number, length: number, buffers: NetBufferCursor, fx: Effects): boolean {
+function deliver(
+  tcb: Tcb,
+  segment: TcpHeader,
+  at: number,
+  length: number,
+  buffers: NetBufferCursor,
+  fx: Effects,
+): boolean {
   const address = fx.takePayload(at, length);
   if (address === 0) {
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
@@ -125,7 +133,9 @@ function queueOutOfOrder(
     if (previous !== 0) buffers.at(previous).next = next;
     else tcb.oooHead = next;
   }
-  if ((length <= 0 && !fin) || tcb.oooCount >= OUT_OF_ORDER_MAX) return;
+  if (length <= 0 && !fin) return;
+  // A full queue still takes the one that lets it drain.
+  if (tcb.oooCount >= OUT_OF_ORDER_MAX && from !== tcb.rcvNxt) return;
   const address = fx.takePayload(at, length);
   if (address === 0) return;
   tcb.oooCount++;

@@ -3,8 +3,9 @@
  */
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { CloseReason, type Effects } from './effects.ts';
-import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { type Tcb, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
+import { isResetInWindow } from './window.ts';
 
 /** What to answer a segment for which there is no connection; filled by `resetFor`. */
 export class ResetReply {
@@ -30,9 +31,9 @@ export function resetFor(segment: TcpHeader, out: ResetReply): boolean {
 
 const CHALLENGE_INTERVAL_TICKS = 500;
 
-/** RFC 5961 3.2, 4.2, with the throttle of section 7. */
+/** RFC 5961 3.2, 4.2, 5.2, with the throttle of section 7; it also ends wars of ACKs over ACKs that nobody accepts. */
 export function challengeAck(tcb: Tcb, now: number): void {
-  if (((now - tcb.challengeAt) | 0) < CHALLENGE_INTERVAL_TICKS) return;
+  if ((now - tcb.challengeAt) >>> 0 < CHALLENGE_INTERVAL_TICKS) return;
   tcb.challengeAt = now;
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
 }
@@ -40,20 +41,33 @@ export function challengeAck(tcb: Tcb, now: number): void {
 /** Ends the connection at once: CLOSED, timers off, the owner is told. */
 export function endConnection(tcb: Tcb, reason: CloseReason, fx: Effects): void {
   setState(tcb, TcpEvent.Abort);
+  reportClosed(tcb, reason, fx);
+}
+
+/** In CLOSED: nothing runs any more. That the owner has it in its list of blocked ones stays true. */
+export function reportClosed(tcb: Tcb, reason: CloseReason, fx: Effects): void {
   tcb.timers = 0;
-  tcb.privateFlags = 0;
+  tcb.rtxKind = TcpTimer.None;
+  tcb.privateFlags &= TcpPrivateFlag.TransmitPending;
   fx.closed(tcb, reason);
 }
 
 /** Second, check the RST bit. True when the segment is used up. */
 export function checkReset(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
   if ((segment.flags & TcpFlag.Rst) === 0) return false;
-  // RFC 5961 3.2: only an exact match resets; anything else in the window is challenged.
+  // RFC 5961 3.2: outside the window it is dropped silently, only an exact match resets, the rest is challenged.
+  if (!isResetInWindow(tcb, segment.segSeq)) return true;
   if (segment.segSeq !== tcb.rcvNxt) {
     challengeAck(tcb, now);
     return true;
   }
-  const refused = tcb.state === TcpState.SynReceived && (tcb.privateFlags & TcpPrivateFlag.Passive) === 0;
-  endConnection(tcb, refused ? CloseReason.Refused : CloseReason.Reset, fx);
+  endConnection(tcb, resetReason(tcb), fx);
   return true;
+}
+
+/** RFC 9293 3.10.7.4: a refusal in an active open that became simultaneous; in TIME-WAIT all is done, no news. */
+function resetReason(tcb: Tcb): CloseReason {
+  if (tcb.state === TcpState.TimeWait) return CloseReason.Normal;
+  const refused = tcb.state === TcpState.SynReceived && (tcb.privateFlags & TcpPrivateFlag.Passive) === 0;
+  return refused ? CloseReason.Refused : CloseReason.Reset;
 }

@@ -6,14 +6,14 @@
  */
 import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
-import { AckOutcome, acknowledge } from './acknowledge.ts';
+import { AckOutcome, acknowledge, measureRtt } from './acknowledge.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
 import { receiveText } from './reassembly.ts';
-import { challengeAck, checkReset, endConnection, type ResetReply, resetFor } from './reset.ts';
+import { challengeAck, checkReset, endConnection, reportClosed, type ResetReply, resetFor } from './reset.ts';
 import { finOutstanding, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
-import { sampleRtt, startKeepAlive, startRtx, stopRtx } from './timers.ts';
+import { startKeepAlive, startRtx, stopRtx } from './timers.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
 import { isAcceptable, segmentWindow, updateSendWindow } from './window.ts';
@@ -61,23 +61,20 @@ function synSent(
   if ((flags & TcpFlag.Syn) === 0) return false;
   takeSyn(tcb, segment, now, fx);
   if (acked) {
-    if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0 && segment.tsEcr !== 0) {
-      sampleRtt(tcb, (now + tcb.tsOffset - segment.tsEcr) | 0);
-    } else if (tcb.rtxCount === 0) {
-      sampleRtt(tcb, (now - tcb.rttAt) | 0);
-    }
-    tcb.privateFlags = (tcb.privateFlags & ~TcpPrivateFlag.Timing) | TcpPrivateFlag.AckNow;
+    measureRtt(tcb, segment, now);
+    tcb.privateFlags |= TcpPrivateFlag.AckNow;
     tcb.sndUna = segment.segAck;
     tcb.sndNxt = segment.segAck;
     stopRtx(tcb);
     setState(tcb, TcpEvent.SynAckArrives);
     enterEstablished(tcb, fx);
+    noteActivity(tcb, now, fx);
     if (segment.payloadLength > 0 || (flags & TcpFlag.Fin) !== 0) textAndFin(tcb, segment, buffers, now, fx);
     closeIfAsked(tcb);
   } else {
-    // RFC 9293 MUST-10: simultaneous open. SYN,ACK repeats our SYN.
+    // RFC 9293 MUST-10: simultaneous open. SYN,ACK repeats our SYN, which is not timed any more (Karn).
     setState(tcb, TcpEvent.SynArrives);
-    tcb.sndNxt = tcb.iss;
+    repeatSyn(tcb);
   }
   transmit(tcb, now, fx);
   return false;
@@ -93,24 +90,34 @@ function otherStates(
   reply: ResetReply,
 ): boolean {
   // First, check sequence number — with PAWS before it (RFC 7323 5.3).
-  if (!pawsAccepts(tcb, segment, now) || !isAcceptable(tcb, segment.segSeq, segLenOf(segment))) {
-    unacceptable(tcb, segment, buffers, now, fx);
+  // Second, check the RST bit, which has a sequence check of its own (RFC 5961 3.2).
+  if (checkReset(tcb, segment, now, fx)) return false;
+  if (!pawsAccepts(tcb, segment, now)) {
+    unacceptable(tcb, segment, now, fx);
     return false;
   }
-  // Second, check the RST bit.
-  if (checkReset(tcb, segment, now, fx)) return false;
-  // Fourth, check the SYN bit. RFC 5961 4.2: challenge, whatever its number.
+  if (tcb.state === TcpState.SynReceived && segment.segSeq === tcb.irs && (segment.flags & TcpFlag.Syn) !== 0) {
+    return handshakeSyn(tcb, segment, buffers, now, fx, reply);
+  }
+  if (!isAcceptable(tcb, segment.segSeq, segLenOf(segment))) {
+    unacceptable(tcb, segment, now, fx);
+    acknowledgeAtClosedWindow(tcb, segment, buffers, now, fx);
+    return false;
+  }
+  // Fourth, check the SYN bit.
   if ((segment.flags & TcpFlag.Syn) !== 0) {
-    if (tcb.state === TcpState.SynReceived && (segment.flags & TcpFlag.Ack) === 0) return false;
-    if (tcb.state !== TcpState.SynReceived) {
-      challengeAck(tcb, now);
-      return false;
-    }
+    unexpectedSyn(tcb, now, fx);
+    return false;
   }
   // Fifth, check the ACK field.
   if ((segment.flags & TcpFlag.Ack) === 0) return false;
   recordTimestamp(tcb, segment, now);
   if (tcb.state === TcpState.SynReceived && !synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
+  return synchronized(tcb, segment, buffers, now, fx);
+}
+
+/** The rest of 3.10.7.4 from the ACK field on. Always false: nothing is reset. */
+function synchronized(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
   const outcome = acknowledge(tcb, segment, buffers, now, fx);
   if (outcome === AckOutcome.Drop) return false;
   noteActivity(tcb, now, fx);
@@ -126,60 +133,99 @@ function otherStates(
   return false;
 }
 
-/** RFC 7323 5.3 R1: older than TS.Recent, and TS.Recent is fresh. A RST is not subject to it. */
+/**
+ * RFC 7323 5.3 R1: older than TS.Recent, and TS.Recent is fresh. A RST is not subject to it.
+ *
+ * DEVIATION RFC 7323 3.2: a segment without the option SHOULD be dropped once it is in use; like Linux we take it.
+ */
 function pawsAccepts(tcb: Tcb, segment: TcpHeader, now: number): boolean {
   if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp) return true;
-  if (!seqLt(segment.tsVal, tcb.tsRecent) || (segment.flags & TcpFlag.Rst) !== 0) return true;
-  if (((now - tcb.tsRecentAge) | 0) < PAWS_TICKS) return false;
+  if (!seqLt(segment.tsVal, tcb.tsRecent)) return true;
+  if ((now - tcb.tsRecentAge) >>> 0 < PAWS_TICKS) return false;
   tcb.tsRecent = segment.tsVal;
   tcb.tsRecentAge = now;
   return true;
 }
 
-/** RFC 7323 4.3: TS.Recent follows the segment that the next ACK answers. */
+/**
+ * RFC 7323 4.3: TS.Recent follows the first segment that the next ACK answers, so that a sample has the delay of our ACK
+ * in it: nothing is taken over while an ACK is delayed, and otherwise Last.ACK.sent is RCV.NXT.
+ */
 function recordTimestamp(tcb: Tcb, segment: TcpHeader, now: number): void {
   if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp) return;
-  const lastAckSent = tcb.rcvNxt;
-  if (seqLeq(segment.segSeq, lastAckSent)) {
+  if (tcb.delayedAckSegments === 0 && seqLeq(segment.segSeq, tcb.rcvNxt)) {
     tcb.tsRecent = segment.tsVal;
     tcb.tsRecentAge = now;
   }
 }
 
-function unacceptable(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): void {
-  if ((segment.flags & TcpFlag.Rst) !== 0) return;
-  if (tcb.state === TcpState.SynReceived && (segment.flags & TcpFlag.Syn) !== 0) {
-    // The peer's SYN again: our SYN,ACK was lost. In the simultaneous open it carries the ACK of our SYN.
-    if ((segment.flags & TcpFlag.Ack) !== 0 && segment.segSeq === tcb.irs && segment.segAck === tcb.sndMax) {
-      if (synReceivedAck(tcb, segment, now, fx)) {
-        tcb.privateFlags |= TcpPrivateFlag.AckNow;
-        closeIfAsked(tcb);
-      }
-      return;
-    }
-    tcb.sndNxt = tcb.iss;
+/**
+ * SYN-RECEIVED, and the peer's own SYN once more. Alone: our SYN,ACK was lost. With the ACK of our SYN (and perhaps text
+ * behind it): the second half of a simultaneous open, RFC 9293 MUST-10.
+ */
+function handshakeSyn(
+  tcb: Tcb,
+  segment: TcpHeader,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+  reply: ResetReply,
+): boolean {
+  if ((segment.flags & TcpFlag.Ack) === 0) {
+    repeatSyn(tcb);
+    return false;
+  }
+  if (!synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
+  tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  return synchronized(tcb, segment, buffers, now, fx);
+}
+
+/** The SYN is due again; whichever of them is acknowledged then says nothing about the round trip (Karn). */
+function repeatSyn(tcb: Tcb): void {
+  tcb.sndNxt = tcb.iss;
+  tcb.privateFlags &= ~TcpPrivateFlag.Timing;
+}
+
+/** A SYN in the window. RFC 5961 4.2: challenge; an embryonic connection goes back to LISTEN, which is the owner's. */
+function unexpectedSyn(tcb: Tcb, now: number, fx: Effects): void {
+  if (tcb.state === TcpState.SynReceived && (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0) {
+    endConnection(tcb, CloseReason.Reset, fx);
+  } else {
+    challengeAck(tcb, now);
+  }
+}
+
+/** Old, or beyond the window: answered with an ACK. Without text it may be an answer itself, so that is throttled. */
+function unacceptable(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): void {
+  if (segment.payloadLength === 0 && (segment.flags & TcpFlag.Fin) === 0) {
+    challengeAck(tcb, now);
     return;
   }
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   // A retransmitted FIN restarts the 2 MSL wait even though its number is old.
   if (tcb.state === TcpState.TimeWait && (segment.flags & TcpFlag.Fin) !== 0) startTimeWait(tcb, now, fx);
-  // RFC 9293 MUST-66: with a zero window, ACKs and RSTs are still processed.
-  if (tcb.rcvWnd === 0 && segment.segSeq === tcb.rcvNxt && (segment.flags & TcpFlag.Ack) !== 0) {
-    if (tcb.state !== TcpState.SynReceived && acknowledge(tcb, segment, buffers, now, fx) === AckOutcome.FinAcked) {
-      finAcked(tcb, now, fx);
-    }
-  }
+}
+
+/** RFC 9293 3.10.7.4: with a zero window, valid ACKs are still taken from segments whose text has no room. */
+function acknowledgeAtClosedWindow(
+  tcb: Tcb,
+  segment: TcpHeader,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+): void {
+  if (tcb.rcvWnd !== 0 || segment.segSeq !== tcb.rcvNxt || (segment.flags & TcpFlag.Ack) === 0) return;
+  if (tcb.state === TcpState.SynReceived) return;
+  const outcome = acknowledge(tcb, segment, buffers, now, fx);
+  if (outcome === AckOutcome.Drop) return;
+  noteActivity(tcb, now, fx);
+  if (outcome === AckOutcome.FinAcked) finAcked(tcb, now, fx);
 }
 
 /** SYN-RECEIVED: the ACK must be of our SYN. */
 function synReceivedAck(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
   if (seqLeq(segment.segAck, tcb.sndUna) || seqGt(segment.segAck, tcb.sndMax)) return false;
-  if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0 && segment.hasTimestamp && segment.tsEcr !== 0) {
-    sampleRtt(tcb, (now + tcb.tsOffset - segment.tsEcr) | 0);
-  } else if (tcb.rtxCount === 0) {
-    sampleRtt(tcb, (now - tcb.rttAt) | 0);
-  }
-  tcb.privateFlags &= ~TcpPrivateFlag.Timing;
+  measureRtt(tcb, segment, now);
   tcb.sndUna = (tcb.iss + 1) | 0;
   tcb.sndNxt = tcb.sndUna;
   stopRtx(tcb);
@@ -200,9 +246,7 @@ function finAcked(tcb: Tcb, now: number, fx: Effects): boolean {
   } else if (tcb.state === TcpState.TimeWait) {
     enterTimeWait(tcb, now, fx);
   } else {
-    tcb.timers = 0;
-    tcb.privateFlags = 0;
-    fx.closed(tcb, CloseReason.Normal);
+    reportClosed(tcb, CloseReason.Normal, fx);
     return true;
   }
   return false;

@@ -38,9 +38,9 @@ export class SegmentWriter {
     const { view } = this.#memory;
     const header = this.headerLength(tcb, flags);
     const ack = (flags & TcpFlag.Ack) !== 0 ? tcb.rcvNxt : 0;
-    emitTcpHeader(view, at, tcb.localPort, tcb.remotePort, seq, ack, header, flags, advertiseWindow(tcb));
-    let p = at + TCP.headerLength;
     const syn = (flags & TcpFlag.Syn) !== 0;
+    emitTcpHeader(view, at, tcb.localPort, tcb.remotePort, seq, ack, header, flags, advertiseWindow(tcb, syn));
+    let p = at + TCP.headerLength;
     if (syn) p = emitMss(view, p, this.#mss);
     if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0) {
       const echo = (flags & TcpFlag.Ack) !== 0 ? tcb.tsRecent : 0;

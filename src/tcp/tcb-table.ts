@@ -5,16 +5,13 @@
  * connections. Handles are slot and generation, so that a stale one is refused (architecture §2.8).
  */
 import { assert } from '../base/assert.ts';
+import { HANDLE_SLOTS_MAX, handleGeneration, handleSlot, makeHandle, nextGeneration } from '../base/handle.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import { type Tcb, TcbLayout, TcpState } from './tcb.ts';
 
 const NONE = -1;
-const HANDLE_SLOT_BITS = 20;
-const SLOT_MASK = (1 << HANDLE_SLOT_BITS) - 1;
-/** Generations fill the rest of a positive int32; 0 is never a handle. */
-const GENERATIONS = 1 << (31 - HANDLE_SLOT_BITS);
 
-export const TCB_SLOTS_MAX = 1 << HANDLE_SLOT_BITS;
+export const TCB_SLOTS_MAX = HANDLE_SLOTS_MAX;
 
 export class TcbTable {
   readonly capacity: number;
@@ -29,7 +26,10 @@ export class TcbTable {
   #freeCount: number;
 
   constructor(memory: Memory, region: Region, capacity: number) {
-    assert(capacity <= TCB_SLOTS_MAX && region.byteLength >= capacity * TcbLayout.byteLength, 'the region holds the table');
+    assert(
+      capacity <= TCB_SLOTS_MAX && region.byteLength >= capacity * TcbLayout.byteLength,
+      'the region holds the table',
+    );
     this.capacity = capacity;
     this.#memory = memory;
     this.#base = region.offset;
@@ -76,9 +76,9 @@ export class TcbTable {
     this.#live[slot] = 1;
     const address = this.addressOf(slot);
     const tcb = this.#probe.at(address);
-    const generation = (tcb.generation + 1) % GENERATIONS;
+    const generation = nextGeneration(tcb.generation);
     this.#memory.i32.fill(0, address >> 2, (address + TcbLayout.byteLength) >> 2);
-    tcb.generation = generation === 0 ? 1 : generation;
+    tcb.generation = generation;
     return slot;
   }
 
@@ -90,14 +90,14 @@ export class TcbTable {
   }
 
   handleOf(slot: number): number {
-    return (this.#probe.at(this.addressOf(slot)).generation << HANDLE_SLOT_BITS) | slot;
+    return makeHandle(slot, this.#probe.at(this.addressOf(slot)).generation);
   }
 
   /** The slot of a handle that came from elsewhere, or -1 when it is stale or never was one. */
   slotOfHandle(handle: number): number {
-    const slot = handle & SLOT_MASK;
+    const slot = handleSlot(handle);
     if (handle <= 0 || slot >= this.capacity || this.#live[slot] !== 1) return -1;
-    return this.#probe.at(this.addressOf(slot)).generation === handle >>> HANDLE_SLOT_BITS ? slot : -1;
+    return this.#probe.at(this.addressOf(slot)).generation === handleGeneration(handle) ? slot : -1;
   }
 
   insert(slot: number): void {

@@ -42,7 +42,7 @@ export const TcbLayout = record('TCB', 256, {
   state: d(u8('State: TcpState, numbers of TCP_OFFLOAD_CONNECTION_STATE')),
   delegatedFlags: d(u8('Flags: TcpDelegatedFlag')),
   dupAckCount: d(u8('DupAckCount')),
-  sndWndProbeCount: d(u8('SndWndProbeCount: zero-window probes so far')),
+  sndWndProbeCount: d(u8('SndWndProbeCount: zero-window probes sent and unanswered')),
   kaProbeCount: d(u8('KeepAlive.ProbeCount: probes sent and unanswered')),
   rtxCount: d(u8('Retransmit.Count: retransmissions of the current segment')),
   delayedAckSegments: d(u8('segments received since the last ACK; zero at every hand-over')),
@@ -99,6 +99,9 @@ export const TcbLayout = record('TCB', 256, {
   oooCount: p(u8('NET_BUFFERs in the out-of-order queue')),
   offloadHandle: p(word("host: the device's handle while offloaded, or 0")),
   block: p(word('host: block of the connection in the list being built, or 0')),
+  rtoBackoff: p(u8('doublings of RTO kept until the next valid sample (Karn), beside rtxCount')),
+  reservedPrivate1: p(u8('zero')),
+  reservedPrivate2: p(u16('zero')),
   scratch: p(bytes(8)),
 });
 
@@ -149,6 +152,10 @@ export const TcpDelegatedFlag = {
   FinReceived: 2,
   /** The first retransmission time-out of a SYN happened: IW is one segment (RFC 5681 3.1). */
   SynRetransmitted: 4,
+  /** At a hand-over: the new owner owes the peer an ACK. */
+  AckOwed: 8,
+  /** At a hand-over: the segment at SND.UNA is to be sent again first (fast retransmit). */
+  RetransmitOwed: 16,
 } as const;
 export const TcpPrivateFlag = {
   /** Send an ACK at the next transmit, whether or not there is data. */

@@ -8,11 +8,14 @@ import { seqGt } from '../base/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { timedOut } from './congestion.ts';
 import { CloseReason, type Effects } from './effects.ts';
-import { endConnection } from './reset.ts';
+import { endConnection, reportClosed } from './reset.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
 import { isDue, rearm, rto, startKeepAlive, startRtx, stopDelayedAck, stopRtx } from './timers.ts';
 import { emit, transmit } from './transmit.ts';
 import { TcpEvent, setState } from './transitions.ts';
+
+/** Doublings of the probe interval; RTO's own maximum is reached before. */
+const PERSIST_BACKOFF_MAX = 12;
 
 export function timerFired(tcb: Tcb, now: number, fx: Effects): void {
   if (isDue(tcb, TcpTimerBit.DelayedAck, tcb.ackAt, now)) {
@@ -40,8 +43,7 @@ function rtxFired(tcb: Tcb, now: number, fx: Effects): void {
     case TcpTimer.TimeWait:
       stopRtx(tcb);
       setState(tcb, TcpEvent.TimeWaitOver);
-      tcb.timers = 0;
-      fx.closed(tcb, CloseReason.Normal);
+      reportClosed(tcb, CloseReason.Normal, fx);
       return;
     default:
       stopRtx(tcb);
@@ -64,37 +66,51 @@ function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   tcb.privateFlags &= ~(TcpPrivateFlag.Timing | TcpPrivateFlag.RetransmitFirst);
   tcb.sndNxt = opening ? tcb.iss : tcb.sndUna;
   stopRtx(tcb);
+  let kind: TcpTimer = TcpTimer.Retransmit;
   if (!opening && tcb.sndWnd === 0) {
-    // The window closed on data in flight: keep trying one segment, as a probe would.
+    // RFC 9293 MUST-35, SHLD-17: the window closed on data in flight. It is probed, which ends only with the answers.
+    kind = TcpTimer.Persist;
     probe(tcb, fx);
   }
-  startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
+  startRtx(tcb, kind, (now + rto(tcb, fx)) | 0, fx);
 }
 
 /** RFC 9293 MUST-36, MUST-37: probe a zero window with one octet, for as long as the peer answers. */
 function persistTimeOut(tcb: Tcb, now: number, fx: Effects): void {
-  if (tcb.sndWndProbeCount < 255) tcb.sndWndProbeCount++;
-  if (tcb.rtxCount < 12) tcb.rtxCount++;
-  if (tcb.sndWnd > 0 || probe(tcb, fx)) {
-    // A window smaller than a segment: RFC 9293 3.8.6.2.1 (4), the override time-out sends what fits.
-    if (tcb.sndWnd > 0) sendOverride(tcb, fx);
+  if (tcb.sndWnd > 0) {
+    sendOverride(tcb, now, fx);
+    return;
   }
+  if (tcb.sndWndProbeCount >= fx.params.retransmissionsMax) {
+    endConnection(tcb, CloseReason.TimedOut, fx);
+    return;
+  }
+  if (tcb.rtxCount < PERSIST_BACKOFF_MAX) tcb.rtxCount++;
+  probe(tcb, fx);
   startRtx(tcb, TcpTimer.Persist, (now + rto(tcb, fx)) | 0, fx);
 }
 
-function probe(tcb: Tcb, fx: Effects): boolean {
-  if (tcb.sendDataBytes === 0) return true;
-  if (!emit(tcb, TcpFlag.Ack, tcb.sndUna, 1, fx)) return false;
+/** The first octet beyond the window, or the FIN. SND.NXT stays: the peer has not made room for it. */
+function probe(tcb: Tcb, fx: Effects): void {
+  const length = tcb.sendDataBytes > 0 ? 1 : 0;
+  const flags = length > 0 ? TcpFlag.Ack : TcpFlag.Ack | TcpFlag.Fin;
+  if (!emit(tcb, flags, tcb.sndUna, length, fx)) return;
+  tcb.sndWndProbeCount++;
   const end = (tcb.sndUna + 1) | 0;
   if (seqGt(end, tcb.sndMax)) tcb.sndMax = end;
-  return true;
 }
 
-function sendOverride(tcb: Tcb, fx: Effects): void {
+/** A window smaller than a segment: RFC 9293 3.8.6.2.1 (4), the override time-out sends what fits. */
+function sendOverride(tcb: Tcb, now: number, fx: Effects): void {
+  stopRtx(tcb);
+  tcb.rtxCount = 0;
   const length = Math.min(tcb.sndWnd, tcb.effectiveMss, tcb.sendDataBytes);
-  if (length === 0 || !emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) return;
-  tcb.sndNxt = (tcb.sndUna + length) | 0;
-  if (seqGt(tcb.sndNxt, tcb.sndMax)) tcb.sndMax = tcb.sndNxt;
+  if (length > 0 && emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) {
+    tcb.sndNxt = (tcb.sndUna + length) | 0;
+    tcb.lastSendAt = now;
+    if (seqGt(tcb.sndNxt, tcb.sndMax)) tcb.sndMax = tcb.sndNxt;
+  }
+  // `transmit` follows and starts the timer that fits: retransmission, or persist again when there was no room.
 }
 
 /** RFC 9293 MUST-24 to MUST-29: <SEQ=SND.UNA-1> without text, which any peer answers. */

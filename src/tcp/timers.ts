@@ -7,7 +7,11 @@
  */
 import { seqLeq, seqLt } from '../base/seq.ts';
 import type { Effects } from './effects.ts';
-import { type Tcb, TcpTimer, TcpTimerBit } from './tcb.ts';
+import { type Tcb, TcpDelegatedFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
+
+const BACKOFF_MAX = 10;
+/** An echo older than this is a peer's nonsense. */
+const SAMPLE_MAX_TICKS = 600_000;
 
 export function startRtx(tcb: Tcb, kind: TcpTimer, deadline: number, fx: Effects): void {
   tcb.rtxKind = kind;
@@ -19,6 +23,11 @@ export function startRtx(tcb: Tcb, kind: TcpTimer, deadline: number, fx: Effects
 export function stopRtx(tcb: Tcb): void {
   tcb.rtxKind = TcpTimer.None;
   tcb.timers &= ~TcpTimerBit.Retransmit;
+}
+
+/** Nothing is outstanding or waits for a window any more. */
+export function stopSendTimer(tcb: Tcb): void {
+  if (tcb.rtxKind === TcpTimer.Retransmit || tcb.rtxKind === TcpTimer.Persist) stopRtx(tcb);
 }
 
 export function isRtxRunning(tcb: Tcb, kind: TcpTimer): boolean {
@@ -70,12 +79,36 @@ export function rearm(tcb: Tcb, fx: Effects): void {
 
 /** RTO with back-off: RFC 6298 2.3 and 5.5. SRTT is kept × 8, RTTVAR × 4, so SRTT + 4·RTTVAR is cheap. */
 export function rto(tcb: Tcb, fx: Effects): number {
-  const { rtoInitialTicks, rtoMinTicks, rtoMaxTicks } = fx.params;
-  let ticks = tcb.srtt === 0 ? rtoInitialTicks : (tcb.srtt >> 3) + Math.max(1, tcb.rttvar);
+  const { rtoMinTicks, rtoMaxTicks } = fx.params;
+  let ticks = tcb.srtt === 0 ? initialRto(tcb, fx) : (tcb.srtt >> 3) + Math.max(1, tcb.rttvar);
   if (ticks < rtoMinTicks) ticks = rtoMinTicks;
-  const backoff = tcb.rtxCount > 10 ? 10 : tcb.rtxCount;
+  const backoff = Math.min(BACKOFF_MAX, tcb.rtxCount + tcb.rtoBackoff);
   ticks *= 1 << backoff;
   return ticks > rtoMaxTicks ? rtoMaxTicks : ticks;
+}
+
+/** RFC 6298 2.1; 5.7: three times as much for data when the SYN had to be sent again and left no sample. */
+function initialRto(tcb: Tcb, fx: Effects): number {
+  const lostSyn = (tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0;
+  return lostSyn && tcb.state >= TcpState.Established ? 3 * fx.params.rtoInitialTicks : fx.params.rtoInitialTicks;
+}
+
+/**
+ * Karn's second half (RFC 9293 MUST-18, RFC 6298 5): new data was acknowledged. The back-off ends with a valid sample;
+ * without one it stays, or a path slower than RTO would never be measured.
+ */
+export function endBackoff(tcb: Tcb, sampled: boolean): void {
+  tcb.rtoBackoff = sampled ? 0 : Math.min(BACKOFF_MAX, tcb.rtoBackoff + tcb.rtxCount);
+  tcb.rtxCount = 0;
+  tcb.totalRt = 0;
+}
+
+/** The echoed timestamp of an ACK as a sample; false when it is not one of ours (RFC 7323 4.1). */
+export function sampleTimestamp(tcb: Tcb, tsEcr: number, now: number): boolean {
+  const ticks = (now + tcb.tsOffset - tsEcr) | 0;
+  if (tsEcr === 0 || ticks < 0 || ticks > SAMPLE_MAX_TICKS) return false;
+  sampleRtt(tcb, ticks);
+  return true;
 }
 
 /** A round-trip sample in ticks: RFC 6298 2.2 and 2.3 with alpha 1/8, beta 1/4. */

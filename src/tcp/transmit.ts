@@ -21,9 +21,9 @@ export function transmit(tcb: Tcb, now: number, fx: Effects): void {
     return;
   }
   if ((tcb.privateFlags & TcpPrivateFlag.RetransmitFirst) !== 0 && !retransmitFirst(tcb, fx)) return;
-  if (!transmitNew(tcb, now, fx)) return;
-  superviseSending(tcb, now, fx);
-  if ((tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0) sendAck(tcb, fx);
+  const hadRoom = transmitNew(tcb, now, fx);
+  superviseSending(tcb, hadRoom, now, fx);
+  if (hadRoom && (tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0) sendAck(tcb, fx);
 }
 
 /** SND.NXT = ISS says that a SYN is due: at the open, and after its time-out. */
@@ -42,13 +42,14 @@ function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
   }
 }
 
-/** Fast retransmit: the first unacknowledged segment again, SND.NXT unmoved. */
+/** Fast retransmit: the first unacknowledged segment again, as far as it was sent and the window goes; SND.NXT unmoved. */
 function retransmitFirst(tcb: Tcb, fx: Effects): boolean {
-  const length = Math.min(tcb.effectiveMss, tcb.sendDataBytes);
-  const last = length === tcb.sendDataBytes && finOutstanding(tcb.state);
-  const finSent = last && seqGt(tcb.sndMax, (tcb.sndUna + tcb.sendDataBytes) | 0);
-  if (length > 0 || finSent) {
-    if (!emit(tcb, TcpFlag.Ack | (finSent ? TcpFlag.Fin : 0), tcb.sndUna, length, fx)) return false;
+  const queued = tcb.sendDataBytes;
+  const sent = Math.min(flightSize(tcb), tcb.sndWnd);
+  const length = Math.min(tcb.effectiveMss, queued, sent);
+  const fin = length === queued && sent > queued;
+  if (length > 0 || fin) {
+    if (!emit(tcb, TcpFlag.Ack | (fin ? TcpFlag.Fin : 0), tcb.sndUna, length, fx)) return false;
   }
   tcb.privateFlags &= ~(TcpPrivateFlag.RetransmitFirst | TcpPrivateFlag.Timing);
   return true;
@@ -60,7 +61,7 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects): boolean {
   let offset = (tcb.sndNxt - tcb.sndUna) | 0;
   const queued = tcb.sendDataBytes;
   if (offset >= queued && (!fin || offset > queued)) return true;
-  if (flightSize(tcb) === 0 && queued > 0 && ((now - tcb.lastSendAt) | 0) > rto(tcb, fx)) restartAfterIdle(tcb);
+  if (flightSize(tcb) === 0 && queued > 0 && (now - tcb.lastSendAt) >>> 0 > rto(tcb, fx)) restartAfterIdle(tcb);
   const window = Math.min(tcb.sndWnd, tcb.cwnd + limitedTransmit(tcb, fx));
   const mss = tcb.effectiveMss;
   for (;;) {
@@ -70,11 +71,12 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects): boolean {
     if (left > 0) {
       if (length === 0) return true;
       if (length < mss && !maySendPartial(tcb, length, left, offset, fin)) return true;
-    } else if (!fin || left < 0) {
+    } else if (!fin || left < 0 || tcb.sndWnd <= offset) {
+      // A FIN takes a sequence number, and so a place in the window.
       return true;
     }
     const last = length === left;
-    const withFin = last && fin;
+    const withFin = last && fin && tcb.sndWnd > offset + length;
     let flags: number = TcpFlag.Ack;
     if (withFin) flags |= TcpFlag.Fin;
     // RFC 9293 MUST-61: PSH on the last buffered segment.
@@ -93,7 +95,9 @@ function maySendPartial(tcb: Tcb, length: number, left: number, offset: number, 
     if ((tcb.cachedFlags & TcpCachedFlag.NaglingEnabled) === 0) return true;
     if (seqLt(tcb.sndNxt, tcb.sndMax)) return true;
   }
-  return length >= tcb.maxSndWnd >> 1 && length > 0;
+  // After a time-out something must go, also into a window that shrank (RFC 9293 SHLD-16).
+  if (offset === 0 && seqLt(tcb.sndNxt, tcb.sndMax) && isRtxRunning(tcb, TcpTimer.Retransmit)) return true;
+  return length >= tcb.maxSndWnd >> 1;
 }
 
 function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number): void {
@@ -114,20 +118,36 @@ function startTiming(tcb: Tcb, seq: number, now: number): void {
   tcb.rttAt = now;
 }
 
-/** Keeps a timer on whatever the peer owes us: RFC 6298 5.1, RFC 9293 3.8.6.1 for a closed window. */
-function superviseSending(tcb: Tcb, now: number, fx: Effects): void {
-  if (tcb.sndMax !== tcb.sndUna) {
-    if (!isRtxRunning(tcb, TcpTimer.Retransmit)) startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
-  } else if (tcb.sendDataBytes > 0 && !isRtxRunning(tcb, TcpTimer.Persist)) {
-    tcb.rtxCount = 0;
-    startRtx(tcb, TcpTimer.Persist, (now + rto(tcb, fx)) | 0, fx);
+/**
+ * Keeps a timer on whatever the peer owes us: RFC 6298 5.1 for what is in flight; RFC 9293 3.8.6.1 (persist) when
+ * something waits and nothing is in flight but, at most, a window probe.
+ */
+function superviseSending(tcb: Tcb, hadRoom: boolean, now: number, fx: Effects): void {
+  if (tcb.sndNxt !== tcb.sndUna) {
+    if (isRtxRunning(tcb, TcpTimer.Retransmit)) return;
+    if (isRtxRunning(tcb, TcpTimer.Persist)) tcb.rtxCount = 0;
+    startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
+    return;
   }
+  if (!hadRoom || (tcb.sendDataBytes === 0 && !finOutstanding(tcb.state))) return;
+  if (isRtxRunning(tcb, TcpTimer.Retransmit) || isRtxRunning(tcb, TcpTimer.Persist)) return;
+  tcb.rtxCount = 0;
+  startRtx(tcb, TcpTimer.Persist, (now + rto(tcb, fx)) | 0, fx);
 }
 
 /** A segment without text: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
 export function sendAck(tcb: Tcb, fx: Effects): boolean {
-  // While going back after a time-out SND.NXT lies below what the peer has: an ACK carries the highest number sent.
-  return emit(tcb, TcpFlag.Ack, tcb.sndMax, 0, fx);
+  return emit(tcb, TcpFlag.Ack, acceptableSeq(tcb), 0, fx);
+}
+
+/**
+ * The number of a segment without text. While going back after a time-out SND.NXT lies below what the peer has, so it is
+ * the highest number sent; but never beyond the peer's window (a probe of a closed one, RFC 9293 A.2), where the peer
+ * would answer instead of listening.
+ */
+export function acceptableSeq(tcb: Tcb): number {
+  const edge = (tcb.sndUna + tcb.sndWnd) | 0;
+  return seqGt(tcb.sndMax, edge) ? edge : tcb.sndMax;
 }
 
 /** Every segment leaves through here: it acknowledges, and clears what asked for an acknowledgment. */

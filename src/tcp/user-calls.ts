@@ -4,10 +4,10 @@
 import { TcpFlag } from '../wire/tcp.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { endConnection } from './reset.ts';
-import { enqueueSend, type NetBufferCursor } from './send-queue.ts';
+import { acknowledgeSend, enqueueSend, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
-import { transmit } from './transmit.ts';
+import { acceptableSeq, transmit } from './transmit.ts';
 import { windowUpdateDue } from './window.ts';
 
 /** SEND: a chain of NET_BUFFERs, borrowed until each is completed. False when the state does not allow it. */
@@ -15,6 +15,8 @@ export function send(tcb: Tcb, chain: number, buffers: NetBufferCursor, now: num
   if (!maySend(tcb.state)) return false;
   if ((tcb.privateFlags & TcpPrivateFlag.CloseWhenEstablished) !== 0) return false;
   enqueueSend(tcb, chain, buffers);
+  // Empty descriptors with nothing before them wait for no ACK.
+  if (chain !== 0 && buffers.at(tcb.sendDataHead).dataLength === 0) acknowledgeSend(tcb, 0, buffers, fx);
   transmit(tcb, now, fx);
   return true;
 }
@@ -28,7 +30,12 @@ export function maySend(state: number): boolean {
   );
 }
 
-/** CLOSE of the sending direction: FIN after everything queued. False when it was closed before. */
+/**
+ * CLOSE of the sending direction: FIN after everything queued. False when it was closed before.
+ *
+ * DEVIATION RFC 9293 3.10.4: in SYN-SENT it waits for the handshake too, as SYN-RECEIVED does, so that nothing queued is
+ * lost; an owner that wants the TCB deleted calls `abort`, which is silent there.
+ */
 export function close(tcb: Tcb, now: number, fx: Effects): boolean {
   const { state } = tcb;
   if (!maySend(state) || (tcb.privateFlags & TcpPrivateFlag.CloseWhenEstablished) !== 0) return false;
@@ -52,10 +59,20 @@ export function sendAndClose(tcb: Tcb, chain: number, buffers: NetBufferCursor, 
 export function abort(tcb: Tcb, fx: Effects): void {
   const { state } = tcb;
   if (state === TcpState.Closed) return;
-  const silent = state === TcpState.SynSent || state === TcpState.TimeWait || state === TcpState.Listen;
-  // RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST>, with ACK as every stack sends it.
-  if (!silent) fx.emitSegment(tcb, TcpFlag.Rst | TcpFlag.Ack, tcb.sndNxt, 0);
+  // RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST>, with ACK as every stack sends it; nothing where both sides have closed.
+  // Without room it is not sent: the peer's next segment will be answered with a RST.
+  if (owesReset(state)) fx.emitSegment(tcb, TcpFlag.Rst | TcpFlag.Ack, acceptableSeq(tcb), 0);
   endConnection(tcb, CloseReason.Aborted, fx);
+}
+
+function owesReset(state: number): boolean {
+  return (
+    state === TcpState.SynReceived ||
+    state === TcpState.Established ||
+    state === TcpState.FinWait1 ||
+    state === TcpState.FinWait2 ||
+    state === TcpState.CloseWait
+  );
 }
 
 /** The application took `count` indicated bytes: the window may open (RFC 9293 3.8.6.2.2). */

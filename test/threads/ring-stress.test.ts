@@ -9,20 +9,10 @@ import { type Memory, type Region, RegionPlan, attachMemory, createMemory } from
 import { DoorbellLayout, DoorbellSleeper } from 'chimney/internal/ring/doorbell';
 import { RingHeader, initializeRing, ringBytes } from 'chimney/internal/ring/spsc-ring';
 import { describe, expect, it } from 'vitest';
-import { Generator, SLOT_WORDS, Verifier, WAKE_MS } from './fixtures/ring-sides.mjs';
+import { Generator, SLOT_WORDS, type SidePlan, Verifier, WAKE_MS } from './fixtures/ring-sides.mjs';
 
 const CANARY = 0xc5;
 const TEST_MS = 60_000;
-
-/** What one side needs to know of its ring; `bell` is rung for the other side, `ownBell` is slept on. */
-interface SidePlan {
-  readonly ring: Region;
-  readonly bell: Region;
-  readonly ownBell: Region;
-  readonly items: number;
-  readonly seed: number;
-  readonly batchMax: number;
-}
 
 interface Report {
   readonly items: number | number[];

@@ -1,0 +1,65 @@
+/**
+ * A NIC's table of path or neighbor entries: slots in its own memory, handles with generation.
+ */
+import { assert } from '../base/assert.ts';
+import { handleGeneration, handleSlot, makeHandle, nextGeneration } from '../base/handle.ts';
+import type { Memory, Region } from '../memory/memory.ts';
+
+export class EntryTable {
+  readonly capacity: number;
+  readonly #i32: Int32Array;
+  readonly #base: number;
+  readonly #entryBytes: number;
+  readonly #free: Int32Array;
+  readonly #generation: Uint16Array;
+  readonly #live: Uint8Array;
+  #freeCount: number;
+
+  constructor(memory: Memory, region: Region, entryBytes: number) {
+    this.capacity = Math.floor(region.byteLength / entryBytes);
+    this.#i32 = memory.i32;
+    this.#base = region.offset;
+    this.#entryBytes = entryBytes;
+    this.#free = new Int32Array(this.capacity);
+    for (let i = 0; i < this.capacity; i++) this.#free[i] = this.capacity - 1 - i;
+    this.#freeCount = this.capacity;
+    this.#generation = new Uint16Array(this.capacity);
+    this.#live = new Uint8Array(this.capacity);
+  }
+
+  get inUse(): number {
+    return this.capacity - this.#freeCount;
+  }
+
+  addressOf(slot: number): number {
+    return this.#base + slot * this.#entryBytes;
+  }
+
+  /** A zeroed entry, or -1. */
+  allocate(): number {
+    if (this.#freeCount === 0) return -1;
+    const slot = this.#free[--this.#freeCount]!;
+    this.#live[slot] = 1;
+    this.#generation[slot] = nextGeneration(this.#generation[slot]!);
+    const address = this.addressOf(slot);
+    this.#i32.fill(0, address >> 2, (address + this.#entryBytes) >> 2);
+    return slot;
+  }
+
+  free(slot: number): void {
+    assert(this.#live[slot] === 1, `entry ${slot} is in use`);
+    this.#live[slot] = 0;
+    this.#free[this.#freeCount++] = slot;
+  }
+
+  handleOf(slot: number): number {
+    return makeHandle(slot, this.#generation[slot]!);
+  }
+
+  /** -1 for a handle that is stale or never was one. */
+  slotOfHandle(handle: number): number {
+    const slot = handleSlot(handle);
+    if (handle <= 0 || slot >= this.capacity || this.#live[slot] !== 1) return -1;
+    return this.#generation[slot] === handleGeneration(handle) ? slot : -1;
+  }
+}

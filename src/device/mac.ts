@@ -1,0 +1,136 @@
+/**
+ * The MAC: frames onto the wire and off it. Address filter, FCS verdict, link state; no protocol beyond Ethernet.
+ *
+ * A transmit writes straight into a slot of the cable's ring; a full ring is a busy transmitter, the caller tries again
+ * later. While the link is down nothing is received and what is sent is lost, as on a real cable.
+ */
+import type { Memory } from '../memory/memory.ts';
+import type { NicConfig } from '../offload/nic-layout.ts';
+import { RING_FULL, type RingConsumer, type RingProducer } from '../ring/spsc-ring.ts';
+import { WIRE_FRAME_OFFSET, WireFlag, WireSlot } from '../ring/wire-slot.ts';
+import { ETHERNET, isGroupMac } from '../wire/ethernet.ts';
+import type { NicStatistics } from './statistics.ts';
+
+export class Mac {
+  readonly #i32: Int32Array;
+  readonly #view: DataView;
+  readonly #tx: RingProducer;
+  readonly #rx: RingConsumer;
+  readonly #stats: NicStatistics;
+  macHi: number;
+  macLo: number;
+  linkUp = true;
+  /** Of the frame that `receive` found. */
+  frameAt = 0;
+  frameLength = 0;
+  #scratch: number;
+
+  constructor(memory: Memory, config: NicConfig, tx: RingProducer, rx: RingConsumer, stats: NicStatistics) {
+    this.#i32 = memory.i32;
+    this.#view = memory.view;
+    this.#tx = tx;
+    this.#rx = rx;
+    this.#stats = stats;
+    this.macHi = config.macHi;
+    this.macLo = config.macLo;
+    this.#scratch = -1;
+  }
+
+  /** Address to write a frame to, or RING_FULL. Follow with `transmit`. */
+  reserve(): number {
+    // A slot reserved while the link is down is used again: its frame goes nowhere.
+    if (this.#scratch >= 0) return this.#scratch + WIRE_FRAME_OFFSET;
+    const slot = this.#tx.reserve();
+    if (slot === RING_FULL) return RING_FULL;
+    if (!this.linkUp) this.#scratch = slot;
+    return slot + WIRE_FRAME_OFFSET;
+  }
+
+  /** The frame written at the address that `reserve` gave is complete. */
+  transmit(frameAt: number, length: number): void {
+    const slot = frameAt - WIRE_FRAME_OFFSET;
+    if (this.#scratch >= 0) {
+      if (!this.linkUp) {
+        this.#stats.dropLinkDown++;
+        return;
+      }
+      this.#scratch = -1;
+    }
+    this.#i32[(slot + WireSlot.offset.frameLength) >> 2] = length;
+    this.#i32[(slot + WireSlot.offset.slotFlags) >> 2] = 0;
+    this.#stats.framesTransmitted++;
+    this.#stats.bytesTransmitted += length;
+  }
+
+  /** The next frame for this NIC, in `frameAt` and `frameLength`; false when the wire is silent. */
+  receive(): boolean {
+    for (;;) {
+      const slot = this.#rx.next();
+      if (slot < 0) return false;
+      const length = this.#i32[(slot + WireSlot.offset.frameLength) >> 2]!;
+      if (!this.linkUp) {
+        this.#stats.dropLinkDown++;
+        continue;
+      }
+      if ((this.#i32[(slot + WireSlot.offset.slotFlags) >> 2]! & WireFlag.FcsError) !== 0) {
+        this.#stats.dropFcs++;
+        continue;
+      }
+      if (length < ETHERNET.headerLength || length > this.#rx.slotBytes - WIRE_FRAME_OFFSET) {
+        this.#stats.dropShort++;
+        continue;
+      }
+      this.frameAt = slot + WIRE_FRAME_OFFSET;
+      this.frameLength = length;
+      if (!this.#isMine()) {
+        this.#stats.dropFilter++;
+        continue;
+      }
+      this.#stats.framesReceived++;
+      this.#stats.bytesReceived += length;
+      return true;
+    }
+  }
+
+  /** The frame that `receive` gave cannot be taken now: it is the next again. */
+  unreceive(): void {
+    this.#rx.unread();
+    this.#stats.framesReceived--;
+    this.#stats.bytesReceived -= this.frameLength;
+  }
+
+  hasFrames(): boolean {
+    return this.#rx.hasWork();
+  }
+
+  hasRoom(): boolean {
+    return this.#scratch >= 0 || this.#tx.free() > 0;
+  }
+
+  freeSlots(): number {
+    return this.#tx.free();
+  }
+
+  /** The transmitter is full and somebody waits: the fabric rings when it has drained some. */
+  setWaiting(waiting: boolean): void {
+    this.#tx.setWaiting(waiting);
+  }
+
+  /** Publishes what was sent and gives back what was received; true when the fabric is to be woken. */
+  publish(): boolean {
+    // A slot that was reserved while the link was down and never sent is given a frame of no length.
+    if (this.#scratch >= 0) {
+      this.#i32[(this.#scratch + WireSlot.offset.frameLength) >> 2] = 0;
+      this.#scratch = -1;
+    }
+    const sent = this.#tx.commit();
+    const released = this.#rx.release();
+    return sent || released;
+  }
+
+  #isMine(): boolean {
+    const hi = this.#view.getUint16(this.frameAt);
+    if (isGroupMac(hi)) return true;
+    return hi === this.macHi && this.#view.getInt32(this.frameAt + 2) === this.macLo;
+  }
+}

@@ -1,0 +1,385 @@
+/**
+ * A NIC: rings to the host, a MAC on the wire, and firmware between them, as a plain object with `step(now)`
+ * (architecture §2.6). The worker shell and the simulation drive the same object.
+ *
+ *   host ══ submissions ══►  step: requests → wire → timers → blocked senders → publish  ◄══ cable ══ fabric
+ *        ◄══ completions ══
+ *
+ * While completions are backlogged the NIC takes in nothing new, so it never needs more room than it has.
+ */
+import { ticksOf } from '../base/clock.ts';
+import type { Memory } from '../memory/memory.ts';
+import { Window } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import type { Cursor } from '../memory/record.ts';
+import { NdisStatus } from '../base/status.ts';
+import { DescriptorQueue } from '../offload/descriptor-queue.ts';
+import { BATCH_MAX, Completion, Descriptor, Submission } from '../offload/descriptors.ts';
+import { HEARTBEAT_MS, type NicBoot, NicStatus, RECEIVE_HEADROOM } from '../offload/nic-layout.ts';
+import { Doorbell } from '../ring/doorbell.ts';
+import type { Polled } from '../ring/poll-loop.ts';
+import { RingConsumer, RingProducer } from '../ring/spsc-ring.ts';
+import { pseudoHeaderSum } from '../wire/checksum.ts';
+import { ETHERNET, EtherType } from '../wire/ethernet.ts';
+import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
+import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
+import { vidOf, VLAN } from '../wire/vlan.ts';
+import { InvertedTree } from './inverted-tree.ts';
+import { Mac } from './mac.ts';
+import { OffloadRequests } from './offload-requests.ts';
+import { NicStatistics } from './statistics.ts';
+import { TcpFirmware } from './tcp-firmware.ts';
+
+export const NicFault = { None: 0, Protocol: 1, Window: 2, Crashed: 3 } as const;
+
+/** Room that one descriptor or one frame may need in the receive pool. */
+const POOL_RESERVE = 2;
+
+export class Nic implements Polled {
+  readonly boot: NicBoot;
+  readonly stats = new NicStatistics();
+  readonly firmware: TcpFirmware;
+  readonly #memory: Memory;
+  readonly #window: Window;
+  readonly #mac: Mac;
+  readonly #requests: OffloadRequests;
+  readonly #submissions: RingConsumer;
+  readonly #host: DescriptorQueue;
+  readonly #hostBell: Doorbell;
+  readonly #fabricBell: Doorbell;
+  readonly #status: Cursor<typeof NicStatus.fields>;
+  readonly #linkIndex: number;
+  readonly #carrierIndex: number;
+  readonly #heartbeatIndex: number;
+  readonly #ip = new Ipv4Header();
+  readonly #tcp = new TcpHeader();
+  readonly #buffer: Cursor<typeof NetBuffer.fields>;
+  readonly #descriptor: Cursor<typeof Descriptor.fields>;
+  #stalled = false;
+  /** The host's frames wait for room on the wire. */
+  #framesWait = false;
+  #nextHeartbeatUs = 0;
+
+  constructor(memory: Memory, boot: NicBoot) {
+    const { regions } = boot;
+    this.boot = boot;
+    this.#memory = memory;
+    this.#hostBell = new Doorbell(memory, boot.hostDoorbell);
+    this.#fabricBell = new Doorbell(memory, boot.fabricDoorbell);
+    this.#window = new Window([...boot.grants, boot.blocks, regions.receivePool]);
+    this.#submissions = new RingConsumer(memory, regions.submissions, this.#hostBell);
+    this.#host = new DescriptorQueue(memory, new RingProducer(memory, regions.completions, this.#hostBell));
+    const toFabric = new RingProducer(memory, regions.toFabric, this.#fabricBell);
+    const fromFabric = new RingConsumer(memory, regions.fromFabric, this.#fabricBell);
+    this.#mac = new Mac(memory, boot.config, toFabric, fromFabric, this.stats);
+    const tree = new InvertedTree(memory, regions);
+    this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
+    this.#requests = new OffloadRequests(memory, boot, this.#window, this.firmware, tree, this.stats);
+    this.#buffer = NetBuffer.view(memory);
+    this.#descriptor = Descriptor.view(memory);
+    this.#status = NicStatus.view(memory).at(regions.status.offset);
+    this.#carrierIndex = (regions.status.offset + NicStatus.offset.carrier) >> 2;
+    this.#linkIndex = (regions.status.offset + NicStatus.offset.linkUp) >> 2;
+    this.#heartbeatIndex = (regions.status.offset + NicStatus.offset.heartbeat) >> 2;
+    Atomics.store(memory.i32, this.#linkIndex, 1);
+  }
+
+  get tree(): { paths: number; neighbors: number; connections: number } {
+    const { table } = this.firmware;
+    return { ...this.#requestsTree(), connections: table.inUse };
+  }
+
+  get doorbellsRung(): number {
+    return this.#hostBell.rings + this.#fabricBell.rings;
+  }
+
+  step(nowUs: number, budget: number): number {
+    if (this.#stalled || this.#status.fault !== NicFault.None) return 0;
+    this.firmware.now = ticksOf(nowUs);
+    this.#beat(nowUs);
+    let work = this.#senseLink();
+    if (!this.#host.backlogged) work += this.#takeSubmissions(budget);
+    if (!this.#host.backlogged) work += this.#takeFrames(budget);
+    if (!this.#host.backlogged) work += this.firmware.expireTimers(this.firmware.now);
+    if (this.firmware.blockedCount > 0) work += this.firmware.retryBlocked();
+    this.#publish();
+    return work;
+  }
+
+  hasWork(): boolean {
+    if (this.#stalled || this.#status.fault !== NicFault.None) return false;
+    const carrier = Atomics.load(this.#memory.i32, this.#carrierIndex);
+    if ((carrier !== 0) !== this.#mac.linkUp) return true;
+    if (this.#host.backlogged) return this.#host.ring.free() > 0;
+    if (this.firmware.blockedCount > 0 && this.#mac.hasRoom()) return true;
+    if (this.#mac.hasFrames()) return true;
+    return this.#framesWait ? this.#mac.freeSlots() >= BATCH_MAX : this.#submissions.hasWork();
+  }
+
+  usUntilNext(nowUs: number): number {
+    const ticks = this.firmware.ticksUntilTimer(ticksOf(nowUs));
+    if (ticks < 0) return HEARTBEAT_MS * 1000;
+    return Math.min(HEARTBEAT_MS * 1000, Math.max(0, ticks * 1000 - (nowUs % 1000)));
+  }
+
+  // --- control plane ---
+
+  /** Firmware hangs: nothing is processed, the heartbeat stops. */
+  stall(): void {
+    this.#stalled = true;
+  }
+
+  resume(): void {
+    this.#stalled = false;
+  }
+
+  #requestsTree(): { paths: number; neighbors: number } {
+    return { paths: this.#requests.pathsInUse, neighbors: this.#requests.neighborsInUse };
+  }
+
+  // --- the parts of a step ---
+
+  #beat(nowUs: number): void {
+    if (nowUs < this.#nextHeartbeatUs) return;
+    this.#nextHeartbeatUs = nowUs + HEARTBEAT_MS * 1000;
+    Atomics.store(this.#memory.i32, this.#heartbeatIndex, (this.#status.heartbeat + 1) | 0);
+  }
+
+  /** Media sense: the carrier word is the fabric's; the host hears of a change through a status indication. */
+  #senseLink(): number {
+    const up = Atomics.load(this.#memory.i32, this.#carrierIndex) !== 0;
+    if (up === this.#mac.linkUp) return 0;
+    this.#mac.linkUp = up;
+    Atomics.store(this.#memory.i32, this.#linkIndex, up ? 1 : 0);
+    this.#host.push(Completion.IndicateStatus, up ? NdisStatus.MediaConnect : NdisStatus.MediaDisconnect, 0, 0);
+    return 1;
+  }
+
+  #takeSubmissions(budget: number): number {
+    let work = 0;
+    while (work < budget && !this.#host.backlogged) {
+      const slot = this.#submissions.next();
+      if (slot < 0) {
+        if (this.#submissions.corrupt) this.#fault(NicFault.Protocol);
+        break;
+      }
+      const blocked = !this.#submission(this.#descriptor.at(slot));
+      if (blocked) {
+        this.#submissions.unread();
+        break;
+      }
+      work++;
+    }
+    return work;
+  }
+
+  /** One descriptor. False: no room on the wire for its frames, leave it in the ring. */
+  #submission(descriptor: Cursor<typeof Descriptor.fields>): boolean {
+    const { opcode, a0, a1, flags } = descriptor;
+    switch (opcode) {
+      case Submission.SendFrames:
+        return this.#sendFrames(descriptor);
+      case Submission.ReturnBuffers:
+        this.#returnBuffers(descriptor);
+        return true;
+      case Submission.InitiateOffload:
+        this.#operation(this.#requests.initiate(a0), Completion.InitiateOffloadComplete, a0);
+        this.#requests.start();
+        return true;
+      case Submission.TerminateOffload:
+        this.#operation(this.#requests.terminate(a0), Completion.TerminateOffloadComplete, a0);
+        return true;
+      case Submission.UpdateOffload:
+        this.#operation(this.#requests.update(a0), Completion.UpdateOffloadComplete, a0);
+        return true;
+      case Submission.InvalidateOffload:
+        this.#operation(this.#requests.invalidate(a0), Completion.InvalidateOffloadComplete, a0);
+        return true;
+      case Submission.QueryOffload:
+        this.#operation(this.#requests.query(a0), Completion.QueryOffloadComplete, a0);
+        return true;
+      case Submission.SetMac:
+        this.#mac.macHi = a0;
+        this.#mac.macLo = a1;
+        return true;
+      default:
+        this.#dataCall(opcode, a0, a1, flags);
+        return true;
+    }
+  }
+
+  #dataCall(opcode: number, handle: number, argument: number, flags: number): void {
+    const slot = this.firmware.table.slotOfHandle(handle);
+    if (slot < 0) {
+      // A call that crossed the end of the offload: the host asked for both, its own bookkeeping stands.
+      this.stats.staleHandles++;
+      this.#refuse(opcode, argument);
+      return;
+    }
+    switch (opcode) {
+      case Submission.TcpSend:
+        this.firmware.send(slot, argument);
+        return;
+      case Submission.TcpReceive:
+        this.firmware.delivery.post(slot, this.firmware.contextOf(slot), argument);
+        return;
+      case Submission.TcpDisconnect:
+        this.firmware.disconnect(slot, argument, flags);
+        return;
+      case Submission.TcpForward:
+        this.#forward(slot, argument);
+        return;
+      case Submission.TcpReceiveReturn:
+        this.firmware.receiveReturn(slot, argument);
+        return;
+      default:
+        this.#fault(NicFault.Protocol);
+    }
+  }
+
+  /** ¶57: data for a connection that is not (or no longer) here goes back, upload in progress. */
+  #refuse(opcode: number, argument: number): void {
+    if (opcode === Submission.TcpReceiveReturn || argument === 0) return;
+    const context = this.#buffer.at(argument).connection;
+    if (opcode === Submission.TcpForward) {
+      this.#host.push(Completion.TcpForwardComplete, context, argument, NdisStatus.UploadInProgress);
+    } else {
+      const completion = opcode === Submission.TcpReceive ? Completion.TcpReceiveComplete : Completion.TcpSendComplete;
+      this.#host.push(completion, context, argument, NdisStatus.UploadInProgress);
+    }
+  }
+
+  #operation(ok: boolean, completion: number, root: number): void {
+    if (ok) this.#host.push(completion, root, 0, 0);
+    else this.#fault(NicFault.Protocol);
+  }
+
+  #sendFrames(descriptor: Cursor<typeof Descriptor.fields>): boolean {
+    const { count, base } = descriptor;
+    const i32 = this.#memory.i32;
+    const first = (base + Descriptor.offset.a0) >> 2;
+    this.#framesWait = this.#mac.linkUp && this.#mac.freeSlots() < count;
+    if (this.#framesWait) return false;
+    for (let i = 0; i < count; i++) {
+      const address = i32[first + i]!;
+      if (!this.#window.allows(address, NetBuffer.byteLength)) {
+        this.#fault(NicFault.Window);
+        return true;
+      }
+      const buffer = this.#buffer.at(address);
+      const { dataAddress, dataLength } = buffer;
+      if (!this.#window.allows(dataAddress, dataLength) || dataLength > this.boot.config.mtu + 22) {
+        this.#fault(NicFault.Window);
+        return true;
+      }
+      const at = this.#mac.reserve();
+      this.#memory.kernels.copy(at, dataAddress, dataLength);
+      this.#mac.transmit(at, dataLength);
+      this.stats.hostFramesTransmitted++;
+      this.#host.pushAddress(Completion.FramesSent, address);
+    }
+    return true;
+  }
+
+  #returnBuffers(descriptor: Cursor<typeof Descriptor.fields>): void {
+    const { count, base } = descriptor;
+    const first = (base + Descriptor.offset.a0) >> 2;
+    for (let i = 0; i < count; i++) {
+      const address = this.#memory.i32[first + i]!;
+      if (this.firmware.pool.isLent(address)) this.firmware.pool.free(address);
+      else this.#fault(NicFault.Protocol);
+    }
+  }
+
+  /** MiniportTcpOffloadForward: one whole TCP segment that reached the host (R29). */
+  #forward(slot: number, address: number): void {
+    const buffer = this.#buffer.at(address);
+    const { dataAddress, dataLength } = buffer;
+    const context = buffer.connection;
+    if (!this.#window.allows(dataAddress, dataLength)) {
+      this.#fault(NicFault.Window);
+      return;
+    }
+    if (parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok) {
+      this.firmware.segment(slot, this.#tcp);
+    }
+    this.#host.push(Completion.TcpForwardComplete, context, address, NdisStatus.Success);
+  }
+
+  #takeFrames(budget: number): number {
+    let work = 0;
+    while (work < budget && !this.#host.backlogged && this.#mac.receive()) {
+      work++;
+      const { frameAt, frameLength } = this.#mac;
+      const slot = this.firmware.table.inUse > 0 ? this.#offloadedSlot(frameAt, frameLength) : -1;
+      if (slot >= 0) this.#offloadedSegment(slot);
+      else this.#toHost(frameAt, frameLength);
+    }
+    return work;
+  }
+
+  /** Receive lookup: the slot of an offloaded connection that this frame belongs to, or -1 for the host's path. */
+  #offloadedSlot(frameAt: number, frameLength: number): number {
+    const { view } = this.#memory;
+    const end = frameAt + frameLength;
+    let ipAt = frameAt + ETHERNET.headerLength;
+    let vid = 0;
+    if (view.getUint16(frameAt + ETHERNET.etherType) !== EtherType.Ipv4) {
+      vid = vidOf(view, frameAt, end);
+      ipAt += VLAN.tagLength;
+      if (vid < 0 || ipAt > end || view.getUint16(ipAt - 2) !== EtherType.Ipv4) return -1;
+    }
+    const ip = this.#ip;
+    if (parseIpv4(view, ipAt, end, ip) !== Ipv4Parse.Ok) return -1;
+    // Options and fragments are the host's business; it forwards what comes out (digest §4.5).
+    if (ip.protocol !== IpProtocol.Tcp || ip.hasOptions || isFragment(ip) || ip.payloadEnd - ip.payloadAt < 20) return -1;
+    const ports = view.getInt32(ip.payloadAt);
+    return this.firmware.table.lookup(ip.source, ports >>> 16, ip.destination, ports & 0xffff, vid);
+  }
+
+  #offloadedSegment(slot: number): void {
+    const ip = this.#ip;
+    const length = ip.payloadEnd - ip.payloadAt;
+    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
+    const valid = this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) === 0xffff;
+    if (!valid || parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, this.#tcp) !== TcpParse.Ok) {
+      this.stats.inErrors++;
+      return;
+    }
+    this.firmware.segment(slot, this.#tcp);
+  }
+
+  #toHost(frameAt: number, frameLength: number): void {
+    const { pool } = this.firmware;
+    const address = pool.available > POOL_RESERVE ? pool.allocate() : 0;
+    if (address === 0) {
+      this.stats.dropNoBuffer++;
+      return;
+    }
+    const buffer = this.#buffer.at(address);
+    const data = pool.dataOf(address) + RECEIVE_HEADROOM;
+    buffer.dataAddress = data;
+    buffer.dataLength = frameLength;
+    buffer.next = 0;
+    this.#memory.kernels.copy(data, frameAt, frameLength);
+    this.stats.hostFramesReceived++;
+    this.#host.pushAddress(Completion.FramesReceived, address);
+  }
+
+  #publish(): void {
+    const fabric = this.#mac.publish();
+    const released = this.#submissions.release();
+    const host = this.#host.publish();
+    if (fabric) this.#fabricBell.ringIfWanted();
+    if (host || released) this.#hostBell.ringIfWanted();
+    // Out of room: say so, so that a consumer that makes some rings back.
+    this.#mac.setWaiting(this.firmware.blockedCount > 0 || this.#framesWait);
+    this.#host.ring.setWaiting(this.#host.backlogged);
+  }
+
+  /** The other side broke the protocol or the window: the device stops (architecture §2.8). */
+  #fault(fault: number): void {
+    this.#status.fault = fault;
+    this.#hostBell.ringIfWanted();
+  }
+}

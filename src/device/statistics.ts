@@ -1,0 +1,30 @@
+/**
+ * What a NIC counts, by reason (R22; TCP_OFFLOAD_STATS and IP_OFFLOAD_STATS for the offloaded part). Plain numbers: the
+ * control plane sends a copy of the object.
+ */
+export class NicStatistics {
+  framesReceived = 0;
+  framesTransmitted = 0;
+  bytesReceived = 0;
+  bytesTransmitted = 0;
+  /** Frames handed to the host, and frames taken from it. */
+  hostFramesReceived = 0;
+  hostFramesTransmitted = 0;
+  /** Segments of offloaded connections. */
+  inSegments = 0;
+  outSegments = 0;
+  retransmittedSegments = 0;
+  inErrors = 0;
+  dropFcs = 0;
+  dropFilter = 0;
+  dropNoBuffer = 0;
+  dropLinkDown = 0;
+  dropShort = 0;
+  offloadsTaken = 0;
+  offloadsRefused = 0;
+  uploads = 0;
+  updates = 0;
+  staleHandles = 0;
+  initiateCalls = 0;
+  blocksSeen = 0;
+}

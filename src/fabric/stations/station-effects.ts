@@ -1,0 +1,166 @@
+/**
+ * What the TCP engine asks of a population, about the connection that its cursor stands on.
+ *
+ * In-order text is not copied: `takePayload` hands out one permanent descriptor, outside the pool, that points at the
+ * bytes in the frame; the application reads them before the frame is given back. Only text that arrives out of order is
+ * copied into a pool buffer. A segment that finds no room, or no MAC address, waits with its connection in a list.
+ */
+import { seqGt, seqLt } from '../../base/seq.ts';
+import type { Memory } from '../../memory/memory.ts';
+import { NetBuffer } from '../../memory/net-buffer.ts';
+import type { CloseReason, Effects } from '../../tcp/effects.ts';
+import type { TcpParams } from '../../tcp/params.ts';
+import { SegmentWriter } from '../../tcp/segment-writer.ts';
+import type { NetBufferCursor } from '../../tcp/send-queue.ts';
+import type { Tcb } from '../../tcp/tcb.ts';
+import { IpProtocol } from '../../wire/ipv4.ts';
+import { TcpFlag, TcpHeader } from '../../wire/tcp.ts';
+import type { NeighborTable } from './neighbor-table.ts';
+import { NO_ROOM, type StationConnections } from './station-connections.ts';
+import type { StationCounters } from './station-counters.ts';
+import { StationEvent, type StationEvents } from './station-events.ts';
+import type { StationLink } from './station-link.ts';
+
+export class StationEffects implements Effects {
+  readonly params: TcpParams;
+  /** Ticks; set at every step of the population. */
+  now: number;
+  /** The segment that the engine works on. */
+  segment = new TcpHeader();
+  readonly #memory: Memory;
+  readonly #connections: StationConnections;
+  readonly #link: StationLink;
+  readonly #neighbors: NeighborTable;
+  readonly #counters: StationCounters;
+  readonly #events: StationEvents;
+  readonly #writer: SegmentWriter;
+  readonly #descriptor: NetBufferCursor;
+  readonly #inPlace: number;
+  #blockedOn = NO_ROOM;
+
+  /** @param inPlace address of the permanent descriptor */
+  constructor(
+    memory: Memory,
+    params: TcpParams,
+    connections: StationConnections,
+    link: StationLink,
+    neighbors: NeighborTable,
+    counters: StationCounters,
+    events: StationEvents,
+    inPlace: number,
+    now: number,
+  ) {
+    this.params = params;
+    this.now = now;
+    this.#memory = memory;
+    this.#connections = connections;
+    this.#link = link;
+    this.#neighbors = neighbors;
+    this.#counters = counters;
+    this.#events = events;
+    this.#writer = new SegmentWriter(memory, params.mss);
+    this.#descriptor = NetBuffer.view(memory);
+    this.#inPlace = inPlace;
+  }
+
+  emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean {
+    const link = this.#link;
+    const neighbors = this.#neighbors;
+    const neighbor = tcb.path;
+    if (!link.uplink.hasRoom) {
+      this.#blockedOn = NO_ROOM;
+      return false;
+    }
+    if (!neighbors.isReachable(neighbor)) {
+      neighbors.want(neighbor, tcb.localAddress, this.now);
+      this.#blockedOn = 1 + neighbor;
+      return false;
+    }
+    if (seqLt(seq, tcb.sndMax) && (length > 0 || (flags & (TcpFlag.Syn | TcpFlag.Fin)) !== 0)) {
+      this.#counters.retransmissions++;
+      if (tcb.rtxCount >= 2) neighbors.doubt(neighbor, tcb.localAddress, this.now);
+    }
+    const size = this.#writer.write(tcb, link.payloadAt, flags, seq, length, this.now);
+    link.sendIpv4(
+      neighbors.groupOf(neighbor),
+      true,
+      tcb.tos,
+      size,
+      IpProtocol.Tcp,
+      tcb.localAddress,
+      tcb.remoteAddress,
+      neighbors.macHi[neighbor],
+      neighbors.macLo[neighbor],
+    );
+    return true;
+  }
+
+  transmitBlocked(_tcb: Tcb): void {
+    const { blocked, slot } = this.#connections;
+    if (blocked.listOf(slot) === this.#blockedOn) return;
+    blocked.remove(slot);
+    blocked.append(this.#blockedOn, slot);
+  }
+
+  takePayload(at: number, length: number): number {
+    const { tcb, pool } = this.#connections;
+    let buffer = this.#inPlace;
+    let dataAddress = at;
+    // As receiveText decides: with these the text is in order, and the engine indicates it before it returns.
+    if (tcb.oooHead !== 0 || false) {
+      buffer = pool.allocate();
+      if (buffer === 0) {
+        this.#counters.droppedNoBuffer++;
+        return 0;
+      }
+      dataAddress = pool.dataOf(buffer);
+      this.#memory.kernels.copy(dataAddress, at, length);
+    }
+    const descriptor = this.#descriptor.at(buffer);
+    descriptor.dataAddress = dataAddress;
+    descriptor.dataLength = length;
+    return buffer;
+  }
+
+  indicateReceive(tcb: Tcb, buffer: number): void {
+    const app = this.#connections.appOf(this.#connections.slot);
+    // The application will have read the bytes before anything else happens: the window need not close on them.
+    if (app === undefined || !app.holdsReceived) tcb.rcvPending -= this.#descriptor.at(buffer).dataLength;
+    this.#events.addReceived(buffer);
+  }
+
+  freeBuffer(buffer: number): void {
+    if (buffer !== this.#inPlace) this.#connections.pool.free(buffer);
+  }
+
+  sendComplete(_tcb: Tcb, buffer: number): void {
+    this.#events.addCompleted(buffer);
+  }
+
+  peerClosed(_tcb: Tcb): void {
+    this.#events.current.bits |= StationEvent.PeerClosed;
+  }
+
+  established(_tcb: Tcb): void {
+    this.#events.current.bits |= StationEvent.Established;
+  }
+
+  finAcknowledged(_tcb: Tcb): void {
+    // Nobody here waits for it: TIME-WAIT or CLOSED follow.
+  }
+
+  closed(_tcb: Tcb, reason: CloseReason): void {
+    this.#events.current.bits |= StationEvent.Closed;
+    this.#events.current.reason = reason;
+  }
+
+  timeWait(tcb: Tcb): void {
+    this.#events.current.bits |= StationEvent.TimeWait;
+    // The wheel may be armed earlier for a timer that is over; this one deadline is left.
+    this.#connections.wheel.schedule(this.#connections.slot, tcb.rtxAt);
+  }
+
+  armTimer(_tcb: Tcb, deadline: number): void {
+    this.#connections.wheel.scheduleNoLaterThan(this.#connections.slot, deadline);
+  }
+}

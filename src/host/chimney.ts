@@ -1,0 +1,358 @@
+/**
+ * The chimney: makes block lists of connections to offload and of connections to take back, and sees each request
+ * through (Figures 3, 7 and 8).
+ *
+ * Candidates wait in a list until it is full or its oldest has waited long enough; connections whose path or neighbor is
+ * in transition wait for the next one (R17). A device's pause, upload-all and resume (R38) end up here.
+ */
+import type { Clock } from '../base/clock.ts';
+import { NdisStatus } from '../base/status.ts';
+import type { Trace } from '../base/trace.ts';
+import type { BlockPool } from '../offload/block-list.ts';
+import { OffloadState } from '../offload/offload-state.ts';
+import type { ConnectionWatcher, TliSwitch } from './tli.ts';
+import type { TliConnection } from './connection.ts';
+import type { EventLog } from './event-log.ts';
+import type { Framing } from './framing.ts';
+import type { Adapter } from './ndis.ts';
+import type { Network } from './network.ts';
+import { OffloadOperation, OffloadRequest } from './offload-request.ts';
+import type { OffloadPolicy } from './policy.ts';
+import type { TransportOffload } from './transport-offload.ts';
+
+/** Young and returning connections of one adapter. */
+class AdapterQueue {
+  readonly adapter: Adapter;
+  young: TliConnection[] = [];
+  returning: TliConnection[] = [];
+  youngSinceUs = 0;
+  returningSinceUs = 0;
+  paused = false;
+  uploadingAll = false;
+  offloaded = 0;
+
+  constructor(adapter: Adapter) {
+    this.adapter = adapter;
+  }
+}
+
+export class ChimneyStatistics {
+  initiateCalls = 0;
+  initiateBlocks = 0;
+  connectionsOffloaded = 0;
+  connectionsRefused = 0;
+  terminateCalls = 0;
+  connectionsTakenBack = 0;
+  connectionsLost = 0;
+  /** Host-thread time in requests and completions, µs. */
+  initiateUs = 0;
+  terminateUs = 0;
+  largestList = 0;
+}
+
+export class Chimney implements ConnectionWatcher {
+  readonly stats = new ChimneyStatistics();
+  readonly #tli: TliSwitch;
+  readonly #offload: TransportOffload;
+  readonly #network: Network;
+  readonly #framing: Framing;
+  readonly #blocks: BlockPool;
+  readonly #clock: Clock;
+  readonly #log: EventLog;
+  readonly #queues = new Map<Adapter, AdapterQueue>();
+  readonly #pending = new Map<number, OffloadRequest>();
+  readonly #spare: OffloadRequest[] = [];
+  readonly #listMax: number;
+  policy: OffloadPolicy;
+  trace: Trace | null = null;
+  #orphansDue = false;
+  nowUs = 0;
+
+  constructor(
+    tli: TliSwitch,
+    offload: TransportOffload,
+    network: Network,
+    framing: Framing,
+    blocks: BlockPool,
+    clock: Clock,
+    log: EventLog,
+    policy: OffloadPolicy,
+    listMax: number,
+  ) {
+    this.#tli = tli;
+    this.#offload = offload;
+    this.#network = network;
+    this.#framing = framing;
+    this.#blocks = blocks;
+    this.#clock = clock;
+    this.#log = log;
+    this.policy = policy;
+    this.#listMax = listMax;
+    tli.watcher = this;
+  }
+
+  /** Connections that are on a device now. */
+  get offloaded(): number {
+    let count = 0;
+    for (const queue of this.#queues.values()) count += queue.offloaded;
+    return count;
+  }
+
+  get requestsPending(): number {
+    return this.#pending.size;
+  }
+
+  // --- ConnectionWatcher ---
+
+  candidate(connection: TliConnection): void {
+    if (connection.listed || !this.policy.wants(connection)) return;
+    const queue = this.#queueOf(connection);
+    if (queue.paused || queue.adapter.capabilities.tcpConnections === 0) return;
+    if (queue.young.length === 0) queue.youngSinceUs = this.nowUs;
+    connection.listed = true;
+    queue.young.push(connection);
+  }
+
+  takeBack(connection: TliConnection): void {
+    if (connection.listed || this.#tli.stateOf(connection) !== OffloadState.Offloaded) return;
+    const queue = this.#queueOf(connection);
+    if (queue.returning.length === 0) queue.returningSinceUs = this.nowUs;
+    connection.listed = true;
+    queue.returning.push(connection);
+  }
+
+  // --- status indications of a device ---
+
+  pause(adapter: Adapter): void {
+    this.#queue(adapter).paused = true;
+    this.#log.emit('offload-pause', adapter.name, '');
+  }
+
+  resume(adapter: Adapter): void {
+    const queue = this.#queue(adapter);
+    queue.paused = false;
+    queue.uploadingAll = false;
+    this.#log.emit('offload-resume', adapter.name, `${adapter.capabilities.tcpConnections} connections`);
+    this.#tli.forEach((connection) => {
+      if (connection.handler !== null && this.#tli.adapterOf(connection) === adapter) this.candidate(connection);
+    });
+  }
+
+  uploadAll(adapter: Adapter): void {
+    const queue = this.#queue(adapter);
+    queue.uploadingAll = true;
+    for (const connection of queue.young) connection.listed = false;
+    queue.young.length = 0;
+    this.#orphansDue = true;
+    this.#log.emit('upload-all', adapter.name, `${queue.offloaded} connections`);
+    this.#tli.forEach((connection) => {
+      if (this.#tli.adapterOf(connection) === adapter) this.takeBack(connection);
+    });
+  }
+
+  // --- every step ---
+
+  /** Sends the lists that are ready; returns how many. */
+  step(nowUs: number): number {
+    this.nowUs = nowUs;
+    let sent = 0;
+    for (const queue of this.#queues.values()) {
+      if (queue.returning.length > 0 && this.#returningReady(queue)) sent += this.#terminate(queue);
+      if (queue.young.length > 0 && !queue.paused && this.#youngReady(queue)) sent += this.#initiate(queue);
+      if (this.#orphansDue && queue.returning.length === 0) this.#terminateOrphans(queue);
+    }
+    return sent;
+  }
+
+  /** µs until a list is due by age, -1 for never. */
+  usUntilNext(nowUs: number): number {
+    let least = -1;
+    for (const queue of this.#queues.values()) {
+      const ages = [
+        queue.young.length > 0 && !queue.paused ? queue.youngSinceUs : -1,
+        queue.returning.length > 0 ? queue.returningSinceUs : -1,
+      ];
+      for (const since of ages) {
+        if (since < 0) continue;
+        const us = Math.max(0, since + this.policy.batchUs - nowUs);
+        if (least < 0 || us < least) least = us;
+      }
+    }
+    return least;
+  }
+
+  #youngReady(queue: AdapterQueue): boolean {
+    return queue.young.length >= this.#listMax || this.nowUs - queue.youngSinceUs >= this.policy.batchUs;
+  }
+
+  #returningReady(queue: AdapterQueue): boolean {
+    if (queue.uploadingAll || queue.returning.length >= this.#listMax) return true;
+    return this.nowUs - queue.returningSinceUs >= this.policy.batchUs;
+  }
+
+  #initiate(queue: AdapterQueue): number {
+    const room = queue.adapter.capabilities.tcpConnections - queue.offloaded;
+    const limit = Math.min(this.#listMax, room);
+    if (limit <= 0 || this.#blocks.available < 3 * this.#listMax) {
+      this.#giveUpYoung(queue);
+      return 0;
+    }
+    const started = this.#clock.nowUs();
+    const request = this.#request(OffloadOperation.Initiate, queue.adapter);
+    const later: TliConnection[] = [];
+    const { young } = queue;
+    let taken = 0;
+    for (; taken < young.length && request.count < limit; taken++) {
+      const connection = young[taken]!;
+      const { slot } = connection;
+      if (connection.handler === null || !this.#offload.accepts(slot)) connection.listed = false;
+      else if (!this.#offload.isSettled(slot)) later.push(connection);
+      else {
+        connection.listed = false;
+        request.add(slot);
+      }
+    }
+    queue.young = later.concat(young.slice(taken));
+    queue.youngSinceUs = this.nowUs;
+    if (request.count === 0) {
+      this.#spare.push(request);
+      return 0;
+    }
+    queue.offloaded += request.count;
+    this.#submit(request);
+    this.stats.initiateCalls++;
+    this.stats.initiateBlocks += request.blockCount;
+    if (request.count > this.stats.largestList) this.stats.largestList = request.count;
+    this.stats.initiateUs += this.#clock.nowUs() - started;
+    return 1;
+  }
+
+  /** The device is full: these stay in the host (partial acceptance is the common case under scarcity). */
+  #giveUpYoung(queue: AdapterQueue): void {
+    for (const connection of queue.young) connection.listed = false;
+    queue.young.length = 0;
+  }
+
+  #terminate(queue: AdapterQueue): number {
+    if (this.#blocks.available < 3 * this.#listMax) return 0;
+    const started = this.#clock.nowUs();
+    let sent = 0;
+    const { returning } = queue;
+    let at = 0;
+    while (at < returning.length && this.#blocks.available >= 3 * this.#listMax) {
+      const request = this.#request(OffloadOperation.Terminate, queue.adapter);
+      for (; at < returning.length && request.count < this.#listMax; at++) {
+        const connection = returning[at]!;
+        connection.listed = false;
+        if (this.#tli.stateOf(connection) === OffloadState.Offloaded) request.add(connection.slot);
+      }
+      if (request.count === 0) {
+        this.#spare.push(request);
+        continue;
+      }
+      this.#submit(request);
+      this.stats.terminateCalls++;
+      sent++;
+    }
+    queue.returning = returning.slice(at);
+    queue.returningSinceUs = this.nowUs;
+    this.stats.terminateUs += this.#clock.nowUs() - started;
+    return sent;
+  }
+
+  /** A16: paths and neighbors that the device took but whose connections it refused. */
+  #terminateOrphans(queue: AdapterQueue): void {
+    if (this.#blocks.available < 3 * this.#listMax) return;
+    const request = this.#request(OffloadOperation.Terminate, queue.adapter);
+    this.#network.orphans(queue.adapter, request.paths, this.#listMax);
+    if (request.paths.length === 0) this.#framing.orphans(queue.adapter, request.neighbors);
+    if (request.paths.length + request.neighbors.length === 0) {
+      this.#spare.push(request);
+      this.#orphansDue = queue.uploadingAll && queue.offloaded > 0;
+      return;
+    }
+    this.#submit(request);
+  }
+
+  #submit(request: OffloadRequest): void {
+    this.#offload.describe(request);
+    this.#pending.set(request.root, request);
+    const { down, name } = request.adapter;
+    if (request.operation === OffloadOperation.Initiate) {
+      this.trace?.emit('ndis', name, `initiate offload, ${request.blockCount} blocks`);
+      down.initiateOffload(request.root);
+    } else {
+      this.trace?.emit('ndis', name, `terminate offload, ${request.blockCount} blocks`);
+      down.terminateOffload(request.root);
+    }
+  }
+
+  /** The completion climbs: Framing, Network, Transport each take their entries, the switch lets held calls go. */
+  complete(root: number): void {
+    const request = this.#pending.get(root);
+    if (request === undefined) return;
+    this.#pending.delete(root);
+    const started = this.#clock.nowUs();
+    this.#framing.complete(request);
+    this.#network.complete(request);
+    const queue = this.#queue(request.adapter);
+    const initiate = request.operation === OffloadOperation.Initiate;
+    if (initiate) this.#initiated(request, queue);
+    else this.#terminated(request, queue);
+    this.trace?.emit('transport', 'tli', initiate ? 'initiate complete' : 'terminate complete');
+    const spent = this.#clock.nowUs() - started;
+    if (initiate) this.stats.initiateUs += spent;
+    else this.stats.terminateUs += spent;
+    this.#spare.push(request);
+  }
+
+  #initiated(request: OffloadRequest, queue: AdapterQueue): void {
+    let refused = 0;
+    for (let i = 0; i < request.count; i++) {
+      const status = this.#offload.take(request, i);
+      const slot = request.slots[i]!;
+      const connection = this.#tli.bySlot(slot);
+      if (status === NdisStatus.Success) this.stats.connectionsOffloaded++;
+      else refused++;
+      this.#tli.handedOver(connection);
+      this.#offload.releaseHeld(slot);
+      if (queue.uploadingAll || connection.handler === null) this.takeBack(connection);
+    }
+    queue.offloaded -= refused;
+    if (refused === 0) return;
+    this.stats.connectionsRefused += refused;
+    this.#orphansDue = true;
+    this.#log.emit('offload-refused', request.adapter.name, `${refused} of ${request.count} connections`);
+  }
+
+  #terminated(request: OffloadRequest, queue: AdapterQueue): void {
+    queue.offloaded -= request.count;
+    for (let i = 0; i < request.count; i++) {
+      const slot = request.slots[i]!;
+      const connection = this.#tli.bySlot(slot);
+      const lost = this.#offload.take(request, i) !== NdisStatus.Success;
+      this.stats.connectionsTakenBack++;
+      if (lost) this.stats.connectionsLost++;
+      const over = lost || this.#offload.isClosed(slot);
+      // What was held is for the connection; where that is over, for nobody.
+      if (over) this.#offload.dropHeld(slot);
+      this.#tli.takenBack(connection, lost);
+      if (!over) this.#offload.releaseHeld(slot);
+    }
+  }
+
+  #request(operation: OffloadOperation, adapter: Adapter): OffloadRequest {
+    const request = this.#spare.pop() ?? new OffloadRequest(adapter, this.#listMax);
+    return request.reset(operation, adapter);
+  }
+
+  #queueOf(connection: TliConnection): AdapterQueue {
+    return this.#queue(this.#tli.adapterOf(connection));
+  }
+
+  #queue(adapter: Adapter): AdapterQueue {
+    let queue = this.#queues.get(adapter);
+    if (queue === undefined) this.#queues.set(adapter, (queue = new AdapterQueue(adapter)));
+    return queue;
+  }
+}

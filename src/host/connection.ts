@@ -1,0 +1,102 @@
+/**
+ * A connection as an application of the TLI switch sees it. Objects are reused slot by slot; none is made per connection
+ * in steady state.
+ */
+import type { TliSwitch } from './tli.ts';
+
+/**
+ * What an application implements. Callbacks run on the host thread, never inside a call of the application's; they may
+ * call any method of any connection.
+ */
+export interface TliHandler {
+  /** The handshake is complete: of a listener's new connection, or of one's own connect. */
+  connected(connection: TliConnection): void;
+  /**
+   * Bytes [address, address + length) of the machine's memory, valid during the call. Returns how many were taken; the
+   * rest is kept, and shown again after `resume`.
+   */
+  received(connection: TliConnection, address: number, length: number): number;
+  /** The peer closed its direction; every byte before was received. */
+  ended(connection: TliConnection): void;
+  /** A send is acknowledged whole; `cookie` is the one given with it. */
+  sent(connection: TliConnection, cookie: number): void;
+  /** It is over; the object is not to be used any more. */
+  closed(connection: TliConnection, reason: number): void;
+}
+
+export class TliConnection {
+  readonly slot: number;
+  readonly #tli: TliSwitch;
+  handler: TliHandler | null = null;
+  /** For the application. */
+  context: unknown = null;
+  tag = 0;
+  remoteAddress = 0;
+  remotePort = 0;
+  localAddress = 0;
+  localPort = 0;
+  /** The switch's own bookkeeping from here on. */
+  sendClosed = false;
+  peerClosed = false;
+  finAcked = false;
+  aborted = false;
+  paused = false;
+  /** Received NET_BUFFERs that the application has not taken: chain, and bytes. */
+  heldHead = 0;
+  heldTail = 0;
+  heldBytes = 0;
+  endedPending = false;
+  /** Consumed bytes that the device has not been told of yet. */
+  credit = 0;
+  /** Calls that wait for the end of a hand-over: chain of sends, then a disconnect or abort. */
+  queuedHead = 0;
+  queuedTail = 0;
+  queuedDisconnect = false;
+  queuedAbort = false;
+  /** In the list of young connections, or of those to be taken back. */
+  listed = false;
+  /** The tick it was established at. */
+  bornAt = 0;
+  everOffloaded = false;
+  /** NET_BUFFERs sent and not completed. */
+  sendsOutstanding = 0;
+
+  constructor(tli: TliSwitch, slot: number) {
+    this.#tli = tli;
+    this.slot = slot;
+  }
+
+  get isOffloaded(): boolean {
+    return this.#tli.isOffloaded(this);
+  }
+
+  /** Sends bytes that stay where they are until `sent(cookie)`: memory that devices were granted. */
+  send(address: number, length: number, cookie: number): boolean {
+    return this.#tli.send(this, address, length, cookie, false);
+  }
+
+  /** Sends and closes this direction; the FIN rides on the last bytes. */
+  sendAndDisconnect(address: number, length: number, cookie: number): boolean {
+    return this.#tli.send(this, address, length, cookie, true);
+  }
+
+  /** Copies the bytes and sends the copy; false when no buffer is free: wait for `sent`. */
+  write(bytes: Uint8Array, cookie: number): boolean {
+    return this.#tli.write(this, bytes, cookie);
+  }
+
+  /** Graceful close of the sending direction. */
+  disconnect(): boolean {
+    return this.#tli.disconnect(this);
+  }
+
+  /** RST. `closed` follows. */
+  abort(): void {
+    this.#tli.abort(this);
+  }
+
+  /** Shows again what `received` did not take. */
+  resume(): void {
+    this.#tli.resume(this);
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * The host: TLI switch, Transport, Network, Framing, chimney and miniports, composed (R46). A plain object with
+ * `step(now)`; the machine drives it from the event loop, the simulation from virtual time.
+ *
+ *   application ─ tli ─ transport ─ network ─ framing ─ adapters' dispatch tables ─ miniports ═ rings ═ NICs
+ *                  └──────────── chimney ─────────────────────┘
+ */
+import { type Clock, ticksOf } from '../base/clock.ts';
+import type { Prng } from '../base/prng.ts';
+import { NdisStatus } from '../base/status.ts';
+import type { Trace } from '../base/trace.ts';
+import { BufferPool, poolBytes } from '../memory/buffer-pool.ts';
+import type { Memory, Region, RegionPlan } from '../memory/memory.ts';
+import { BLOCK_SLOT_BYTES, BlockPool } from '../offload/block-list.ts';
+import { TcpOffloadEvent, uploadReasonName } from '../offload/events.ts';
+import type { Polled } from '../ring/poll-loop.ts';
+import { TcbLayout } from '../tcp/tcb.ts';
+import type { TcpParams } from '../tcp/params.ts';
+import { Chimney } from './chimney.ts';
+import { EventLog } from './event-log.ts';
+import { Framing } from './framing.ts';
+import { Interface } from './interface.ts';
+import type { Miniport } from './miniport.ts';
+import type { Adapter, ClientTable } from './ndis.ts';
+import { Network } from './network.ts';
+import type { OffloadPolicy } from './policy.ts';
+import { TliSwitch } from './tli.ts';
+import { Transport } from './transport.ts';
+import { TransportOffload } from './transport-offload.ts';
+
+export interface HostConfig {
+  readonly connections: number;
+  readonly mtu: number;
+  readonly txBuffers: number;
+  /** NET_BUFFERs for sends from memory that stays where it is. */
+  readonly sendDescriptors: number;
+  /** Buffers for sends that are copied. */
+  readonly copyBuffers: number;
+  readonly copyBufferBytes: number;
+  readonly blocks: number;
+  /** Bytes for applications to send from in place. */
+  readonly applicationBytes: number;
+  readonly blockListMax: number;
+  readonly tcp: TcpParams;
+}
+
+export interface HostRegions {
+  readonly doorbell: Region;
+  readonly tcbs: Region;
+  readonly tx: Region;
+  readonly sendDescriptors: Region;
+  readonly copies: Region;
+  readonly blocks: Region;
+  readonly application: Region;
+}
+
+const TX_ROOM = 18 + 14 + 8;
+
+export function planHost(plan: RegionPlan, config: HostConfig): HostRegions {
+  return {
+    doorbell: plan.add('host.doorbell', 128),
+    tcbs: plan.add('host.tcbs', config.connections * TcbLayout.byteLength),
+    tx: plan.add('host.tx', poolBytes({ count: config.txBuffers, dataBytes: config.mtu + TX_ROOM })),
+    sendDescriptors: plan.add('host.send-descriptors', poolBytes({ count: config.sendDescriptors, dataBytes: 0 })),
+    copies: plan.add('host.copies', poolBytes({ count: config.copyBuffers, dataBytes: config.copyBufferBytes })),
+    blocks: plan.add('host.blocks', config.blocks * BLOCK_SLOT_BYTES),
+    application: plan.add('host.application', Math.max(64, config.applicationBytes)),
+  };
+}
+
+/** Host pools have ids behind those of the NICs' receive pools. */
+const FIRST_POOL_ID = 0x100;
+
+/** Something that sits between adapters and wants a share of every step (teams: heartbeats, failover). */
+export interface Driver {
+  step(nowUs: number): void;
+  usUntilNext(nowUs: number): number;
+}
+
+export class Host implements Polled {
+  readonly config: HostConfig;
+  readonly log: EventLog;
+  readonly tx: BufferPool;
+  readonly sendDescriptors: BufferPool;
+  readonly copies: BufferPool;
+  readonly blocks: BlockPool;
+  readonly framing: Framing;
+  readonly network: Network;
+  readonly transport: Transport;
+  readonly tli: TliSwitch;
+  readonly offload: TransportOffload;
+  readonly chimney: Chimney;
+  readonly miniports: Miniport[] = [];
+  readonly drivers: Driver[] = [];
+  readonly #interfaces: Interface[] = [];
+
+  constructor(
+    memory: Memory,
+    regions: HostRegions,
+    config: HostConfig,
+    clock: Clock,
+    prng: Prng,
+    policy: OffloadPolicy,
+  ) {
+    this.config = config;
+    this.log = new EventLog(clock);
+    const txShape = { count: config.txBuffers, dataBytes: config.mtu + TX_ROOM };
+    this.tx = new BufferPool(memory, regions.tx, txShape, FIRST_POOL_ID);
+    const descriptorShape = { count: config.sendDescriptors, dataBytes: 0 };
+    this.sendDescriptors = new BufferPool(memory, regions.sendDescriptors, descriptorShape, FIRST_POOL_ID + 1);
+    const copyShape = { count: config.copyBuffers, dataBytes: config.copyBufferBytes };
+    this.copies = new BufferPool(memory, regions.copies, copyShape, FIRST_POOL_ID + 2);
+    this.blocks = new BlockPool(memory, regions.blocks);
+    this.framing = new Framing(memory, this.tx, this.blocks);
+    this.network = new Network(memory, this.framing, this.tx, this.blocks);
+    this.transport = new Transport(
+      memory,
+      regions.tcbs,
+      config.connections,
+      this.network,
+      this.#interfaces,
+      config.tcp,
+      prng,
+    );
+    this.offload = new TransportOffload(memory, this.transport, this.network, this.blocks);
+    this.tli = new TliSwitch(memory, this.transport, this.sendDescriptors, this.copies);
+    this.chimney = new Chimney(
+      this.tli,
+      this.offload,
+      this.network,
+      this.framing,
+      this.blocks,
+      clock,
+      this.log,
+      policy,
+      config.blockListMax,
+    );
+    this.framing.network = this.network;
+    this.network.transport = this.transport;
+    this.transport.diversion = this.offload;
+  }
+
+  get interfaces(): readonly Interface[] {
+    return this.#interfaces;
+  }
+
+  /** Every layer reports to the trace from now on. */
+  setTrace(trace: Trace | null): void {
+    this.framing.trace = trace;
+    this.network.trace = trace;
+    this.offload.trace = trace;
+    this.chimney.trace = trace;
+  }
+
+  /** Binds the stack to an adapter and gives it an address. */
+  addInterface(adapter: Adapter, address: number, prefixLength: number): Interface {
+    const iface = new Interface(this.#interfaces.length, adapter, address, prefixLength);
+    this.#interfaces.push(iface);
+    this.framing.interfaces.push(iface);
+    this.network.routes.add(address, prefixLength, 0, iface);
+    adapter.bind(this.#client(iface));
+    return iface;
+  }
+
+  step(nowUs: number, budget: number): number {
+    this.transport.now = ticksOf(nowUs);
+    this.framing.now = this.transport.now;
+    this.chimney.nowUs = nowUs;
+    let work = 0;
+    for (const miniport of this.miniports) work += miniport.poll(budget);
+    work += this.transport.expireTimers(this.transport.now);
+    if (this.framing.unresolvedCount > 0) this.framing.expire();
+    if (this.transport.blockedCount > 0 && this.tx.available > 0) work += this.transport.retryBlocked();
+    if (this.transport.upcalls.pending) {
+      work++;
+      this.transport.upcalls.drain(this.tli);
+    }
+    for (const driver of this.drivers) driver.step(nowUs);
+    work += this.chimney.step(nowUs);
+    for (const miniport of this.miniports) miniport.flush();
+    return work;
+  }
+
+  hasWork(): boolean {
+    if (this.transport.upcalls.pending) return true;
+    return this.miniports.some((miniport) => miniport.hasWork());
+  }
+
+  usUntilNext(nowUs: number): number {
+    let least = this.chimney.usUntilNext(nowUs);
+    const sooner = (us: number): void => {
+      if (us >= 0 && (least < 0 || us < least)) least = us;
+    };
+    const now = ticksOf(nowUs);
+    const toUs = (ticks: number): number => (ticks < 0 ? -1 : Math.max(0, ticks * 1000 - (nowUs % 1000)));
+    sooner(toUs(this.transport.ticksUntilTimer(now)));
+    sooner(toUs(this.framing.ticksUntilNext()));
+    for (const driver of this.drivers) sooner(driver.usUntilNext(nowUs));
+    return least;
+  }
+
+  #client(iface: Interface): ClientTable {
+    const { adapter } = iface;
+    const { tli, chimney, framing } = this;
+    const complete = (root: number): void => chimney.complete(root);
+    const updateComplete = (root: number): void => framing.updateComplete(root);
+    return {
+      receiveFrame: (buffer) => framing.receiveFrame(iface, buffer),
+      sendFrameComplete: (buffer) => this.tx.free(buffer),
+      initiateOffloadComplete: complete,
+      terminateOffloadComplete: complete,
+      updateOffloadComplete: updateComplete,
+      invalidateOffloadComplete: updateComplete,
+      queryOffloadComplete: updateComplete,
+      tcpOffloadSendComplete: (context, buffer, status) => tli.sendComplete(context, buffer, status),
+      tcpOffloadReceiveComplete: () => {},
+      tcpOffloadDisconnectComplete: (context, buffer, status) => tli.disconnectComplete(context, buffer, status),
+      tcpOffloadForwardComplete: (context, buffer, status) => this.#forwardComplete(adapter, context, buffer, status),
+      indicateReceive: (context, buffer) => {
+        const connection = tli.byHandle(context);
+        if (connection === null) adapter.down.returnBuffer(buffer);
+        else tli.received(connection, buffer);
+      },
+      indicateEvent: (context, event, argument) => this.#event(context, event, argument),
+      indicateStatus: (status) => this.#status(iface, status),
+    };
+  }
+
+  #forwardComplete(adapter: Adapter, context: number, buffer: number, status: number): void {
+    const connection = this.tli.byHandle(context);
+    if (connection === null) adapter.down.returnBuffer(buffer);
+    else this.offload.forwardComplete(connection.slot, buffer, status);
+  }
+
+  #event(context: number, event: number, argument: number): void {
+    const connection = this.tli.byHandle(context);
+    if (connection === null) return;
+    if (event === TcpOffloadEvent.IndicateDisconnect) {
+      this.tli.peerClosed(connection);
+    } else if (event === TcpOffloadEvent.IndicateAbort) {
+      this.tli.abortIndicated(connection);
+    } else if (event === TcpOffloadEvent.IndicateRetrieve) {
+      this.chimney.trace?.emit('ndis', 'transport', `retrieve: ${uploadReasonName(argument)}`);
+      this.chimney.takeBack(connection);
+    }
+  }
+
+  #status(iface: Interface, status: number): void {
+    const { adapter } = iface;
+    switch (status) {
+      case NdisStatus.OffloadPause:
+        this.chimney.pause(adapter);
+        return;
+      case NdisStatus.UploadAll:
+        this.chimney.uploadAll(adapter);
+        return;
+      case NdisStatus.OffloadResume:
+        this.chimney.resume(adapter);
+        return;
+      case NdisStatus.NetworkChange:
+        this.framing.announce(iface);
+        return;
+      case NdisStatus.MediaConnect:
+      case NdisStatus.MediaDisconnect:
+        this.log.emit(status === NdisStatus.MediaConnect ? 'link-up' : 'link-down', adapter.name, '');
+    }
+  }
+}

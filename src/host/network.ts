@@ -1,0 +1,285 @@
+/**
+ * The Network layer: IPv4 (RFC 791, RFC 1122 3.2), ICMP for the host, path objects, and the path blocks of offload
+ * requests. Datagrams are sent whole with DF set (RFC 1191); fragments that arrive are counted and dropped.
+ */
+import { isOffloaded } from '../base/status.ts';
+import type { Trace } from '../base/trace.ts';
+import type { BufferPool } from '../memory/buffer-pool.ts';
+import type { Memory } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import type { Cursor } from '../memory/record.ts';
+import { Block, BLOCK_HEADER_BYTES, type BlockCursor, type BlockPool, BlockRole, OffloadStateType } from '../offload/block-list.ts';
+import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
+import { PathState } from '../offload/state-objects.ts';
+import { ETHERNET } from '../wire/ethernet.ts';
+import {
+  emitIpv4,
+  Ipv4Fragment,
+  Ipv4Header,
+  Ipv4Parse,
+  IPV4,
+  IPV4_BROADCAST,
+  IpProtocol,
+  isFragment,
+  parseIpv4,
+} from '../wire/ipv4.ts';
+import { type Framing, type NetworkInput, TX_FRAME_OFFSET } from './framing.ts';
+import { HostIcmp } from './host-icmp.ts';
+import { type Interface, keyOf } from './interface.ts';
+import type { Neighbor } from './neighbor.ts';
+import type { Adapter } from './ndis.ts';
+import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
+import { Path } from './path.ts';
+import { RoutingTable } from './routes.ts';
+
+const IDLE_PATHS_MAX = 4096;
+/** The host keeps the lower half of the identification space (R31). */
+const IP_ID_MASK = 0x7fff;
+const PAYLOAD_OFFSET = TX_FRAME_OFFSET + ETHERNET.headerLength + IPV4.headerLength;
+
+export interface TransportInput {
+  /** A TCP segment [ip.payloadAt, ip.payloadEnd). True: the buffer was kept. */
+  receive(iface: Interface, ip: Ipv4Header, buffer: number): boolean;
+  /** An ICMP error about a segment of ours: remote and local address and ports; mtu for "fragmentation needed". */
+  icmpError(iface: Interface, remote: number, ports: number, type: number, code: number, mtu: number): void;
+  /** No next hop: connections on this path cannot go on for now. */
+  pathFailed(path: Path): void;
+}
+
+export class Network implements NetworkInput {
+  readonly routes = new RoutingTable();
+  readonly #memory: Memory;
+  readonly #framing: Framing;
+  readonly #tx: BufferPool;
+  readonly #blocks: BlockPool;
+  readonly #byDestination = new Map<number, Path>();
+  readonly #paths: Path[] = [];
+  readonly #freeIndexes: number[] = [];
+  readonly #ip = new Ipv4Header();
+  readonly #block: BlockCursor;
+  readonly #state: Cursor<typeof PathState.fields>;
+  readonly #buffer: Cursor<typeof NetBuffer.fields>;
+  readonly #icmp: HostIcmp;
+  #idle = 0;
+  transport: TransportInput | null = null;
+  trace: Trace | null = null;
+  received = 0;
+  sent = 0;
+  headerErrors = 0;
+  addressErrors = 0;
+  fragmentsDropped = 0;
+
+  constructor(memory: Memory, framing: Framing, tx: BufferPool, blocks: BlockPool) {
+    this.#memory = memory;
+    this.#framing = framing;
+    this.#tx = tx;
+    this.#blocks = blocks;
+    this.#block = Block.view(memory);
+    this.#state = PathState.view(memory);
+    this.#buffer = NetBuffer.view(memory);
+    this.#icmp = new HostIcmp(memory, this);
+  }
+
+  get icmp(): HostIcmp {
+    return this.#icmp;
+  }
+
+  path(index: number): Path {
+    return this.#paths[index]!;
+  }
+
+  /** The path to a destination, referenced by the caller until `release`; null when there is no route. */
+  acquire(destination: number, iface: Interface | null): Path | null {
+    const route = this.routes.find(destination, iface);
+    if (route === undefined) return null;
+    const key = keyOf(route.iface, destination);
+    let path = this.#byDestination.get(key);
+    if (path === undefined) {
+      const hop = route.gateway === 0 ? destination : route.gateway;
+      const index = this.#freeIndexes.pop() ?? this.#paths.length;
+      path = new Path(index, route.iface, destination, this.#framing.neighborFor(route.iface, hop));
+      this.#paths[index] = path;
+      this.#byDestination.set(key, path);
+    } else if (path.references === 0) {
+      this.#idle--;
+    }
+    path.references++;
+    return path;
+  }
+
+  release(path: Path): void {
+    if (--path.references === 0) this.#idle++;
+    if (this.#idle > IDLE_PATHS_MAX) this.#forgetIdle();
+  }
+
+  /** The route cache is bounded: idle paths go, those a device still holds stay. */
+  #forgetIdle(): void {
+    for (const [key, path] of this.#byDestination) {
+      if (path.references > 0 || path.offloadState !== OffloadState.InHost) continue;
+      this.#byDestination.delete(key);
+      this.#freeIndexes.push(path.index);
+      this.#idle--;
+    }
+  }
+
+  // --- send ---
+
+  /** A buffer for one datagram, or 0; its transport header goes to `payloadAt(buffer)`. */
+  begin(): number {
+    return this.#tx.allocate();
+  }
+
+  payloadAt(buffer: number): number {
+    return this.#tx.dataOf(buffer) + PAYLOAD_OFFSET;
+  }
+
+  /** Puts the IP header in front of `length` bytes of payload and sends. */
+  finish(path: Path, buffer: number, protocol: number, tos: number, ttl: number, length: number): void {
+    const total = IPV4.headerLength + length;
+    const at = this.payloadAt(buffer) - IPV4.headerLength;
+    const id = path.ipId;
+    path.ipId = (id + 1) & IP_ID_MASK;
+    const { view } = this.#memory;
+    emitIpv4(view, at, tos, total, id, Ipv4Fragment.Df, ttl, protocol, path.source, path.destination);
+    this.sent++;
+    this.#framing.send(path.neighbor, buffer, total);
+  }
+
+  // --- receive ---
+
+  receive(iface: Interface, buffer: number, at: number, end: number): boolean {
+    this.received++;
+    const ip = this.#ip;
+    if (parseIpv4(this.#memory.view, at, end, ip) !== Ipv4Parse.Ok) {
+      this.headerErrors++;
+      return false;
+    }
+    const { destination } = ip;
+    if (destination !== iface.address && destination !== IPV4_BROADCAST && destination !== iface.broadcast) {
+      this.addressErrors++;
+      return false;
+    }
+    if (isFragment(ip)) {
+      this.fragmentsDropped++;
+      return false;
+    }
+    if (ip.protocol === IpProtocol.Tcp) {
+      return destination === iface.address && this.transport!.receive(iface, ip, buffer);
+    }
+    if (ip.protocol === IpProtocol.Icmp) this.#icmp.receive(iface, ip, this.transport!);
+    else if (destination === iface.address) this.#icmp.protocolUnreachable(iface, ip, at);
+    return false;
+  }
+
+  neighborFailed(neighbor: Neighbor): void {
+    for (const path of this.#byDestination.values()) {
+      if (path.neighbor === neighbor && path.references > 0) this.transport!.pathFailed(path);
+    }
+  }
+
+  // --- offload ---
+
+  /** May connections of this path go into a list now? A parent in transition makes them wait (R17, digest §3.3). */
+  isSettled(path: Path): boolean {
+    const { offloadState } = path.neighbor;
+    return isStable(path.offloadState) && isStable(offloadState);
+  }
+
+  /** Adds the path blocks and passes the request on: step 334 of Figure 3. */
+  describe(request: OffloadRequest): void {
+    const initiate = request.operation === OffloadOperation.Initiate;
+    for (const path of request.paths) {
+      const address = this.#blocks.allocate(OffloadStateType.Ip4);
+      const block = this.#block.at(address);
+      block.dependentBlockList = path.firstDependent;
+      path.block = address;
+      if (initiate) this.#describeInitiate(path, address);
+      else this.#describeTerminate(path, address);
+      const { neighbor } = path;
+      if (neighbor.firstDependent === 0) {
+        neighbor.firstDependent = address;
+        request.neighbors.push(neighbor);
+      } else {
+        this.#block.at(neighbor.lastDependent).nextBlock = address;
+      }
+      neighbor.lastDependent = address;
+    }
+    this.trace?.emit('network', 'framing', initiate ? 'initiate offload' : 'terminate offload');
+    this.#framing.describe(request);
+  }
+
+  #describeInitiate(path: Path, address: number): void {
+    const block = this.#block.at(address);
+    if (path.offloadState === OffloadState.Offloaded) {
+      block.role = BlockRole.Linker;
+      block.offloadHandle = path.offloadHandle;
+      return;
+    }
+    block.role = BlockRole.New;
+    path.offloadState = nextOffloadState(path.offloadState, OffloadEvent.Initiate);
+    path.neighbor.offloadedPaths++;
+    const state = this.#state.at(address + BLOCK_HEADER_BYTES);
+    state.sourceAddress = path.source;
+    state.destinationAddress = path.destination;
+    state.pathMtu = path.mtu;
+    state.ipIdStart = path.ipIdStart;
+  }
+
+  #describeTerminate(path: Path, address: number): void {
+    const block = this.#block.at(address);
+    if (path.offloadedConnections > 0 || path.offloadState !== OffloadState.Offloaded) {
+      block.role = BlockRole.Placeholder;
+      return;
+    }
+    block.role = BlockRole.Linker;
+    block.offloadHandle = path.offloadHandle;
+    path.offloadState = nextOffloadState(path.offloadState, OffloadEvent.Terminate);
+    path.neighbor.offloadedPaths--;
+  }
+
+  /** Takes this layer's entries out of a completed request. */
+  complete(request: OffloadRequest): void {
+    const initiate = request.operation === OffloadOperation.Initiate;
+    for (const path of request.paths) {
+      const block = this.#block.at(path.block);
+      const { role, status, offloadHandle } = block;
+      if (initiate && role === BlockRole.New) {
+        const taken = isOffloaded(status);
+        path.offloadState = nextOffloadState(path.offloadState, taken ? OffloadEvent.Taken : OffloadEvent.Refused);
+        path.offloadHandle = taken ? offloadHandle : 0;
+        if (!taken) path.neighbor.offloadedPaths--;
+      } else if (!initiate && role === BlockRole.Linker) {
+        path.offloadState = nextOffloadState(path.offloadState, OffloadEvent.Uploaded);
+        path.offloadHandle = 0;
+        path.ipIdStart = this.#state.at(path.block + BLOCK_HEADER_BYTES).ipIdStart;
+      }
+      this.#blocks.free(path.block);
+      path.block = 0;
+      path.firstDependent = 0;
+      path.lastDependent = 0;
+    }
+    this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
+  }
+
+  /** Path objects on devices that no connection uses: to be terminated with the next list (A16). */
+  orphans(adapter: Adapter, out: Path[], limit: number): void {
+    for (const path of this.#byDestination.values()) {
+      if (out.length >= limit) return;
+      if (path.iface.adapter !== adapter || path.offloadedConnections > 0) continue;
+      if (path.offloadState === OffloadState.Offloaded) out.push(path);
+    }
+  }
+
+  /** Every path, for statistics and checks. */
+  get pathCount(): number {
+    return this.#byDestination.size;
+  }
+
+  netBuffer(address: number): Cursor<typeof NetBuffer.fields> {
+    return this.#buffer.at(address);
+  }
+}
+
+function isStable(state: OffloadState): boolean {
+  return state === OffloadState.InHost || state === OffloadState.Offloaded;
+}

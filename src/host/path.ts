@@ -1,0 +1,41 @@
+/**
+ * Host objects of the Network layer: a path is a destination reached through a neighbor (a route cache entry), shared by
+ * all connections to that address.
+ */
+import { OffloadState } from '../offload/offload-state.ts';
+import type { Interface } from './interface.ts';
+import type { Neighbor } from './neighbor.ts';
+
+export class Path {
+  readonly index: number;
+  iface: Interface;
+  source = 0;
+  destination = 0;
+  neighbor: Neighbor;
+  mtu = 0;
+  /** Next identification, in the host's half of the space (R31). */
+  ipId = 0;
+  /** Connections of the host's that use the path, offloaded ones included. */
+  references = 0;
+  /** ¶84: IP Packet ID start value for the next offload. */
+  ipIdStart = 0;
+  offloadHandle = 0;
+  offloadState: OffloadState = OffloadState.InHost;
+  /** Connections that are offloaded on it, or on their way (R6). */
+  offloadedConnections = 0;
+  updateDue = false;
+  block = 0;
+  firstDependent = 0;
+  lastDependent = 0;
+  /** Next of the idle list. */
+  inUse = true;
+
+  constructor(index: number, iface: Interface, destination: number, neighbor: Neighbor) {
+    this.index = index;
+    this.iface = iface;
+    this.neighbor = neighbor;
+    this.destination = destination;
+    this.source = iface.address;
+    this.mtu = iface.adapter.mtu;
+  }
+}

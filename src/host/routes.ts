@@ -1,0 +1,31 @@
+/**
+ * The routing table: longest prefix first (RFC 1812 5.2.4.3). A handful of routes, looked up once a path.
+ */
+import { prefixMask } from '../wire/ipv4.ts';
+import type { Interface } from './interface.ts';
+
+interface Route {
+  readonly prefix: number;
+  readonly mask: number;
+  readonly prefixLength: number;
+  /** 0: the destination is on the link. */
+  readonly gateway: number;
+  readonly iface: Interface;
+}
+
+export class RoutingTable {
+  readonly #routes: Route[] = [];
+
+  add(prefix: number, prefixLength: number, gateway: number, iface: Interface): void {
+    const mask = prefixMask(prefixLength);
+    this.#routes.push({ prefix: prefix & mask, mask, prefixLength, gateway, iface });
+    this.#routes.sort((a, b) => b.prefixLength - a.prefixLength);
+  }
+
+  /** The route, or undefined: network unreachable. */
+  find(destination: number, iface: Interface | null): Route | undefined {
+    return this.#routes.find(
+      (route) => (destination & route.mask) === route.prefix && (iface === null || route.iface === iface),
+    );
+  }
+}

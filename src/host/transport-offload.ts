@@ -1,0 +1,200 @@
+/**
+ * Transport's part in offload and upload (Figures 3 and 7): TCP blocks on the way down, handles and delegated state on the
+ * way up, and the segments that arrive while the state is elsewhere (R16, R29).
+ *
+ *   Offloading: held, forwarded to the device after the completion (or processed here, if it refused)
+ *   Offloaded:  forwarded at once
+ *   Uploading:  held, processed here after the completion
+ */
+import { NdisStatus } from '../base/status.ts';
+import type { Trace } from '../base/trace.ts';
+import type { Memory } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import type { Cursor } from '../memory/record.ts';
+import { Block, BLOCK_HEADER_BYTES, type BlockCursor, type BlockPool, OffloadStateType } from '../offload/block-list.ts';
+import { exportDelegated, importDelegated } from '../offload/handover.ts';
+import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
+import { StateRange } from '../offload/state-objects.ts';
+import { mayOffload, TcpState } from '../tcp/tcb.ts';
+import type { Network } from './network.ts';
+import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
+import type { SegmentDiversion, Transport } from './transport.ts';
+
+export class TransportOffload implements SegmentDiversion {
+  readonly #memory: Memory;
+  readonly #transport: Transport;
+  readonly #network: Network;
+  readonly #blocks: BlockPool;
+  readonly #block: BlockCursor;
+  readonly #buffer: Cursor<typeof NetBuffer.fields>;
+  /** Per slot: chain of held segments. */
+  readonly #heldHead: Int32Array;
+  readonly #heldTail: Int32Array;
+  trace: Trace | null = null;
+  segmentsHeld = 0;
+  segmentsForwarded = 0;
+
+  constructor(memory: Memory, transport: Transport, network: Network, blocks: BlockPool) {
+    this.#memory = memory;
+    this.#transport = transport;
+    this.#network = network;
+    this.#blocks = blocks;
+    this.#block = Block.view(memory);
+    this.#buffer = NetBuffer.view(memory);
+    this.#heldHead = new Int32Array(transport.table.capacity);
+    this.#heldTail = new Int32Array(transport.table.capacity);
+  }
+
+  /** May this connection be put into an initiate list now? Refusal by Transport or Network, Figure 3. */
+  accepts(slot: number): boolean {
+    const tcb = this.#transport.at(slot);
+    return tcb.offloadState === OffloadState.InHost && mayOffload(tcb.state);
+  }
+
+  /** Its path and neighbor are not in transition, so the list may go now. */
+  isSettled(slot: number): boolean {
+    return this.#network.isSettled(this.#transport.pathOf(this.#transport.at(slot)));
+  }
+
+  isClosed(slot: number): boolean {
+    return this.#transport.at(slot).state === TcpState.Closed;
+  }
+
+  /** Adds the TCP blocks and passes the request on: step 332 of Figure 3, 728 of Figure 7. */
+  describe(request: OffloadRequest): void {
+    const initiate = request.operation === OffloadOperation.Initiate;
+    for (let i = 0; i < request.count; i++) {
+      const slot = request.slots[i]!;
+      const address = this.#blocks.allocate(OffloadStateType.Tcp);
+      request.blocks[i] = address;
+      if (initiate) this.#give(slot, address);
+      else this.#askBack(slot, address);
+      const path = this.#transport.pathOf(this.#transport.tcb);
+      path.offloadedConnections += initiate ? 1 : -1;
+      if (path.firstDependent === 0) {
+        path.firstDependent = address;
+        request.paths.push(path);
+      } else {
+        this.#block.at(path.lastDependent).nextBlock = address;
+      }
+      path.lastDependent = address;
+    }
+    const what = initiate ? 'initiate' : 'terminate';
+    this.trace?.emit('transport', 'network', `${what} offload, ${request.count} connections`);
+    this.#network.describe(request);
+  }
+
+  #give(slot: number, address: number): void {
+    const transport = this.#transport;
+    const tcb = transport.at(slot);
+    exportDelegated(tcb, transport.buffers, transport.now, transport);
+    transport.cancelTimer(slot);
+    tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Initiate);
+    this.#copy(address + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.all);
+    const block = this.#block.at(address);
+    block.ndisOffloadHandle = transport.table.handleOf(slot);
+    block.netBufferListChain = tcb.sendDataHead;
+  }
+
+  #askBack(slot: number, address: number): void {
+    const tcb = this.#transport.at(slot);
+    tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Terminate);
+    const block = this.#block.at(address);
+    block.offloadHandle = tcb.offloadHandle;
+    block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
+  }
+
+  /**
+   * Takes this layer's entries: for an initiate the handle, or the connection back when the device refused it; for a
+   * terminate the delegated state. Returns the block's status.
+   */
+  take(request: OffloadRequest, index: number): number {
+    const slot = request.slots[index]!;
+    const address = request.blocks[index]!;
+    const { status, offloadHandle } = this.#block.at(address);
+    const tcb = this.#transport.at(slot);
+    if (request.operation === OffloadOperation.Initiate) {
+      const taken = status === NdisStatus.Success;
+      tcb.offloadState = nextOffloadState(tcb.offloadState, taken ? OffloadEvent.Taken : OffloadEvent.Refused);
+      tcb.offloadHandle = taken ? offloadHandle : 0;
+      if (!taken) {
+        this.#transport.pathOf(tcb).offloadedConnections--;
+        importDelegated(tcb, this.#transport.now, this.#transport);
+      }
+    } else {
+      tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Uploaded);
+      tcb.offloadHandle = 0;
+      if (status === NdisStatus.Success) {
+        const { start, end } = StateRange.tcp.delegated;
+        this.#copy(tcb.base + start, address + BLOCK_HEADER_BYTES + start, end - start);
+        importDelegated(tcb, this.#transport.now, this.#transport);
+      }
+    }
+    this.#blocks.free(address);
+    return status;
+  }
+
+  // --- segments of connections whose state is elsewhere ---
+
+  divert(slot: number, buffer: number): void {
+    const tcb = this.#transport.at(slot);
+    if (tcb.offloadState === OffloadState.Offloaded) {
+      this.#forward(slot, buffer);
+      return;
+    }
+    this.segmentsHeld++;
+    if (this.#heldHead[slot] === 0) this.#heldHead[slot] = buffer;
+    else this.#buffer.at(this.#heldTail[slot]!).next = buffer;
+    this.#heldTail[slot] = buffer;
+  }
+
+  /** After a completion: held segments go where the state is now, in order. */
+  releaseHeld(slot: number): void {
+    let buffer = this.#heldHead[slot]!;
+    this.#heldHead[slot] = 0;
+    while (buffer !== 0) {
+      const next = this.#buffer.at(buffer).next;
+      this.#buffer.next = 0;
+      const tcb = this.#transport.at(slot);
+      if (tcb.offloadState === OffloadState.Offloaded) this.#forward(slot, buffer);
+      else this.#transport.processHeld(slot, buffer);
+      buffer = next;
+    }
+  }
+
+  /** The connection is gone: nobody wants what was held. */
+  dropHeld(slot: number): void {
+    const { adapter } = this.#transport.interfaceOf(this.#transport.at(slot));
+    let buffer = this.#heldHead[slot]!;
+    this.#heldHead[slot] = 0;
+    while (buffer !== 0) {
+      const next = this.#buffer.at(buffer).next;
+      adapter.down.returnBuffer(buffer);
+      buffer = next;
+    }
+  }
+
+  #forward(slot: number, buffer: number): void {
+    const tcb = this.#transport.at(slot);
+    this.segmentsForwarded++;
+    this.#buffer.at(buffer).connection = this.#transport.table.handleOf(slot);
+    this.#transport.interfaceOf(tcb).adapter.down.tcpOffloadForward(tcb.offloadHandle, buffer);
+  }
+
+  /** The device is done with a forwarded segment, or was no longer responsible for it (R29). */
+  forwardComplete(slot: number, buffer: number, status: number): void {
+    const tcb = this.#transport.at(slot);
+    const { adapter } = this.#transport.interfaceOf(tcb);
+    if (status !== NdisStatus.UploadInProgress) {
+      adapter.down.returnBuffer(buffer);
+    } else if (tcb.offloadState === OffloadState.InHost) {
+      this.#transport.processHeld(slot, buffer);
+    } else {
+      this.divert(slot, buffer);
+    }
+  }
+
+  #copy(to: number, from: number, length: number): void {
+    this.#memory.i32.copyWithin(to >> 2, from >> 2, (from + length) >> 2);
+  }
+}

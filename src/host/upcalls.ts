@@ -1,0 +1,68 @@
+/**
+ * What Transport has to tell the switch, in order: collected while the engine runs, handed up after it has returned, so
+ * that application code never runs inside the engine (tcp/effects.ts).
+ */
+export const Upcall = {
+  Accepted: 1,
+  Connected: 2,
+  Received: 3,
+  PeerClosed: 4,
+  Sent: 5,
+  FinAcknowledged: 6,
+  Closed: 7,
+  TimeWait: 8,
+  /** The application wants to see again what it did not take. */
+  Resume: 9,
+} as const;
+export type Upcall = (typeof Upcall)[keyof typeof Upcall];
+
+export interface UpcallTarget {
+  upcall(kind: Upcall, slot: number, argument: number): void;
+}
+
+const WORDS = 3;
+
+export class UpcallQueue {
+  #words = new Int32Array(1024 * WORDS);
+  #head = 0;
+  #tail = 0;
+  #draining = false;
+
+  push(kind: Upcall, slot: number, argument: number): void {
+    if (this.#tail === this.#words.length) this.#makeRoom();
+    const at = this.#tail;
+    this.#words[at] = kind;
+    this.#words[at + 1] = slot;
+    this.#words[at + 2] = argument;
+    this.#tail += WORDS;
+  }
+
+  get pending(): boolean {
+    return this.#head !== this.#tail;
+  }
+
+  /** Hands everything up, including what the handlers cause. Nested calls return at once. */
+  drain(target: UpcallTarget): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      while (this.#head !== this.#tail) {
+        const at = this.#head;
+        this.#head += WORDS;
+        target.upcall(this.#words[at]! as Upcall, this.#words[at + 1]!, this.#words[at + 2]!);
+      }
+      this.#head = 0;
+      this.#tail = 0;
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #makeRoom(): void {
+    const live = this.#words.slice(this.#head, this.#tail);
+    if (live.length * 2 > this.#words.length) this.#words = new Int32Array(this.#words.length * 2);
+    this.#words.set(live, 0);
+    this.#head = 0;
+    this.#tail = live.length;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The moment a connection changes hands: delegated state is made portable by the one who gives it, and taken up by the
+ * one who gets it (R4, R28; digest §3.6, §4.4–4.7).
+ *
+ * Deadlines become remainders (-1 = not running), the age of TS.Recent becomes a span, our timestamp clock a reading, so
+ * that two owners with different clocks agree. A delayed ACK does not travel as a timer: the new owner sends it at once.
+ * Out-of-order data has not been acknowledged and is dropped; the peer sends it again.
+ */
+import type { Effects } from '../tcp/effects.ts';
+import { dropOutOfOrder } from '../tcp/reassembly.ts';
+import type { NetBufferCursor } from '../tcp/send-queue.ts';
+import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
+import { rearm } from '../tcp/timers.ts';
+
+const NOT_RUNNING = -1;
+
+/** The giver: after this the TCB's delegated range is the snapshot. */
+export function exportDelegated(tcb: Tcb, buffers: NetBufferCursor, now: number, fx: Effects): void {
+  const { timers, privateFlags } = tcb;
+  if ((timers & TcpTimerBit.DelayedAck) !== 0 || (privateFlags & TcpPrivateFlag.AckNow) !== 0) {
+    tcb.delegatedFlags |= TcpDelegatedFlag.AckOwed;
+  }
+  if ((privateFlags & TcpPrivateFlag.RetransmitFirst) !== 0) tcb.delegatedFlags |= TcpDelegatedFlag.RetransmitOwed;
+  dropOutOfOrder(tcb, buffers, fx);
+  const running = (timers & TcpTimerBit.Retransmit) !== 0;
+  tcb.rtxTimeoutDelta = running ? Math.max(0, (tcb.rtxAt - now) | 0) : NOT_RUNNING;
+  if (!running) tcb.rtxKind = TcpTimer.None;
+  tcb.kaTimeoutDelta = (timers & TcpTimerBit.KeepAlive) !== 0 ? Math.max(0, (tcb.kaAt - now) | 0) : NOT_RUNNING;
+  tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
+  tcb.tsTime = (now + tcb.tsOffset) | 0;
+  tcb.delayedAckSegments = 0;
+  tcb.timers = 0;
+}
+
+/** The getter: private state anew, timers from their remainders. Fire-at-once timers fire at the next tick. */
+export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
+  let timers = 0;
+  if (tcb.rtxTimeoutDelta !== NOT_RUNNING && tcb.rtxKind !== TcpTimer.None) {
+    timers |= TcpTimerBit.Retransmit;
+    tcb.rtxAt = (now + tcb.rtxTimeoutDelta) | 0;
+  }
+  if (tcb.kaTimeoutDelta !== NOT_RUNNING) {
+    timers |= TcpTimerBit.KeepAlive;
+    tcb.kaAt = (now + tcb.kaTimeoutDelta) | 0;
+  }
+  tcb.timers = timers;
+  tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
+  tcb.tsOffset = (tcb.tsTime - now) | 0;
+  const { delegatedFlags } = tcb;
+  tcb.privateFlags =
+    ((delegatedFlags & TcpDelegatedFlag.AckOwed) !== 0 ? TcpPrivateFlag.AckNow : 0) |
+    ((delegatedFlags & TcpDelegatedFlag.RetransmitOwed) !== 0 ? TcpPrivateFlag.RetransmitFirst : 0);
+  tcb.delegatedFlags = delegatedFlags & ~(TcpDelegatedFlag.AckOwed | TcpDelegatedFlag.RetransmitOwed);
+  tcb.curBuffer = 0;
+  tcb.curSeq = tcb.sndUna;
+  tcb.oooHead = 0;
+  tcb.oooCount = 0;
+  tcb.lastSendAt = now;
+  tcb.challengeAt = (now - 0x10000000) | 0;
+  if (tcb.state !== TcpState.Closed) rearm(tcb, fx);
+}
