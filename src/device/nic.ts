@@ -240,12 +240,12 @@ export class Nic implements Polled {
   /** ¶57: data for a connection that is not (or no longer) here goes back, upload in progress. */
   #refuse(opcode: number, argument: number): void {
     if (opcode === Submission.TcpReceiveReturn || argument === 0) return;
-    const context = this.#buffer.at(argument).connection;
+    // No context: the connection is gone here. The buffer itself says whose it was.
     if (opcode === Submission.TcpForward) {
-      this.#host.push(Completion.TcpForwardComplete, context, argument, NdisStatus.UploadInProgress);
+      this.#host.push(Completion.TcpForwardComplete, 0, argument, NdisStatus.UploadInProgress);
     } else {
       const completion = opcode === Submission.TcpReceive ? Completion.TcpReceiveComplete : Completion.TcpSendComplete;
-      this.#host.push(completion, context, argument, NdisStatus.UploadInProgress);
+      this.#host.push(completion, 0, argument, NdisStatus.UploadInProgress);
     }
   }
 
@@ -295,7 +295,7 @@ export class Nic implements Polled {
   #forward(slot: number, address: number): void {
     const buffer = this.#buffer.at(address);
     const { dataAddress, dataLength } = buffer;
-    const context = buffer.connection;
+    const context = this.firmware.contextOf(slot);
     if (!this.#window.allows(dataAddress, dataLength)) {
       this.#fault(NicFault.Window);
       return;

@@ -45,7 +45,6 @@ export interface HostConfig {
 }
 
 export interface HostRegions {
-  readonly doorbell: Region;
   readonly tcbs: Region;
   readonly tx: Region;
   readonly sendDescriptors: Region;
@@ -58,7 +57,6 @@ const TX_ROOM = 18 + 14 + 8;
 
 export function planHost(plan: RegionPlan, config: HostConfig): HostRegions {
   return {
-    doorbell: plan.add('host.doorbell', 128),
     tcbs: plan.add('host.tcbs', config.connections * TcbLayout.byteLength),
     tx: plan.add('host.tx', poolBytes({ count: config.txBuffers, dataBytes: config.mtu + TX_ROOM })),
     sendDescriptors: plan.add('host.send-descriptors', poolBytes({ count: config.sendDescriptors, dataBytes: 0 })),
@@ -227,7 +225,7 @@ export class Host implements Polled {
   }
 
   #forwardComplete(adapter: Adapter, context: number, buffer: number, status: number): void {
-    const connection = this.tli.byHandle(context);
+    const connection = this.tli.byHandle(context === 0 ? this.offload.ownerOf(buffer) : context);
     if (connection === null) adapter.down.returnBuffer(buffer);
     else this.offload.forwardComplete(connection.slot, buffer, status);
   }

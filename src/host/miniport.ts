@@ -38,6 +38,7 @@ export class Miniport {
     this.#descriptor = Descriptor.view(memory);
     this.#status = NicStatus.view(memory).at(regions.status.offset);
     this.adapter = new Adapter(config.name, config.macHi, config.macLo, config.mtu, this.#table());
+    this.adapter.poolIds.push(boot.index);
     this.adapter.capabilities = {
       tcpConnections: config.tcpEntries,
       paths: config.pathEntries,

@@ -62,6 +62,8 @@ export class Adapter {
   macHi: number;
   macLo: number;
   linkUp = true;
+  /** Ids of the receive pools whose buffers come up through this adapter, so that they find their way back. */
+  readonly poolIds: number[] = [];
   capabilities: OffloadCapabilities = NO_OFFLOAD;
   /** What the layer above calls. */
   readonly down: ProviderTable;

@@ -424,7 +424,7 @@ export class TliSwitch implements UpcallTarget {
   // --- completions of the data calls, from a device ---
 
   sendComplete(context: number, address: number, status: number): void {
-    const connection = this.byHandle(context);
+    const connection = this.byHandle(context === 0 ? this.#buffer.at(address).connection : context);
     if (status === NdisStatus.Success || connection === null) {
       this.#sent(connection, address);
     } else if (status === NdisStatus.UploadInProgress) {

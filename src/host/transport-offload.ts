@@ -181,6 +181,11 @@ export class TransportOffload implements SegmentDiversion {
     this.#transport.interfaceOf(tcb).adapter.down.tcpOffloadForward(tcb.offloadHandle, buffer);
   }
 
+  /** Handle of the connection that a forwarded segment belongs to. */
+  ownerOf(buffer: number): number {
+    return this.#buffer.at(buffer).connection;
+  }
+
   /** The device is done with a forwarded segment, or was no longer responsible for it (R29). */
   forwardComplete(slot: number, buffer: number, status: number): void {
     const tcb = this.#transport.at(slot);

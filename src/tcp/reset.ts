@@ -1,5 +1,9 @@
 /**
- * Resets and challenge ACKs: RFC 9293 3.5.2, 3.10.7.1 and RFC 5961.
+ * Resets and challenge ACKs: RFC 9293 3.5.2, 3.10.7.1 and RFC 5961; and the end of a connection by anything but the
+ * orderly way.
+ *
+ * Called by segment-arrives.ts, timer-fired.ts and user-calls.ts. `resetFor` also serves owners, for segments that no
+ * connection takes.
  */
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { CloseReason, type Effects } from './effects.ts';

@@ -49,8 +49,16 @@ export const TCP_TRANSITIONS: readonly [readonly number[], TcpEvent, number][] =
   [[S.TimeWait], TcpEvent.TimeWaitOver, S.Closed],
   [
     [
-      ...[S.Listen, S.SynSent, S.SynReceived, S.Established, S.FinWait1],
-      ...[S.FinWait2, S.CloseWait, S.Closing, S.LastAck, S.TimeWait],
+      S.Listen,
+      S.SynSent,
+      S.SynReceived,
+      S.Established,
+      S.FinWait1,
+      S.FinWait2,
+      S.CloseWait,
+      S.Closing,
+      S.LastAck,
+      S.TimeWait,
     ],
     TcpEvent.Abort,
     S.Closed,

@@ -1,5 +1,8 @@
 /**
- * The user's calls on a synchronized connection: SEND, RECEIVE's credit, CLOSE, ABORT (RFC 9293 3.10.2–3.10.5).
+ * The user's calls on an open connection: SEND, RECEIVE's credit, CLOSE, ABORT (RFC 9293 3.10.2–3.10.5).
+ *
+ * Called by the owner, which has placed the cursor. Each ends in `transmit`, and says by its answer whether the state
+ * allowed it; a chain that was refused stays the caller's.
  */
 import { TcpFlag } from '../wire/tcp.ts';
 import { CloseReason, type Effects } from './effects.ts';

@@ -416,7 +416,10 @@ describe('no buffer for the payload', () => {
 });
 
 describe('keep-alive (RFC 9293 MAY-5)', () => {
-  const KEEP = { from: 'ESTABLISHED', params: { keepAlive: true, kaTimeout: 10_000, kaInterval: 1000, kaProbeMax: 3 } } as const;
+  const KEEP = {
+    from: 'ESTABLISHED',
+    params: { keepAlive: true, kaTimeout: 10_000, kaInterval: 1000, kaProbeMax: 3 },
+  } as const;
   ladder(
     'is off by default (RFC 9293 MUST-25)',
     `

@@ -86,11 +86,7 @@ const WAYS: Record<State, readonly string[]> = {
     'app close',
     'peer < . 1:1(0) ack 2 win 65535',
   ],
-  'CLOSE-WAIT': [
-    'app connect',
-    'peer < S. 0:0(0) ack 1 win 65535 <mss 1460>',
-    'peer < F. 1:1(0) ack 1 win 65535',
-  ],
+  'CLOSE-WAIT': ['app connect', 'peer < S. 0:0(0) ack 1 win 65535 <mss 1460>', 'peer < F. 1:1(0) ack 1 win 65535'],
   CLOSING: [
     'app connect',
     'peer < S. 0:0(0) ack 1 win 65535 <mss 1460>',
@@ -170,14 +166,17 @@ const FLAG_OF: Record<string, number> = {
 
 export function parseSegment(text: string): SegmentText {
   const match =
-    /^[<>]\s+([SFRPU.-]+)\s+(-?\d+):(-?\d+)\((\d+)\)(?:\s+ack\s+(-?\d+))?(?:\s+win\s+(\d+))?(?:\s+<([^>]*)>)?$/.exec(text);
+    /^[<>]\s+([SFRPU.-]+)\s+(-?\d+):(-?\d+)\((\d+)\)(?:\s+ack\s+(-?\d+))?(?:\s+win\s+(\d+))?(?:\s+<([^>]*)>)?$/.exec(
+      text,
+    );
   if (match === null) throw new Mismatch(`not a segment: ${text}`);
   let flags = 0;
   for (const letter of match[1]!) flags |= FLAG_OF[letter] ?? 0;
   const first = Number(match[2]);
   const length = Number(match[4]);
   if (Number(match[3]) !== first + length) throw new Mismatch(`${text}: the range is not ${length} long`);
-  if (((flags & TcpFlag.Ack) !== 0) !== (match[5] !== undefined)) throw new Mismatch(`${text}: "." and ack go together`);
+  if (((flags & TcpFlag.Ack) !== 0) !== (match[5] !== undefined))
+    throw new Mismatch(`${text}: "." and ack go together`);
   const options = match[7] === undefined ? null : match[7].split(',').map(option => option.trim());
   return {
     flags,

@@ -24,7 +24,15 @@ import { TCP_STATE_NAMES, TcpDelegatedFlag, TcpState, TcpTimerBit, TcbLayout } f
 import { timerFired } from '../../src/tcp/timer-fired.ts';
 import { transmit } from '../../src/tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../../src/tcp/user-calls.ts';
-import { TcpFlag, TcpHeader, TcpParse, emitTcp, fillTcpChecksum, isTcpChecksumValid, parseTcp } from '../../src/wire/tcp.ts';
+import {
+  TcpFlag,
+  TcpHeader,
+  TcpParse,
+  emitTcp,
+  fillTcpChecksum,
+  isTcpChecksumValid,
+  parseTcp,
+} from '../../src/wire/tcp.ts';
 
 const PERIOD = 32749;
 export const SEND_MAX = 65536;
@@ -488,14 +496,22 @@ export class Endpoint implements Effects, TimerHandler {
     if (tcb.state === TcpState.Closed) return;
     assert(seqLeq(tcb.sndUna, tcb.sndNxt) && seqLeq(tcb.sndNxt, tcb.sndMax), 'SND.UNA <= SND.NXT <= sndMax');
     assert(tcb.rcvWnd >= 0 && tcb.sndWnd >= 0, 'no window is negative');
-    if (tcb.state >= TcpState.SynReceived) assert(tcb.cwnd > 0 && tcb.ssthresh > 0, 'the congestion window is positive');
-    assert(tcb.sendDataBytes === this.written - this.completed - this.#headTransferred(), 'the queue has what is unacked');
+    if (tcb.state >= TcpState.SynReceived)
+      assert(tcb.cwnd > 0 && tcb.ssthresh > 0, 'the congestion window is positive');
+    assert(
+      tcb.sendDataBytes === this.written - this.completed - this.#headTransferred(),
+      'the queue has what is unacked',
+    );
     const inFlight = (tcb.sndMax - tcb.sndUna) | 0;
     const fin = finOutstanding(tcb.state) ? 1 : 0;
-    if (tcb.state >= TcpState.Established) assert(inFlight <= tcb.sendDataBytes + fin, 'nothing was sent that there is not');
+    if (tcb.state >= TcpState.Established)
+      assert(inFlight <= tcb.sendDataBytes + fin, 'nothing was sent that there is not');
     const edge = (tcb.rcvNxt + tcb.rcvWnd) | 0;
     if (tcb.state >= TcpState.Established) {
-      assert(this.#rightEdge === 0 || seqGeq(edge, this.#rightEdge), 'the right edge never moves left (RFC 9293 SHLD-14)');
+      assert(
+        this.#rightEdge === 0 || seqGeq(edge, this.#rightEdge),
+        'the right edge never moves left (RFC 9293 SHLD-14)',
+      );
       this.#rightEdge = edge;
     }
     const pending = inFlight > 0 || (tcb.state >= TcpState.Established && tcb.sendDataBytes + fin > 0);
@@ -509,7 +525,10 @@ export class Endpoint implements Effects, TimerHandler {
       if ((tcb.timers & TcpTimerBit.KeepAlive) !== 0) assert(!seqGt(at, tcb.kaAt), 'nor than keep-alive');
     }
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0 ? 1 : 0;
-    assert(((tcb.rcvNxt - tcb.irs - 1 - finReceived) | 0) === this.received || tcb.irs === 0, 'RCV.NXT counts what arrived');
+    assert(
+      ((tcb.rcvNxt - tcb.irs - 1 - finReceived) | 0) === this.received || tcb.irs === 0,
+      'RCV.NXT counts what arrived',
+    );
     assert(tcb.oooHead === 0 ? tcb.oooCount === 0 : tcb.oooCount > 0, 'the out-of-order count is right');
   }
 

@@ -101,7 +101,7 @@ export class ClientLoad implements StationApp, FabricPart {
     const now = ticksOf(nowUs);
     let did = this.#giveUpOnOld(now);
     this.#isStarved = false;
-    while (did < this.#opensPerStep && this.#mayOpen && this.#population.hasRoom && !this.#isStarved) {
+    while (did < this.#opensPerStep && this.#mayOpen && this.#population.uplinkHasRoom && !this.#isStarved) {
       if (this.#open(now)) did++;
       else this.#isStarved = true;
     }
@@ -117,7 +117,7 @@ export class ClientLoad implements StationApp, FabricPart {
 
   usUntilNext(nowUs: number): number {
     if (this.#publishedEnded !== this.#ended) return 0;
-    if (this.#mayOpen) return this.#population.hasRoom && !this.#isStarved ? 0 : RETRY_US;
+    if (this.#mayOpen) return this.#population.uplinkHasRoom && !this.#isStarved ? 0 : RETRY_US;
     const oldest = this.#clients.first(BUSY);
     if (oldest < 0) return -1;
     const left = (this.#startedAt[oldest] + this.#timeoutTicks - ticksOf(nowUs)) | 0;

@@ -119,7 +119,7 @@ export class Population implements Port, FabricPart {
     return this.#tcp.connections.pool.inUse;
   }
 
-  get hasRoom(): boolean {
+  get uplinkHasRoom(): boolean {
     return this.#link.uplink.hasRoom;
   }
 

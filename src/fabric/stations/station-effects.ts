@@ -107,7 +107,7 @@ export class StationEffects implements Effects {
     let buffer = this.#inPlace;
     let dataAddress = at;
     // As receiveText decides: with these the text is in order, and the engine indicates it before it returns.
-    if (tcb.oooHead !== 0 || false) {
+    if (tcb.oooHead !== 0 || seqGt(this.segment.segSeq, tcb.rcvNxt)) {
       buffer = pool.allocate();
       if (buffer === 0) {
         this.#counters.droppedNoBuffer++;

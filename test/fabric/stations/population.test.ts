@@ -104,6 +104,18 @@ describe('ARP', () => {
     expect(world.log).toHaveLength(2);
   });
 
+  test('goes on asking for others after one has been heard of twice', () => {
+    const world = new World({ groups: [local(1)] });
+    ping(world, world.clients, SERVER);
+    const announcement = frame(BROADCAST, 0x806, (view, at) => emitArpAnnouncement(view, at, 0x0253, SERVER, SERVER));
+    for (let i = 0; i < 2; i++) world.deliver(world.clients, announcement);
+    const app = new Recorder(world.memory);
+    world.clients.connect(0, ip('10.0.0.99'), 80, app);
+    world.pass(5e6);
+    expect(world.clients.counters.arpRequestsOut).toBe(1 + 3);
+    expect(app.events).toEqual([`ended ${CloseReason.TimedOut}`]);
+  });
+
   test('an announcement resolves what connections wait for', () => {
     const world = new World({ groups: [local(1)] }, { loss: 1 });
     const app = new Recorder(world.memory);
@@ -308,6 +320,43 @@ describe('TCP through callbacks', () => {
     expect(server.events).toEqual(['established', `ended ${CloseReason.Reset}`]);
     expect(world.clients.buffersInUse).toBe(0);
     expect(world.clients.connections + world.server.connections).toBe(0);
+  });
+
+  test('an abort gives back text that arrived out of order', () => {
+    const world = new World({ groups: [local(1)] });
+    let accepted = -1;
+    const server = new Recorder(world.memory);
+    server.onEstablished = connection => (accepted = connection);
+    world.server.listen(SERVER, 80, server);
+    const client = new Recorder(world.memory);
+    const connection = world.clients.connect(0, SERVER, 80, client);
+    world.pass(10_000);
+    world.faults = { loss: 1 };
+    world.clients.sendBytes(connection, Buffer.alloc(1000));
+    world.faults = {};
+    world.clients.sendBytes(connection, Buffer.alloc(1400));
+    world.clients.sendBytes(connection, Buffer.alloc(1400));
+    world.pass(1000);
+    expect(world.server.buffersInUse).toBeGreaterThan(0);
+    expect(server.received_).toBe('');
+    world.server.abort(accepted);
+    expect(world.server.buffersInUse).toBe(0);
+    world.pass(1e6);
+    expect(client.events.at(-1)).toBe(`ended ${CloseReason.Reset}`);
+    expect(world.clients.buffersInUse).toBe(0);
+  });
+
+  test('a connection that is aborted while it waits leaves no trace', () => {
+    const world = new World({ groups: [local(1)] }, { noRoom: 1 });
+    const app = new Recorder(world.memory);
+    for (let i = 0; i < 3; i++) world.clients.abort(world.clients.connect(0, SERVER, 80, app));
+    expect(app.events).toEqual(Array.from({ length: 3 }, () => `ended ${CloseReason.Aborted}`));
+    world.clients.connect(0, SERVER, 80, app);
+    world.faults = {};
+    world.server.listen(SERVER, 80, new Recorder(world.memory));
+    world.pass(10_000);
+    expect(app.events.at(-1)).toBe('established');
+    expect(world.server.connections).toBe(1);
   });
 
   test('an application that holds what it received closes the window until it has read', () => {

@@ -1,0 +1,83 @@
+/**
+ * Puts a host's drivers and interfaces together: miniports, then a team over them, then VLANs over that, then IP
+ * interfaces on whatever is on top. The stack binds to adapters and cannot tell which kind they are (R36).
+ */
+import type { Clock } from './base/clock.ts';
+import type { Prng } from './base/prng.ts';
+import { Host } from './host/host.ts';
+import { Miniport } from './host/miniport.ts';
+import type { Adapter } from './host/ndis.ts';
+import type { OffloadPolicy } from './host/policy.ts';
+import { ActiveBackupTeam, type MemberHealth } from './intermediate-driver/active-backup-team.ts';
+import { VlanDriver } from './intermediate-driver/vlan.ts';
+import type { HostBoot } from './machine-layout.ts';
+import type { Memory } from './memory/memory.ts';
+import { NicStatus } from './offload/nic-layout.ts';
+
+export interface InterfacePlan {
+  readonly address: number;
+  readonly prefixLength: number;
+  /** 0 = on the adapter itself. */
+  readonly vid: number;
+}
+
+export interface RoutePlan {
+  readonly prefix: number;
+  readonly prefixLength: number;
+  readonly gateway: number;
+  /** Index of the interface. */
+  readonly iface: number;
+}
+
+export interface HostWiring {
+  readonly interfaces: readonly InterfacePlan[];
+  readonly routes: readonly RoutePlan[];
+  readonly team: boolean;
+  readonly policy: OffloadPolicy;
+}
+
+export interface AssembledHost {
+  readonly host: Host;
+  readonly team: ActiveBackupTeam | null;
+  readonly vlans: VlanDriver | null;
+}
+
+export function assembleHost(
+  memory: Memory,
+  boot: HostBoot,
+  wiring: HostWiring,
+  clock: Clock,
+  prng: Prng,
+): AssembledHost {
+  const host = new Host(memory, boot.regions, boot.config, clock, prng, wiring.policy);
+  for (const nic of boot.nics) host.miniports.push(new Miniport(memory, nic));
+  const adapters = host.miniports.map((miniport) => miniport.adapter);
+  let top: Adapter = adapters[0]!;
+  let team: ActiveBackupTeam | null = null;
+  const blocks = boot.regions.blocks;
+  if (wiring.team) {
+    const health = host.miniports.map((miniport) => healthOf(memory, miniport));
+    team = new ActiveBackupTeam(memory, blocks, adapters, health, 'team0', clock, host.log);
+    host.drivers.push(team);
+    top = team.adapter;
+  }
+  const vids = wiring.interfaces.map((iface) => iface.vid).filter((vid) => vid !== 0);
+  const vlans = vids.length > 0 ? new VlanDriver(memory, blocks, top, vids) : null;
+  const interfaces = wiring.interfaces.map(({ address, prefixLength, vid }) => {
+    const adapter = vid === 0 ? top : vlans!.virtuals[vids.indexOf(vid)]!;
+    return host.addInterface(adapter, address, prefixLength);
+  });
+  for (const { prefix, prefixLength, gateway, iface } of wiring.routes) {
+    host.network.routes.add(prefix, prefixLength, gateway, interfaces[iface]!);
+  }
+  return { host, team, vlans };
+}
+
+function healthOf(memory: Memory, miniport: Miniport): MemberHealth {
+  const changed = (miniport.boot.regions.status.offset + NicStatus.offset.carrierChangedUs) >> 2;
+  return {
+    heartbeat: () => miniport.heartbeat,
+    fault: () => miniport.fault,
+    carrierChangedUs: () => Atomics.load(memory.i32, changed),
+  };
+}

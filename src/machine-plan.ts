@@ -1,0 +1,97 @@
+/**
+ * From few options to a whole MachinePlan: sizes with their reasons, MACs, host and NIC configurations.
+ */
+import type { FaultPlan } from './fabric/faults.ts';
+import type { PopulationPlan } from './fabric/fabric.ts';
+import type { HostConfig } from './host/host.ts';
+import type { HostPlan, MachinePlan } from './machine-layout.ts';
+import type { NicConfig } from './offload/nic-layout.ts';
+import { DEFAULT_TCP_PARAMS, type TcpParams } from './tcp/params.ts';
+
+export interface NicSizing {
+  readonly name: string;
+  /** Connections it can take over. */
+  readonly tcpEntries?: number;
+  readonly pathEntries?: number;
+  readonly neighborEntries?: number;
+}
+
+export interface HostSizing {
+  readonly name: string;
+  readonly nics: readonly NicSizing[];
+  /** Connections at once, TIME-WAIT included. */
+  readonly connections: number;
+  readonly mtu?: number;
+  readonly blockList?: number;
+  readonly applicationBytes?: number;
+  readonly copyBuffers?: number;
+  readonly tcp?: Partial<TcpParams>;
+  readonly inFabric?: boolean;
+}
+
+export interface MachineSizing {
+  readonly hosts: readonly HostSizing[];
+  readonly populations?: readonly PopulationPlan[];
+  readonly faults?: Partial<FaultPlan>;
+  readonly seed?: number;
+  /** Small rings and pools, for simulations by the thousand. */
+  readonly small?: boolean;
+}
+
+const BLOCK_LIST_DEFAULT = 256;
+
+export function planMachine(sizing: MachineSizing): MachinePlan {
+  const small = sizing.small ?? false;
+  let serial = 0;
+  const hosts = sizing.hosts.map((host): HostPlan => ({
+    name: host.name,
+    config: hostConfig(host, small),
+    nics: host.nics.map((nic) => nicConfig(nic, host, serial++, small)),
+    inFabric: host.inFabric ?? false,
+  }));
+  return {
+    hosts,
+    populations: sizing.populations ?? [],
+    faults: sizing.faults ?? {},
+    seed: sizing.seed ?? 1,
+    lineFrames: small ? 512 : 4096,
+  };
+}
+
+function hostConfig(host: HostSizing, small: boolean): HostConfig {
+  const mtu = host.mtu ?? 1500;
+  const blockListMax = host.blockList ?? BLOCK_LIST_DEFAULT;
+  return {
+    connections: host.connections,
+    mtu,
+    txBuffers: small ? 512 : 4096,
+    sendDescriptors: Math.max(64, host.connections * 2),
+    copyBuffers: host.copyBuffers ?? (small ? 256 : 2048),
+    copyBufferBytes: 4096,
+    // Several lists under way at once, each up to three blocks a connection.
+    blocks: Math.max(1024, blockListMax * 3 * (small ? 4 : 16)),
+    applicationBytes: host.applicationBytes ?? 0,
+    blockListMax,
+    tcp: { ...DEFAULT_TCP_PARAMS, mss: mtu - 40, ...host.tcp },
+  };
+}
+
+/** Locally administered unicast MACs: 02:43 ('C'), then host and NIC. */
+const MAC_HI = 0x0243;
+
+function nicConfig(nic: NicSizing, host: HostSizing, serial: number, small: boolean): NicConfig {
+  const tcpEntries = nic.tcpEntries ?? host.connections;
+  return {
+    name: nic.name,
+    macHi: MAC_HI,
+    macLo: 0x4e000000 | (serial + 1),
+    mtu: host.mtu ?? 1500,
+    tcpEntries,
+    pathEntries: nic.pathEntries ?? tcpEntries,
+    neighborEntries: nic.neighborEntries ?? 1024,
+    receiveBuffers: small ? 512 : 4096,
+    descriptorSlots: small ? 256 : 2048,
+    wireSlots: small ? 128 : 512,
+    rcvWindowMax: 1 << 30,
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * The documents that a storm serves: real files of a folder, with their SHA-256 as the clients will check it.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { ChimneyError } from '../base/errors.ts';
+
+export interface Document {
+  /** Path of the URI, leading slash. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+}
+
+const FILES_MAX = 512;
+const FILE_BYTES_MAX = 8 << 20;
+const ALTOGETHER_BYTES_MAX = 64 << 20;
+
+export function documentOf(path: string, bytes: Uint8Array): Document {
+  return { path, bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** Every regular file below the folder, sorted by name; hidden ones and what would not fit in memory are left out. */
+export function readDocuments(folder: string): Document[] {
+  let isFolder = false;
+  try {
+    isFolder = statSync(folder).isDirectory();
+  } catch {
+    isFolder = false;
+  }
+  if (!isFolder) throw new ChimneyError('ERR_CHIMNEY_WWW', `--www: no such folder: ${folder}`);
+  const documents: Document[] = [];
+  let altogether = 0;
+  for (const file of filesBelow(folder)) {
+    const size = statSync(file).size;
+    if (documents.length === FILES_MAX || size > FILE_BYTES_MAX || altogether + size > ALTOGETHER_BYTES_MAX) continue;
+    altogether += size;
+    const path = `/${relative(folder, file).split(sep).map(encodeURIComponent).join('/')}`;
+    documents.push(documentOf(path, readFileSync(file)));
+  }
+  if (documents.length === 0) {
+    throw new ChimneyError('ERR_CHIMNEY_WWW', `--www: no files to serve in ${folder}`);
+  }
+  return documents;
+}
+
+function filesBelow(folder: string): string[] {
+  const files: string[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) files.push(...filesBelow(path));
+    else if (entry.isFile()) files.push(path);
+  }
+  return files.sort();
+}
