@@ -38,6 +38,8 @@ const POOL_RESERVE = 2;
 export class Nic implements Polled {
   readonly boot: NicBoot;
   readonly stats = new NicStatistics();
+  /** Why the device stopped, or empty. */
+  faultReason = '';
   readonly firmware: TcpFirmware;
   readonly #memory: Memory;
   readonly #window: Window;
@@ -160,7 +162,7 @@ export class Nic implements Polled {
     while (work < budget && !this.#host.backlogged) {
       const slot = this.#submissions.next();
       if (slot < 0) {
-        if (this.#submissions.corrupt) this.#fault(NicFault.Protocol);
+        if (this.#submissions.corrupt) this.#fault(NicFault.Protocol, 'submission ring is corrupt');
         break;
       }
       const blocked = !this.#submission(this.#descriptor.at(slot));
@@ -233,7 +235,7 @@ export class Nic implements Polled {
         this.firmware.receiveReturn(slot, argument);
         return;
       default:
-        this.#fault(NicFault.Protocol);
+        this.#fault(NicFault.Protocol, `unknown descriptor ${opcode}`);
     }
   }
 
@@ -251,7 +253,7 @@ export class Nic implements Polled {
 
   #operation(ok: boolean, completion: number, root: number): void {
     if (ok) this.#host.push(completion, root, 0, 0);
-    else this.#fault(NicFault.Protocol);
+    else this.#fault(NicFault.Protocol, `block list ${root} is not one`);
   }
 
   #sendFrames(descriptor: Cursor<typeof Descriptor.fields>): boolean {
@@ -263,13 +265,13 @@ export class Nic implements Polled {
     for (let i = 0; i < count; i++) {
       const address = i32[first + i]!;
       if (!this.#window.allows(address, NetBuffer.byteLength)) {
-        this.#fault(NicFault.Window);
+        this.#fault(NicFault.Window, `frame descriptor ${address}`);
         return true;
       }
       const buffer = this.#buffer.at(address);
       const { dataAddress, dataLength } = buffer;
       if (!this.#window.allows(dataAddress, dataLength) || dataLength > this.boot.config.mtu + 22) {
-        this.#fault(NicFault.Window);
+        this.#fault(NicFault.Window, `frame of ${dataLength} bytes at ${dataAddress}`);
         return true;
       }
       const at = this.#mac.reserve();
@@ -287,7 +289,7 @@ export class Nic implements Polled {
     for (let i = 0; i < count; i++) {
       const address = this.#memory.i32[first + i]!;
       if (this.firmware.pool.isLent(address)) this.firmware.pool.free(address);
-      else this.#fault(NicFault.Protocol);
+      else this.#fault(NicFault.Protocol, `returned buffer ${address} was not lent`);
     }
   }
 
@@ -297,7 +299,7 @@ export class Nic implements Polled {
     const { dataAddress, dataLength } = buffer;
     const context = this.firmware.contextOf(slot);
     if (!this.#window.allows(dataAddress, dataLength)) {
-      this.#fault(NicFault.Window);
+      this.#fault(NicFault.Window, `forwarded segment at ${dataAddress}`);
       return;
     }
     if (parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok) {
@@ -378,7 +380,8 @@ export class Nic implements Polled {
   }
 
   /** The other side broke the protocol or the window: the device stops (architecture §2.8). */
-  #fault(fault: number): void {
+  #fault(fault: number, why: string): void {
+    this.faultReason = why;
     this.#status.fault = fault;
     this.#hostBell.ringIfWanted();
   }

@@ -17,6 +17,7 @@ import { type NicBoot, receivePoolShape } from '../offload/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from '../tcp/params.ts';
+import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
@@ -279,14 +280,16 @@ export class TcpFirmware implements Effects, TimerHandler {
 
   finAcknowledged(tcb: Tcb): void {
     const slot = this.table.slotOf(tcb);
+    // A FIN that was sent before the offload was never posted here: its ACK is reported all the same (B15).
     const pending = this.#pendingDisconnect[slot]!;
-    if (pending !== 0) this.#completeDisconnect(tcb, pending, NdisStatus.Success);
+    this.#completeDisconnect(tcb, pending === 0 ? NO_BUFFER : pending, NdisStatus.Success);
   }
 
   closed(tcb: Tcb, reason: CloseReason): void {
     const slot = this.table.slotOf(tcb);
     this.#wheel.cancel(slot);
     this.table.remove(slot);
+    dropOutOfOrder(tcb, this.buffers, this);
     switch (reason) {
       case CloseReason.Normal:
         // FIN-WAIT-2 ran out of patience; all other orderly ends the host has seen coming.

@@ -110,6 +110,8 @@ export class Chimney implements ConnectionWatcher {
     if (queue.paused || queue.adapter.capabilities.tcpConnections === 0) return;
     if (queue.young.length === 0) queue.youngSinceUs = this.nowUs;
     connection.listed = true;
+    // Once: what comes back after a failover is not kept waiting again.
+    if (this.policy.holdsData && !connection.everOffloaded) connection.paused = true;
     queue.young.push(connection);
   }
 
@@ -141,8 +143,7 @@ export class Chimney implements ConnectionWatcher {
   uploadAll(adapter: Adapter): void {
     const queue = this.#queue(adapter);
     queue.uploadingAll = true;
-    for (const connection of queue.young) connection.listed = false;
-    queue.young.length = 0;
+    this.#giveUpYoung(queue);
     this.#orphansDue = true;
     this.#log.emit('upload-all', adapter.name, `${queue.offloaded} connections`);
     this.#tli.forEach((connection) => {
@@ -205,7 +206,7 @@ export class Chimney implements ConnectionWatcher {
     for (; taken < young.length && request.count < limit; taken++) {
       const connection = young[taken]!;
       const { slot } = connection;
-      if (connection.handler === null || !this.#offload.accepts(slot)) connection.listed = false;
+      if (connection.handler === null || !this.#offload.accepts(slot)) this.#giveUp(connection);
       else if (!this.#offload.isSettled(slot)) later.push(connection);
       else {
         connection.listed = false;
@@ -229,8 +230,13 @@ export class Chimney implements ConnectionWatcher {
 
   /** The device is full: these stay in the host (partial acceptance is the common case under scarcity). */
   #giveUpYoung(queue: AdapterQueue): void {
-    for (const connection of queue.young) connection.listed = false;
+    for (const connection of queue.young) this.#giveUp(connection);
     queue.young.length = 0;
+  }
+
+  #giveUp(connection: TliConnection): void {
+    connection.listed = false;
+    this.#tli.unpause(connection);
   }
 
   #terminate(queue: AdapterQueue): number {

@@ -40,6 +40,7 @@ export class TliConnection {
   peerClosed = false;
   finAcked = false;
   aborted = false;
+  /** Data is kept from the application until a hand-over is done (OffloadPolicy.holdsData). */
   paused = false;
   /** Received NET_BUFFERs that the application has not taken: chain, and bytes. */
   heldHead = 0;

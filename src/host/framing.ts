@@ -267,9 +267,11 @@ export class Framing {
       const address = this.#blocks.allocate(OffloadStateType.Neighbor);
       const block = this.#block.at(address);
       block.dependentBlockList = neighbor.firstDependent;
+      neighbor.firstDependent = 0;
+      neighbor.lastDependent = 0;
+      request.neighborBlocks.push(address);
       if (request.operation === OffloadOperation.Initiate) this.#describeInitiate(neighbor, address);
       else this.#describeTerminate(neighbor, address);
-      neighbor.block = address;
       if (previous === 0) request.root = address;
       else this.#block.at(previous).nextBlock = address;
       previous = address;
@@ -321,13 +323,10 @@ export class Framing {
   /** Takes this layer's entries out of a completed request. */
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
-    for (const neighbor of request.neighbors) {
-      const block = this.#block.at(neighbor.block);
-      const { status, offloadHandle, role } = block;
-      this.#blocks.free(neighbor.block);
-      neighbor.block = 0;
-      neighbor.firstDependent = 0;
-      neighbor.lastDependent = 0;
+    request.neighbors.forEach((neighbor, index) => {
+      const address = request.neighborBlocks[index]!;
+      const { status, offloadHandle, role } = this.#block.at(address);
+      this.#blocks.free(address);
       if (initiate && role === BlockRole.New) {
         const taken = status === NdisStatus.Success || status === NdisStatus.OffloadPartialSuccess;
         const event = taken ? OffloadEvent.Taken : OffloadEvent.Refused;
@@ -338,7 +337,7 @@ export class Framing {
         neighbor.offloadHandle = 0;
       }
       if (neighbor.updateDue && neighbor.offloadState === OffloadState.Offloaded) this.updateNeighbor(neighbor);
-    }
+    });
     this.trace?.emit('framing', 'network', initiate ? 'initiate complete' : 'terminate complete');
   }
 }

@@ -26,8 +26,7 @@ export class Neighbor {
   offloadedPaths = 0;
   /** A cached value changed while a request was under way (R18). */
   updateDue = false;
-  /** While a block list is built: the block, and the chain of its dependents. */
-  block = 0;
+  /** While a block list is described: the chain of blocks that depend on this one. */
   firstDependent = 0;
   lastDependent = 0;
 

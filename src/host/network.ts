@@ -192,7 +192,9 @@ export class Network implements NetworkInput {
       const address = this.#blocks.allocate(OffloadStateType.Ip4);
       const block = this.#block.at(address);
       block.dependentBlockList = path.firstDependent;
-      path.block = address;
+      path.firstDependent = 0;
+      path.lastDependent = 0;
+      request.pathBlocks.push(address);
       if (initiate) this.#describeInitiate(path, address);
       else this.#describeTerminate(path, address);
       const { neighbor } = path;
@@ -240,8 +242,9 @@ export class Network implements NetworkInput {
   /** Takes this layer's entries out of a completed request. */
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
-    for (const path of request.paths) {
-      const block = this.#block.at(path.block);
+    request.paths.forEach((path, index) => {
+      const address = request.pathBlocks[index]!;
+      const block = this.#block.at(address);
       const { role, status, offloadHandle } = block;
       if (initiate && role === BlockRole.New) {
         const taken = isOffloaded(status);
@@ -251,13 +254,10 @@ export class Network implements NetworkInput {
       } else if (!initiate && role === BlockRole.Linker) {
         path.offloadState = nextOffloadState(path.offloadState, OffloadEvent.Uploaded);
         path.offloadHandle = 0;
-        path.ipIdStart = this.#state.at(path.block + BLOCK_HEADER_BYTES).ipIdStart;
+        path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
       }
-      this.#blocks.free(path.block);
-      path.block = 0;
-      path.firstDependent = 0;
-      path.lastDependent = 0;
-    }
+      this.#blocks.free(address);
+    });
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
   }
 

@@ -20,8 +20,11 @@ export class OffloadRequest {
   readonly slots: Int32Array;
   readonly blocks: Int32Array;
   count = 0;
+  /** Paths and neighbors, and their blocks at the same index: one object may be in several requests at a time. */
   readonly paths: Path[] = [];
+  readonly pathBlocks: number[] = [];
   readonly neighbors: Neighbor[] = [];
+  readonly neighborBlocks: number[] = [];
   /** Host-thread time spent on it, µs: A of the cost model. */
   startedUs = 0;
 
@@ -37,7 +40,9 @@ export class OffloadRequest {
     this.root = 0;
     this.count = 0;
     this.paths.length = 0;
+    this.pathBlocks.length = 0;
     this.neighbors.length = 0;
+    this.neighborBlocks.length = 0;
     return this;
   }
 

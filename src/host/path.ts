@@ -24,11 +24,9 @@ export class Path {
   /** Connections that are offloaded on it, or on their way (R6). */
   offloadedConnections = 0;
   updateDue = false;
-  block = 0;
+  /** While a block list is described: the chain of blocks that depend on this one. */
   firstDependent = 0;
   lastDependent = 0;
-  /** Next of the idle list. */
-  inUse = true;
 
   constructor(index: number, iface: Interface, destination: number, neighbor: Neighbor) {
     this.index = index;

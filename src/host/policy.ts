@@ -9,15 +9,19 @@ export interface OffloadPolicy {
   wants(connection: TliConnection): boolean;
   /** How long the oldest candidate may wait for its list to fill, µs: slow start gives the time (¶125). */
   readonly batchUs: number;
+  /** The switch keeps data from the application until the connection is handed over, so that replies use the chimney. */
+  readonly holdsData: boolean;
 }
 
 /** Batches of young connections, during slow start (¶123–125). */
 export function youngInBatches(batchUs: number): OffloadPolicy {
-  return { name: 'young-in-batches', batchUs, wants: (connection) => connection.handler !== null };
+  return { name: 'young-in-batches', batchUs, holdsData: false, wants: (connection) => connection.handler !== null };
 }
 
-/** Every connection at once, before its application sees data. */
-export const EVERYTHING: OffloadPolicy = { name: 'everything', batchUs: 0, wants: () => true };
+/** Every connection, before its application sees data. */
+export function everything(batchUs: number): OffloadPolicy {
+  return { name: 'everything', batchUs, holdsData: true, wants: (connection) => connection.handler !== null };
+}
 
 /** The chimney is closed: everything stays in the host. */
-export const NOTHING: OffloadPolicy = { name: 'nothing', batchUs: 0, wants: () => false };
+export const NOTHING: OffloadPolicy = { name: 'nothing', batchUs: 0, holdsData: false, wants: () => false };

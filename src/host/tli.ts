@@ -149,6 +149,13 @@ export class TliSwitch implements UpcallTarget {
     return true;
   }
 
+  /** Data held for a hand-over is shown now. */
+  unpause(connection: TliConnection): void {
+    if (!connection.paused) return;
+    connection.paused = false;
+    if (connection.heldHead !== 0 || connection.endedPending) this.resume(connection);
+  }
+
   /** Bytes that one `write` may carry at most. */
   get writeMax(): number {
     return (this.#copies.count >> 2) * this.#copies.dataBytes;
@@ -309,7 +316,7 @@ export class TliSwitch implements UpcallTarget {
   }
 
   received(connection: TliConnection, address: number): void {
-    if (connection.heldHead !== 0) {
+    if (connection.heldHead !== 0 || connection.paused) {
       this.#hold(connection, address);
       return;
     }
@@ -344,6 +351,7 @@ export class TliSwitch implements UpcallTarget {
   }
 
   #showHeld(connection: TliConnection): void {
+    if (connection.paused) return;
     let address = connection.heldHead;
     while (address !== 0) {
       const buffer = this.#buffer.at(address);
@@ -390,7 +398,7 @@ export class TliSwitch implements UpcallTarget {
   peerClosed(connection: TliConnection): void {
     if (connection.peerClosed) return;
     connection.peerClosed = true;
-    if (connection.heldHead !== 0) {
+    if (connection.heldHead !== 0 || connection.paused) {
       connection.endedPending = true;
       return;
     }
@@ -507,6 +515,7 @@ export class TliSwitch implements UpcallTarget {
       this.#transport.transmit(connection.slot);
     }
     this.#releaseCalls(connection);
+    this.unpause(connection);
   }
 
   /** A terminate was answered. `lost`: the device could not give the state back; the connection cannot go on. */

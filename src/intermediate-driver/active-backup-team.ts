@@ -13,7 +13,7 @@ import type { Memory, Region } from '../memory/memory.ts';
 import { HEARTBEAT_MS } from '../offload/nic-layout.ts';
 import type { EventLog } from '../host/event-log.ts';
 import type { Adapter } from '../host/ndis.ts';
-import { IntermediateDriver } from './intermediate-driver.ts';
+import { type CallEntry, IntermediateDriver } from './intermediate-driver.ts';
 
 export type FailoverCause = 'link' | 'heartbeat' | 'fault' | 'administrator';
 
@@ -57,7 +57,7 @@ export class ActiveBackupTeam extends IntermediateDriver {
   readonly #states: MemberState[];
   readonly #clock: Clock;
   readonly #log: EventLog;
-  readonly #failedCalls: number[] = [];
+  readonly #failedCalls: CallEntry[] = [];
   #active = 0;
   /** Member that is being emptied, or -1. */
   #leaving = -1;
@@ -112,8 +112,8 @@ export class ActiveBackupTeam extends IntermediateDriver {
     return this.#states[member]!.dead;
   }
 
-  protected override deferFailure(root: number): void {
-    this.#failedCalls.push(root);
+  protected override deferFailure(call: CallEntry): void {
+    this.#failedCalls.push(call);
   }
 
   protected override entriesChanged(): void {
@@ -164,7 +164,7 @@ export class ActiveBackupTeam extends IntermediateDriver {
   #declareDead(member: number, cause: FailoverCause, nowUs: number): void {
     this.#states[member]!.dead = true;
     this.#log.emit('device-dead', this.members[member]!.name, cause);
-    for (const call of this.calls.values()) if (call.member === member) this.#failedCalls.push(call.root);
+    for (const call of this.calls.values()) if (call.member === member) this.#failedCalls.push(call);
     if (member === this.#active) this.#failOver(cause, nowUs - MISSED_MAX * CHECK_US);
   }
 

@@ -20,7 +20,7 @@ import { OffloadEntries } from './offload-entries.ts';
 
 const NO_ENTRY = -1;
 
-interface CallEntry {
+export interface CallEntry {
   readonly operation: keyof OperationTable;
   readonly root: number;
   readonly virtual: number;
@@ -80,7 +80,7 @@ export abstract class IntermediateDriver {
     return false;
   }
   /** A call to a dead member, to be failed once the caller has returned. */
-  protected deferFailure(_root: number): void {}
+  protected deferFailure(_call: CallEntry): void {}
   /** Entries of a member came or went. */
   protected entriesChanged(): void {}
 
@@ -147,8 +147,9 @@ export abstract class IntermediateDriver {
       if (member < 0 && entry >= 0) member = this.entries.member[entry]!;
     }
     if (member < 0) member = this.routeOut(virtual);
-    this.calls.set(root, { operation, root, virtual, member, entries, upperHandles });
-    if (this.isDead(member)) this.deferFailure(root);
+    const call = { operation, root, virtual, member, entries, upperHandles };
+    this.calls.set(root, call);
+    if (this.isDead(member)) this.deferFailure(call);
     else this.members[member]!.down[operation](root);
   }
 
@@ -202,7 +203,10 @@ export abstract class IntermediateDriver {
   }
 
   /** Fails a call in the member's place: every block that it carries FAILURE, placeholders SUCCESS (F03). */
-  protected failCall(root: number): void {
+  protected failCall(call: CallEntry): void {
+    const { root } = call;
+    // Answered meanwhile, after all; the root may be another call's by now.
+    if (this.calls.get(root) !== call) return;
     const block = this.#block;
     for (let at = this.#walk.start(root); at !== 0; at = this.#walk.next()) {
       block.at(at);

@@ -56,6 +56,7 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.oooHead = 0;
   tcb.oooCount = 0;
   tcb.lastSendAt = now;
+  tcb.rtoBackoff = 0;
   tcb.challengeAt = (now - 0x10000000) | 0;
   if (tcb.state !== TcpState.Closed) rearm(tcb, fx);
 }

@@ -1,10 +1,10 @@
 /**
  * The neighbors of a population's groups: address resolution by RFC 826, kept current by announcements (RFC 5227 3).
  *
- * The stations of a group share one cache, since the broadcasts that fill it reach them all alike. An entry, once
- * resolved, stays; when a connection retransmits for the second time its neighbor is asked for again while the old
- * answer is still used (RFC 1122 2.3.2.1: entries must not go stale). Connections wait for an unresolved entry in the lists
- * of station-tcp.ts; after REQUESTS_MAX unanswered requests, one a second, they are told.
+ * The stations of a group share one cache, since the broadcasts that fill it reach them all alike. Once resolved, an entry
+ * stays in use; but it is asked for again when it is old, and when a connection retransmits for the second time (RFC 1122
+ * 2.3.2.1: out-of-date entries). Connections wait for an unresolved entry in the lists of station-connections.ts; after
+ * REQUESTS_MAX unanswered requests, one a second, they are told.
  */
 import { seqGeq, seqLt } from '../../base/seq.ts';
 import { ArpOperation } from '../../wire/arp.ts';
@@ -16,6 +16,8 @@ import type { StationLink } from './station-link.ts';
 const NONE = -1;
 const REQUEST_INTERVAL_TICKS = 1000;
 export const REQUESTS_MAX = 3;
+/** An answer older than this is asked for again. */
+const REFRESH_TICKS = 30_000;
 
 const NeighborState = { Idle: 0, Incomplete: 1, Reachable: 2 } as const;
 
@@ -37,6 +39,7 @@ export class NeighborTable {
   readonly #state: Uint8Array;
   readonly #requests: Uint8Array;
   readonly #askedAt: Int32Array;
+  readonly #heardAt: Int32Array;
   /** On whose behalf the neighbor is asked for. */
   readonly #asker: Int32Array;
   readonly #hashNext: Int32Array;
@@ -57,6 +60,7 @@ export class NeighborTable {
     this.#state = new Uint8Array(capacity);
     this.#requests = new Uint8Array(capacity);
     this.#askedAt = new Int32Array(capacity);
+    this.#heardAt = new Int32Array(capacity);
     this.#asker = new Int32Array(capacity);
     this.#hashNext = new Int32Array(capacity).fill(NONE);
     let buckets = 16;
@@ -70,10 +74,6 @@ export class NeighborTable {
 
   groupOf(neighbor: number): StationGroup {
     return this.#groups[this.#group[neighbor]];
-  }
-
-  isReachable(neighbor: number): boolean {
-    return this.#state[neighbor] === NeighborState.Reachable;
   }
 
   /** The entry of an address for a group, or -1. */
@@ -96,14 +96,20 @@ export class NeighborTable {
     return entry;
   }
 
-  /** Somebody has a frame for this neighbor and cannot send it: asks, unless that is under way. */
-  want(neighbor: number, onBehalfOf: number, now: number): void {
-    if (this.#state[neighbor] !== NeighborState.Idle) return;
+  /** Is there a MAC to send to? Asks when there is none, unless that is under way, and when it is old. */
+  mayUse(neighbor: number, onBehalfOf: number, now: number): boolean {
+    const state = this.#state[neighbor];
+    if (state === NeighborState.Reachable) {
+      if (((now - this.#heardAt[neighbor]) | 0) >= REFRESH_TICKS) this.doubt(neighbor, onBehalfOf, now);
+      return true;
+    }
+    if (state === NeighborState.Incomplete) return false;
     this.#state[neighbor] = NeighborState.Incomplete;
     this.#requests[neighbor] = 0;
     this.#asker[neighbor] = onBehalfOf;
     this.#incomplete++;
     this.#ask(neighbor, now);
+    return false;
   }
 
   /** Nothing comes back from this neighbor: asks again, at most once a second, and goes on using what is known. */
@@ -125,6 +131,7 @@ export class NeighborTable {
     macHi: number,
     macLo: number,
     isTarget: boolean,
+    now: number,
     watcher: NeighborWatcher,
   ): void {
     const entry = isTarget ? this.entryFor(group, address) : this.find(group, address);
@@ -136,6 +143,7 @@ export class NeighborTable {
     this.macHi[entry] = macHi;
     this.macLo[entry] = macLo;
     this.#state[entry] = NeighborState.Reachable;
+    this.#heardAt[entry] = now;
     if (before !== NeighborState.Incomplete) return;
     this.#incomplete--;
     watcher.neighborResolved(entry);

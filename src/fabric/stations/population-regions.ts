@@ -32,6 +32,8 @@ const BODIES_MIN = 16;
 const PAYLOAD_BUFFERS = { min: 512, max: 8192 };
 const NEIGHBORS = 1024;
 const MTU = 1500;
+/** A client that has closed its direction waits for the reply there: its own time-out comes first. */
+const FIN_WAIT_2_TICKS = 3_600_000;
 /** Frames that wait while another is being sent (population.ts). */
 export const BACKLOG_FRAMES = 256;
 
@@ -107,7 +109,7 @@ export function tcpParamsOf(options: PopulationOptions): TcpParams {
   const mss = (options.mtu ?? MTU) - 40;
   const byLoad = options.load === undefined ? undefined : (options.load.timeWaitTicks ?? LOAD_DEFAULTS.timeWaitTicks);
   const timeWaitTicks = byLoad ?? options.tcp?.timeWaitTicks ?? DEFAULT_TCP_PARAMS.timeWaitTicks;
-  return { ...DEFAULT_TCP_PARAMS, mss, ...options.tcp, timeWaitTicks };
+  return { ...DEFAULT_TCP_PARAMS, mss, finWait2Ticks: FIN_WAIT_2_TICKS, ...options.tcp, timeWaitTicks };
 }
 
 function slotsFor(options: PopulationOptions): number {

@@ -71,8 +71,7 @@ export class StationEffects implements Effects {
       this.#blockedOn = NO_ROOM;
       return false;
     }
-    if (!neighbors.isReachable(neighbor)) {
-      neighbors.want(neighbor, tcb.localAddress, this.now);
+    if (!neighbors.mayUse(neighbor, tcb.localAddress, this.now)) {
       this.#blockedOn = 1 + neighbor;
       return false;
     }
@@ -106,8 +105,9 @@ export class StationEffects implements Effects {
     const { tcb, pool } = this.#connections;
     let buffer = this.#inPlace;
     let dataAddress = at;
-    // As receiveText decides: with these the text is in order, and the engine indicates it before it returns.
-    if (tcb.oooHead !== 0 || seqGt(this.segment.segSeq, tcb.rcvNxt)) {
+    // Text that begins at RCV.NXT, or that receiveText has cut to begin there, is indicated before the engine returns; so
+    // filling a gap takes no buffer, and a pool that is used up by gaps gets its buffers back.
+    if (seqGt(this.segment.segSeq, tcb.rcvNxt)) {
       buffer = pool.allocate();
       if (buffer === 0) {
         this.#counters.droppedNoBuffer++;

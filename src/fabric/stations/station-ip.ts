@@ -112,11 +112,7 @@ export class StationIp {
     if (!link.uplink.hasRoom) return false;
     const neighbors = this.#neighbors;
     const neighbor = neighbors.entryFor(group, group.nextHop(destination));
-    if (neighbor < 0) return false;
-    if (!neighbors.isReachable(neighbor)) {
-      neighbors.want(neighbor, source, now);
-      return false;
-    }
+    if (neighbor < 0 || !neighbors.mayUse(neighbor, source, now)) return false;
     const { view } = this.#memory;
     const dataAt = link.payloadAt + ICMP.headerLength;
     for (let i = 0; i < dataLength; i++) view.setUint8(dataAt + i, i & 0xff);
@@ -143,7 +139,8 @@ export class StationIp {
       if (!this.#isBroadcast && (dstHi !== group.macHi || dstLo !== group.macLoOf(arp.targetAddress))) continue;
       // RFC 5227 2.1.1: a probe's sender address is zero and tells nothing.
       if (arp.senderAddress !== 0 && !group.isOnLink(arp.senderAddress)) {
-        this.#neighbors.learn(group, arp.senderAddress, arp.senderMacHi, arp.senderMacLo, isTarget, this.#tcp);
+        const { senderAddress, senderMacHi, senderMacLo } = arp;
+        this.#neighbors.learn(group, senderAddress, senderMacHi, senderMacLo, isTarget, this.#tcp.now, this.#tcp);
       }
       if (isRequest && isTarget) this.#replyArp(group);
     }

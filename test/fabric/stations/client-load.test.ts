@@ -124,6 +124,15 @@ describe('a load on a bad wire', () => {
     expectEmpty(run);
   });
 
+  test('needs no buffer to fill a gap, so that a small pool does not stop it', () => {
+    const faults = { loss: 0.03, reordering: 0.1 };
+    const run = fetch({ sizes: MIXED, connections: 600, faults, clients: { payloadBuffers: 8 } });
+    expect(run.isDone).toBe(true);
+    expect(run.load.report()).toMatchObject({ completed: 600, failed: 0 });
+    expect(run.world.clients.counters.droppedNoBuffer).toBeGreaterThan(0);
+    expectEmpty(run);
+  });
+
   test('loses nothing when the uplink has no room half of the time', () => {
     const run = fetch({ sizes: MIXED, connections: 1000, faults: { noRoom: 0.5 } });
     expect(run.isDone).toBe(true);

@@ -104,6 +104,19 @@ describe('ARP', () => {
     expect(world.log).toHaveLength(2);
   });
 
+  test('is asked again after half a minute, while the old answer is used', () => {
+    const world = new World({ groups: [local(1)] });
+    ping(world, world.clients, SERVER);
+    expect(world.clients.counters.arpRequestsOut).toBe(1);
+    world.pass(29e6);
+    ping(world, world.clients, SERVER);
+    expect(world.clients.counters.arpRequestsOut).toBe(1);
+    world.pass(2e6);
+    ping(world, world.clients, SERVER);
+    ping(world, world.clients, SERVER);
+    expect(world.clients.counters).toMatchObject({ arpRequestsOut: 2, echoReplies: 4 });
+  });
+
   test('goes on asking for others after one has been heard of twice', () => {
     const world = new World({ groups: [local(1)] });
     ping(world, world.clients, SERVER);
