@@ -51,17 +51,17 @@ export function assembleHost(
 ): AssembledHost {
   const host = new Host(memory, boot.regions, boot.config, clock, prng, wiring.policy);
   for (const nic of boot.nics) host.miniports.push(new Miniport(memory, nic));
-  const adapters = host.miniports.map((miniport) => miniport.adapter);
+  const adapters = host.miniports.map(miniport => miniport.adapter);
   let top: Adapter = adapters[0]!;
   let team: ActiveBackupTeam | null = null;
   const blocks = boot.regions.blocks;
   if (wiring.team) {
-    const health = host.miniports.map((miniport) => healthOf(memory, miniport));
+    const health = host.miniports.map(miniport => healthOf(memory, miniport));
     team = new ActiveBackupTeam(memory, blocks, adapters, health, 'team0', clock, host.log);
     host.drivers.push(team);
     top = team.adapter;
   }
-  const vids = wiring.interfaces.map((iface) => iface.vid).filter((vid) => vid !== 0);
+  const vids = wiring.interfaces.map(iface => iface.vid).filter(vid => vid !== 0);
   const vlans = vids.length > 0 ? new VlanDriver(memory, blocks, top, vids) : null;
   const interfaces = wiring.interfaces.map(({ address, prefixLength, vid }) => {
     const adapter = vid === 0 ? top : vlans!.virtuals[vids.indexOf(vid)]!;

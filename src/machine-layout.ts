@@ -62,19 +62,19 @@ export function layOut(machine: MachinePlan): MachineLayout {
     seed: machine.seed,
     lineFrames: machine.lineFrames,
   };
-  const slotBytes = Math.max(...machine.hosts.flatMap(({ nics }) => nics.map((nic) => cableShape(nic).slotBytes)));
+  const slotBytes = Math.max(...machine.hosts.flatMap(({ nics }) => nics.map(nic => cableShape(nic).slotBytes)));
   const fabricRegions = planFabric(plan, fabricConfig, slotBytes);
   let index = 0;
-  const hosts = machine.hosts.map((host) => {
+  const hosts = machine.hosts.map(host => {
     const regions = planHost(plan, host.config);
-    const planned = host.nics.map((config) => ({ config, index: index++, regions: planNic(plan, config) }));
+    const planned = host.nics.map(config => ({ config, index: index++, regions: planNic(plan, config) }));
     // Receive buffers are host memory that a device fills: every NIC of the host may be handed any of them (R29).
     const grants = [
       regions.tx,
       regions.sendDescriptors,
       regions.copies,
       regions.application,
-      ...planned.map((nic) => nic.regions.receivePool),
+      ...planned.map(nic => nic.regions.receivePool),
     ];
     const nics = planned.map((nic): NicBoot => ({
       ...nic,

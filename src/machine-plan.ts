@@ -46,7 +46,7 @@ export function planMachine(sizing: MachineSizing): MachinePlan {
   const hosts = sizing.hosts.map((host): HostPlan => ({
     name: host.name,
     config: hostConfig(host, small),
-    nics: host.nics.map((nic) => nicConfig(nic, host, serial++, small)),
+    nics: host.nics.map(nic => nicConfig(nic, host, serial++, small)),
     inFabric: host.inFabric ?? false,
   }));
   return {

@@ -43,7 +43,7 @@ export class Simulation {
     this.memory = reuse(options.memory, this.layout.byteLength);
     initializeLayout(this.memory, this.layout);
     this.fabric = new Fabric(this.memory, this.layout.fabric, 0);
-    this.nics = this.layout.fabric.nics.map((boot) => new Nic(this.memory, boot));
+    this.nics = this.layout.fabric.nics.map(boot => new Nic(this.memory, boot));
     this.hosts = this.layout.hosts.map((boot, index) =>
       assembleHost(this.memory, boot, options.wiring[index]!, this.clock, this.#prng.fork(boot.name)),
     );

@@ -334,7 +334,8 @@ export class Nic implements Polled {
     const ip = this.#ip;
     if (parseIpv4(view, ipAt, end, ip) !== Ipv4Parse.Ok) return -1;
     // Options and fragments are the host's business; it forwards what comes out (digest §4.5).
-    if (ip.protocol !== IpProtocol.Tcp || ip.hasOptions || isFragment(ip) || ip.payloadEnd - ip.payloadAt < 20) return -1;
+    if (ip.protocol !== IpProtocol.Tcp || ip.hasOptions || isFragment(ip) || ip.payloadEnd - ip.payloadAt < 20)
+      return -1;
     const ports = view.getInt32(ip.payloadAt);
     return this.firmware.table.lookup(ip.source, ports >>> 16, ip.destination, ports & 0xffff, vid);
   }

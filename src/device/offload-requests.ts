@@ -7,7 +7,14 @@
  */
 import { isOffloaded, NdisStatus } from '../base/status.ts';
 import type { Memory, Window } from '../memory/memory.ts';
-import { Block, BLOCK_HEADER_BYTES, BlockRole, BlockWalk, type BlockCursor, OffloadStateType } from '../offload/block-list.ts';
+import {
+  Block,
+  BLOCK_HEADER_BYTES,
+  BlockRole,
+  BlockWalk,
+  type BlockCursor,
+  OffloadStateType,
+} from '../offload/block-list.ts';
 import { TcpUploadReason } from '../offload/events.ts';
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { type NicBoot, NeighborEntry, PathEntry } from '../offload/nic-layout.ts';

@@ -63,7 +63,14 @@ export class TcpFirmware implements Effects, TimerHandler {
   #blockedCount = 0;
   now = 0;
 
-  constructor(memory: Memory, boot: NicBoot, mac: Mac, tree: InvertedTree, host: DescriptorQueue, stats: NicStatistics) {
+  constructor(
+    memory: Memory,
+    boot: NicBoot,
+    mac: Mac,
+    tree: InvertedTree,
+    host: DescriptorQueue,
+    stats: NicStatistics,
+  ) {
     const { config, regions } = boot;
     this.#memory = memory;
     this.#mac = mac;
@@ -320,7 +327,6 @@ export class TcpFirmware implements Effects, TimerHandler {
   }
 
   // --- helpers ---
-
 
   #markLast(chain: number): void {
     const buffer = this.#own.at(chain);

@@ -82,7 +82,7 @@ export class Fabric implements Polled {
     const { config, regions, nics } = boot;
     const prng = new Prng(config.seed);
     this.switch = new Switch(memory);
-    const slotBytes = Math.max(...nics.map((nic) => cableShape(nic.config).slotBytes));
+    const slotBytes = Math.max(...nics.map(nic => cableShape(nic.config).slotBytes));
     const pool = new BufferPool(memory, regions.line, lineShape(config, slotBytes), LINE_POOL_ID);
     for (const nic of nics) this.#connect(nic, pool, prng);
     config.populations.forEach(({ options, vid }, index) => {
@@ -119,7 +119,7 @@ export class Fabric implements Polled {
     const carrier = (at + NicStatus.offset.carrier) >> 2;
     const changedUs = (at + NicStatus.offset.carrierChangedUs) >> 2;
     Atomics.store(memory.i32, carrier, 1);
-    cable.linkChanged = (up) => {
+    cable.linkChanged = up => {
       if (!up) port.forget();
       Atomics.store(memory.i32, changedUs, this.#now % 0x7fffffff);
       Atomics.store(memory.i32, carrier, up ? 1 : 0);
@@ -142,7 +142,7 @@ export class Fabric implements Polled {
   }
 
   hasWork(): boolean {
-    return this.cables.some((cable) => cable.hasWork());
+    return this.cables.some(cable => cable.hasWork());
   }
 
   usUntilNext(nowUs: number): number {
@@ -157,7 +157,7 @@ export class Fabric implements Polled {
   // --- control plane ---
 
   cable(name: string): Cable | undefined {
-    return this.cables.find((cable) => cable.name === name);
+    return this.cables.find(cable => cable.name === name);
   }
 
   setFaults(name: string, plan: Partial<FaultPlan>): void {
@@ -191,6 +191,6 @@ export class Fabric implements Polled {
   }
 
   loadReports(): LoadReport[] {
-    return this.loads.map((load) => load.report());
+    return this.loads.map(load => load.report());
   }
 }

@@ -135,7 +135,7 @@ export class Chimney implements ConnectionWatcher {
     queue.paused = false;
     queue.uploadingAll = false;
     this.#log.emit('offload-resume', adapter.name, `${adapter.capabilities.tcpConnections} connections`);
-    this.#tli.forEach((connection) => {
+    this.#tli.forEach(connection => {
       if (connection.handler !== null && this.#tli.adapterOf(connection) === adapter) this.candidate(connection);
     });
   }
@@ -146,7 +146,7 @@ export class Chimney implements ConnectionWatcher {
     this.#giveUpYoung(queue);
     this.#orphansDue = true;
     this.#log.emit('upload-all', adapter.name, `${queue.offloaded} connections`);
-    this.#tli.forEach((connection) => {
+    this.#tli.forEach(connection => {
       if (this.#tli.adapterOf(connection) === adapter) this.takeBack(connection);
     });
   }

@@ -11,17 +11,18 @@ import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
-import { Block, BLOCK_HEADER_BYTES, type BlockCursor, type BlockPool, BlockRole, OffloadStateType } from '../offload/block-list.ts';
+import {
+  Block,
+  BLOCK_HEADER_BYTES,
+  type BlockCursor,
+  type BlockPool,
+  BlockRole,
+  OffloadStateType,
+} from '../offload/block-list.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { NeighborState } from '../offload/state-objects.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, emitArpAnnouncement, parseArp } from '../wire/arp.ts';
-import {
-  BROADCAST_MAC_HI,
-  BROADCAST_MAC_LO,
-  ETHERNET,
-  EtherType,
-  emitEthernet,
-} from '../wire/ethernet.ts';
+import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { type Interface, keyOf } from './interface.ts';
 import type { Adapter } from './ndis.ts';
 import { Neighbor, Reachability } from './neighbor.ts';

@@ -54,7 +54,7 @@ export class HostIcmp {
   #answerEcho(iface: Interface, ip: Ipv4Header): void {
     this.echoRequests++;
     const length = ip.payloadEnd - ip.payloadAt;
-    this.#send(iface, ip.source, length, (to) => {
+    this.#send(iface, ip.source, length, to => {
       this.#memory.kernels.copy(to, ip.payloadAt, length);
       echoReplyInPlace(this.#memory.view, to);
       return length;
@@ -66,7 +66,7 @@ export class HostIcmp {
     const { view } = this.#memory;
     if (!mayAnswerWithError(view, ip, false, iface.broadcast)) return;
     const quote = icmpQuoteLength(ip);
-    this.#send(iface, ip.source, ICMP.headerLength + quote, (to) =>
+    this.#send(iface, ip.source, ICMP.headerLength + quote, to =>
       emitDestinationUnreachable(view, to, UnreachableCode.Protocol, 0, at, quote),
     );
   }

@@ -181,7 +181,7 @@ export class Host implements Polled {
 
   hasWork(): boolean {
     if (this.transport.upcalls.pending) return true;
-    return this.miniports.some((miniport) => miniport.hasWork());
+    return this.miniports.some(miniport => miniport.hasWork());
   }
 
   usUntilNext(nowUs: number): number {
@@ -203,8 +203,8 @@ export class Host implements Polled {
     const complete = (root: number): void => chimney.complete(root);
     const updateComplete = (root: number): void => framing.updateComplete(root);
     return {
-      receiveFrame: (buffer) => framing.receiveFrame(iface, buffer),
-      sendFrameComplete: (buffer) => this.tx.free(buffer),
+      receiveFrame: buffer => framing.receiveFrame(iface, buffer),
+      sendFrameComplete: buffer => this.tx.free(buffer),
       initiateOffloadComplete: complete,
       terminateOffloadComplete: complete,
       updateOffloadComplete: updateComplete,
@@ -220,7 +220,7 @@ export class Host implements Polled {
         else tli.received(connection, buffer);
       },
       indicateEvent: (context, event, argument) => this.#event(context, event, argument),
-      indicateStatus: (status) => this.#status(iface, status),
+      indicateStatus: status => this.#status(iface, status),
     };
   }
 

@@ -101,11 +101,11 @@ export class Miniport {
       if (!this.dead) queue.push(opcode, handle, argument, 0);
     };
     return {
-      sendFrame: (buffer) => {
+      sendFrame: buffer => {
         if (this.dead) this.adapter.up.sendFrameComplete(buffer);
         else queue.pushAddress(Submission.SendFrames, buffer);
       },
-      returnBuffer: (buffer) => {
+      returnBuffer: buffer => {
         if (!this.dead) queue.pushAddress(Submission.ReturnBuffers, buffer);
       },
       initiateOffload: operation(Submission.InitiateOffload),

@@ -8,7 +8,14 @@ import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
-import { Block, BLOCK_HEADER_BYTES, type BlockCursor, type BlockPool, BlockRole, OffloadStateType } from '../offload/block-list.ts';
+import {
+  Block,
+  BLOCK_HEADER_BYTES,
+  type BlockCursor,
+  type BlockPool,
+  BlockRole,
+  OffloadStateType,
+} from '../offload/block-list.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { PathState } from '../offload/state-objects.ts';
 import { ETHERNET } from '../wire/ethernet.ts';

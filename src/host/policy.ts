@@ -15,12 +15,12 @@ export interface OffloadPolicy {
 
 /** Batches of young connections, during slow start (¶123–125). */
 export function youngInBatches(batchUs: number): OffloadPolicy {
-  return { name: 'young-in-batches', batchUs, holdsData: false, wants: (connection) => connection.handler !== null };
+  return { name: 'young-in-batches', batchUs, holdsData: false, wants: connection => connection.handler !== null };
 }
 
 /** Every connection, before its application sees data. */
 export function everything(batchUs: number): OffloadPolicy {
-  return { name: 'everything', batchUs, holdsData: true, wants: (connection) => connection.handler !== null };
+  return { name: 'everything', batchUs, holdsData: true, wants: connection => connection.handler !== null };
 }
 
 /** The chimney is closed: everything stays in the host. */

@@ -25,7 +25,7 @@ export class RoutingTable {
   /** The route, or undefined: network unreachable. */
   find(destination: number, iface: Interface | null): Route | undefined {
     return this.#routes.find(
-      (route) => (destination & route.mask) === route.prefix && (iface === null || route.iface === iface),
+      route => (destination & route.mask) === route.prefix && (iface === null || route.iface === iface),
     );
   }
 }

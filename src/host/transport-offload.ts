@@ -11,7 +11,13 @@ import type { Trace } from '../base/trace.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
-import { Block, BLOCK_HEADER_BYTES, type BlockCursor, type BlockPool, OffloadStateType } from '../offload/block-list.ts';
+import {
+  Block,
+  BLOCK_HEADER_BYTES,
+  type BlockCursor,
+  type BlockPool,
+  OffloadStateType,
+} from '../offload/block-list.ts';
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { StateRange } from '../offload/state-objects.ts';

@@ -79,7 +79,7 @@ export class ActiveBackupTeam extends IntermediateDriver {
     this.#states = members.map(() => new MemberState());
     this.#clock = clock;
     this.#log = log;
-    this.adapter = this.addVirtual(name, first.macHi, first.macLo, Math.min(...members.map((member) => member.mtu)));
+    this.adapter = this.addVirtual(name, first.macHi, first.macLo, Math.min(...members.map(member => member.mtu)));
     this.adapter.capabilities = first.capabilities;
     // A team shows one MAC: every member listens to it.
     for (const member of members.slice(1)) member.down.setMac(first.macHi, first.macLo);
@@ -194,7 +194,11 @@ export class ActiveBackupTeam extends IntermediateDriver {
       ms: 0,
     };
     this.failovers.push(this.#current);
-    this.#log.emit('failover', this.members[from]!.name, `to ${this.members[to]!.name}: ${cause}, ${moved} connections`);
+    this.#log.emit(
+      'failover',
+      this.members[from]!.name,
+      `to ${this.members[to]!.name}: ${cause}, ${moved} connections`,
+    );
     this.#indicate(NdisStatus.OffloadPause);
     this.#active = to;
     // A second failure while one member is still being emptied: that one is emptied first.

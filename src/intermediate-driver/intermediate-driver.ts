@@ -103,8 +103,8 @@ export abstract class IntermediateDriver {
   #provider(virtual: number): ProviderTable {
     const operation = (name: keyof OperationTable) => (root: number) => this.#down(name, virtual, root);
     return {
-      sendFrame: (buffer) => this.members[this.routeOut(virtual)]!.down.sendFrame(buffer),
-      returnBuffer: (buffer) => {
+      sendFrame: buffer => this.members[this.routeOut(virtual)]!.down.sendFrame(buffer),
+      returnBuffer: buffer => {
         const member = this.#memberOfPool.get(this.buffer.at(buffer).poolId) ?? 0;
         this.members[member]!.down.returnBuffer(buffer);
       },
@@ -117,8 +117,7 @@ export abstract class IntermediateDriver {
       tcpOffloadReceive: (handle, chain) => this.#data(handle, (down, lower) => down.tcpOffloadReceive(lower, chain)),
       tcpOffloadDisconnect: (handle, chain, flags) =>
         this.#data(handle, (down, lower) => down.tcpOffloadDisconnect(lower, chain, flags)),
-      tcpOffloadForward: (handle, buffer) =>
-        this.#data(handle, (down, lower) => down.tcpOffloadForward(lower, buffer)),
+      tcpOffloadForward: (handle, buffer) => this.#data(handle, (down, lower) => down.tcpOffloadForward(lower, buffer)),
       tcpOffloadReceiveReturn: (handle, bytes) =>
         this.#data(handle, (down, lower) => down.tcpOffloadReceiveReturn(lower, bytes)),
       setMac: (hi, lo) => {
@@ -220,13 +219,13 @@ export abstract class IntermediateDriver {
   #client(member: number): ClientTable {
     const complete = (root: number): void => this.completeUp(root);
     return {
-      receiveFrame: (buffer) => {
+      receiveFrame: buffer => {
         const virtual = this.routeIn(member, buffer);
         if (virtual < 0) this.members[member]!.down.returnBuffer(buffer);
         else this.virtuals[virtual]!.up.receiveFrame(buffer);
       },
       // Frames are known by their buffer, whoever sent them.
-      sendFrameComplete: (buffer) => this.virtuals[0]!.up.sendFrameComplete(buffer),
+      sendFrameComplete: buffer => this.virtuals[0]!.up.sendFrameComplete(buffer),
       initiateOffloadComplete: complete,
       terminateOffloadComplete: complete,
       updateOffloadComplete: complete,
@@ -243,7 +242,7 @@ export abstract class IntermediateDriver {
       indicateReceive: (context, buffer) => this.#up(context, (up, upper) => up.indicateReceive(upper, buffer)),
       indicateEvent: (context, event, argument) =>
         this.#up(context, (up, upper) => up.indicateEvent(upper, event, argument)),
-      indicateStatus: (status) => this.statusIndicated(member, status),
+      indicateStatus: status => this.statusIndicated(member, status),
     };
   }
 

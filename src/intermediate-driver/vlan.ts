@@ -33,13 +33,13 @@ export class VlanDriver extends IntermediateDriver {
     adapter.capabilities = lower.capabilities;
     this.#byVid.set(vid, this.virtuals.length - 1);
     const tci = tciOf(0, 0, vid);
-    patch(adapter.down, 'sendFrame', (next) => (buffer) => {
+    patch(adapter.down, 'sendFrame', next => buffer => {
       const descriptor = this.buffer.at(buffer);
       descriptor.dataAddress = insertTag(this.memory.view, descriptor.dataAddress, descriptor.dataLength, tci);
       descriptor.dataLength += 4;
       next(buffer);
     });
-    patch(adapter.down, 'initiateOffload', (next) => (root) => {
+    patch(adapter.down, 'initiateOffload', next => root => {
       this.#tagNeighbors(root, vid);
       next(root);
     });

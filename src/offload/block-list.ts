@@ -24,7 +24,9 @@ export const Block = record('OFFLOAD_BLOCK_LIST', 64, {
   nextBlock: word('NextBlock: next of the same layer, or 0'),
   dependentBlockList: word('DependentBlockList: first of the layer above, or 0'),
   status: word('Status: NDIS_STATUS of this block, written by the device'),
-  offloadHandle: word('*MiniportOffloadContext: the device’s handle; in for linkers and all later operations, out for new'),
+  offloadHandle: word(
+    '*MiniportOffloadContext: the device’s handle; in for linkers and all later operations, out for new',
+  ),
   ndisOffloadHandle: word('NdisOffloadHandle: handle of the layer above, passed back in indications'),
   protocolReserved0: word('the host’s'),
   protocolReserved1: word('the host’s'),

@@ -90,7 +90,8 @@ export class DescriptorQueue {
     this.#open = -1;
     if (this.#backlogTail + WORDS > this.#backlog.length) {
       const live = this.#backlog.subarray(this.#backlogHead, this.#backlogTail);
-      const bigger = this.#backlogHead > this.#backlog.length >> 1 ? this.#backlog : new Int32Array(this.#backlog.length * 2);
+      const bigger =
+        this.#backlogHead > this.#backlog.length >> 1 ? this.#backlog : new Int32Array(this.#backlog.length * 2);
       bigger.set(live.slice(), 0);
       this.#backlogTail -= this.#backlogHead;
       this.#backlogHead = 0;

@@ -21,7 +21,8 @@ const SPACE = 32;
 /** Bytes of memory that the replies take. */
 export function repliesBytes(documents: readonly Document[]): number {
   let total = 4096;
-  for (const document of documents) total += align(headOf(200, 'OK', document.bytes.length).length + document.bytes.length);
+  for (const document of documents)
+    total += align(headOf(200, 'OK', document.bytes.length).length + document.bytes.length);
   return total;
 }
 
