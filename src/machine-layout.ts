@@ -99,5 +99,7 @@ export function initializeLayout(memory: Memory, layout: MachineLayout): void {
     initializeRing(memory, nic.regions.completions, descriptors);
     initializeRing(memory, nic.regions.toFabric, cableShape(nic.config));
     initializeRing(memory, nic.regions.fromFabric, cableShape(nic.config));
+    // Cables are plugged in before anything runs; from then on the word is the fabric's.
+    NicStatus.view(memory).at(nic.regions.status.offset).carrier = 1;
   }
 }

@@ -107,6 +107,6 @@ export class Simulation {
 
 function reuse(memory: Memory | undefined, byteLength: number): Memory {
   if (memory === undefined || memory.byteLength < byteLength) return createMemory(byteLength);
-  memory.u8.fill(0);
+  memory.u8.fill(0, 0, byteLength);
   return memory;
 }

@@ -31,6 +31,10 @@ export class EntryTable {
     return this.capacity - this.#freeCount;
   }
 
+  isLive(slot: number): boolean {
+    return this.#live[slot] === 1;
+  }
+
   addressOf(slot: number): number {
     return this.#base + slot * this.#entryBytes;
   }

@@ -2,7 +2,7 @@
  * The MAC: frames onto the wire and off it. Address filter, FCS verdict, link state; no protocol beyond Ethernet.
  *
  * A transmit writes straight into a slot of the cable's ring; a full ring is a busy transmitter, the caller tries again
- * later. While the link is down nothing is received and what is sent is lost, as on a real cable.
+ * later. While the link is down what is sent is lost, as on a real cable; frames that had arrived before are still received.
  */
 import type { Memory } from '../memory/memory.ts';
 import type { NicConfig } from '../offload/nic-layout.ts';
@@ -17,15 +17,23 @@ export class Mac {
   readonly #tx: RingProducer;
   readonly #rx: RingConsumer;
   readonly #stats: NicStatistics;
+  /** Room for a frame that goes nowhere. */
+  readonly #sink: number;
   macHi: number;
   macLo: number;
   linkUp = true;
   /** Of the frame that `receive` found. */
   frameAt = 0;
   frameLength = 0;
-  #scratch: number;
 
-  constructor(memory: Memory, config: NicConfig, tx: RingProducer, rx: RingConsumer, stats: NicStatistics) {
+  constructor(
+    memory: Memory,
+    config: NicConfig,
+    tx: RingProducer,
+    rx: RingConsumer,
+    sink: number,
+    stats: NicStatistics,
+  ) {
     this.#i32 = memory.i32;
     this.#view = memory.view;
     this.#tx = tx;
@@ -33,29 +41,24 @@ export class Mac {
     this.#stats = stats;
     this.macHi = config.macHi;
     this.macLo = config.macLo;
-    this.#scratch = -1;
+    this.#sink = sink;
   }
 
   /** Address to write a frame to, or RING_FULL. Follow with `transmit`. */
   reserve(): number {
-    // A slot reserved while the link is down is used again: its frame goes nowhere.
-    if (this.#scratch >= 0) return this.#scratch + WIRE_FRAME_OFFSET;
+    // Without a link the frame is written where nobody looks.
+    if (!this.linkUp) return this.#sink;
     const slot = this.#tx.reserve();
-    if (slot === RING_FULL) return RING_FULL;
-    if (!this.linkUp) this.#scratch = slot;
-    return slot + WIRE_FRAME_OFFSET;
+    return slot === RING_FULL ? RING_FULL : slot + WIRE_FRAME_OFFSET;
   }
 
   /** The frame written at the address that `reserve` gave is complete. */
   transmit(frameAt: number, length: number): void {
-    const slot = frameAt - WIRE_FRAME_OFFSET;
-    if (this.#scratch >= 0) {
-      if (!this.linkUp) {
-        this.#stats.dropLinkDown++;
-        return;
-      }
-      this.#scratch = -1;
+    if (frameAt === this.#sink) {
+      this.#stats.dropLinkDown++;
+      return;
     }
+    const slot = frameAt - WIRE_FRAME_OFFSET;
     this.#i32[(slot + WireSlot.offset.frameLength) >> 2] = length;
     this.#i32[(slot + WireSlot.offset.slotFlags) >> 2] = 0;
     this.#stats.framesTransmitted++;
@@ -68,10 +71,6 @@ export class Mac {
       const slot = this.#rx.next();
       if (slot < 0) return false;
       const length = this.#i32[(slot + WireSlot.offset.frameLength) >> 2]!;
-      if (!this.linkUp) {
-        this.#stats.dropLinkDown++;
-        continue;
-      }
       if ((this.#i32[(slot + WireSlot.offset.slotFlags) >> 2]! & WireFlag.FcsError) !== 0) {
         this.#stats.dropFcs++;
         continue;
@@ -104,11 +103,11 @@ export class Mac {
   }
 
   hasRoom(): boolean {
-    return this.#scratch >= 0 || this.#tx.free() > 0;
+    return !this.linkUp || this.#tx.free() > 0;
   }
 
   freeSlots(): number {
-    return this.#tx.free();
+    return this.linkUp ? this.#tx.free() : this.#tx.slots;
   }
 
   /** The transmitter is full and somebody waits: the fabric rings when it has drained some. */
@@ -118,11 +117,6 @@ export class Mac {
 
   /** Publishes what was sent and gives back what was received; true when the fabric is to be woken. */
   publish(): boolean {
-    // A slot that was reserved while the link was down and never sent is given a frame of no length.
-    if (this.#scratch >= 0) {
-      this.#i32[(this.#scratch + WireSlot.offset.frameLength) >> 2] = 0;
-      this.#scratch = -1;
-    }
     const sent = this.#tx.commit();
     const released = this.#rx.release();
     return sent || released;

@@ -41,6 +41,8 @@ export class Nic implements Polled {
   /** Why the device stopped, or empty. */
   faultReason = '';
   readonly firmware: TcpFirmware;
+  /** Paths and neighbors: for checks and statistics, not to be changed. */
+  readonly objects: InvertedTree;
   readonly #memory: Memory;
   readonly #window: Window;
   readonly #mac: Mac;
@@ -73,8 +75,9 @@ export class Nic implements Polled {
     this.#host = new DescriptorQueue(memory, new RingProducer(memory, regions.completions, this.#hostBell));
     const toFabric = new RingProducer(memory, regions.toFabric, this.#fabricBell);
     const fromFabric = new RingConsumer(memory, regions.fromFabric, this.#fabricBell);
-    this.#mac = new Mac(memory, boot.config, toFabric, fromFabric, this.stats);
+    this.#mac = new Mac(memory, boot.config, toFabric, fromFabric, regions.sink.offset, this.stats);
     const tree = new InvertedTree(memory, regions);
+    this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
     this.#requests = new OffloadRequests(memory, boot, this.#window, this.firmware, tree, this.stats);
     this.#buffer = NetBuffer.view(memory);
@@ -260,7 +263,7 @@ export class Nic implements Polled {
     const { count, base } = descriptor;
     const i32 = this.#memory.i32;
     const first = (base + Descriptor.offset.a0) >> 2;
-    this.#framesWait = this.#mac.linkUp && this.#mac.freeSlots() < count;
+    this.#framesWait = this.#mac.freeSlots() < count;
     if (this.#framesWait) return false;
     for (let i = 0; i < count; i++) {
       const address = i32[first + i]!;

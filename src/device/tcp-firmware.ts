@@ -23,7 +23,7 @@ import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
@@ -59,6 +59,8 @@ export class TcpFirmware implements Effects, TimerHandler {
   readonly #pendingDisconnect: Int32Array;
   /** Slots whose segments found no room, a ring of the table's size. */
   readonly #blocked: Int32Array;
+  /** Buffers that out-of-order text leaves for text that fills gaps. */
+  readonly #outOfOrderReserve: number;
   #blockedHead = 0;
   #blockedCount = 0;
   now = 0;
@@ -81,6 +83,7 @@ export class TcpFirmware implements Effects, TimerHandler {
     this.table = new TcbTable(memory, regions.tcbs, config.tcpEntries);
     this.tcb = this.table.cursor();
     this.pool = new BufferPool(memory, regions.receivePool, receivePoolShape(config), boot.index);
+    this.#outOfOrderReserve = config.receiveBuffers >> 2;
     this.buffers = NetBuffer.view(memory);
     this.#own = NetBuffer.view(memory);
     this.delivery = new ReceiveDelivery(memory, config.tcpEntries, host);
@@ -96,6 +99,8 @@ export class TcpFirmware implements Effects, TimerHandler {
   segment(slot: number, header: TcpHeader): void {
     this.#stats.inSegments++;
     const tcb = this.tcb.at(this.table.addressOf(slot));
+    // It has ended here and waits for its upload; a segment that the host forwarded meanwhile is for nobody.
+    if (tcb.state === TcpState.Closed) return;
     segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
   }
 
@@ -241,8 +246,8 @@ export class TcpFirmware implements Effects, TimerHandler {
     this.#blockedCount++;
   }
 
-  takePayload(at: number, length: number): number {
-    const address = this.pool.allocate();
+  takePayload(at: number, length: number, inOrder: boolean): number {
+    const address = inOrder || this.pool.available > this.#outOfOrderReserve ? this.pool.allocate() : 0;
     if (address === 0) {
       this.#stats.dropNoBuffer++;
       return 0;

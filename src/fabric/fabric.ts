@@ -39,6 +39,8 @@ export interface FabricConfig {
 
 export interface FabricRegions {
   readonly doorbell: Region;
+  /** NicStatus of the fabric's own thread: heartbeat and control words. */
+  readonly status: Region;
   readonly line: Region;
   readonly populations: readonly PopulationRegions[];
 }
@@ -58,6 +60,7 @@ function lineShape(config: FabricConfig, slotBytes: number): PoolShape {
 export function planFabric(plan: RegionPlan, config: FabricConfig, wireSlotBytes: number): FabricRegions {
   return {
     doorbell: plan.add('fabric.doorbell', 128),
+    status: plan.add('fabric.status', NicStatus.byteLength),
     line: plan.add('fabric.line', poolBytes(lineShape(config, wireSlotBytes))),
     populations: config.populations.map(({ options }) => populationRegions(plan, options)),
   };
@@ -73,6 +76,7 @@ export class Fabric implements Polled {
   readonly loads: ClientLoad[] = [];
   readonly #memory: Memory;
   readonly #boot: FabricBoot;
+  readonly #bells: Doorbell[] = [];
   #capture: Capture | null = null;
   #now = 0;
 
@@ -101,6 +105,7 @@ export class Fabric implements Polled {
     const memory = this.#memory;
     const { config } = this.#boot;
     const bell = new Doorbell(memory, nic.regions.doorbell);
+    this.#bells.push(bell);
     const { name } = nic.config;
     const cable = new Cable({
       name,
@@ -118,7 +123,6 @@ export class Fabric implements Polled {
     const at = nic.regions.status.offset;
     const carrier = (at + NicStatus.offset.carrier) >> 2;
     const changedUs = (at + NicStatus.offset.carrierChangedUs) >> 2;
-    Atomics.store(memory.i32, carrier, 1);
     cable.linkChanged = up => {
       if (!up) port.forget();
       Atomics.store(memory.i32, changedUs, this.#now % 0x7fffffff);
@@ -152,6 +156,10 @@ export class Fabric implements Polled {
       if (us >= 0 && (least < 0 || us < least)) least = us;
     }
     return least;
+  }
+
+  get doorbellsRung(): number {
+    return this.#bells.reduce((sum, bell) => sum + bell.rings, 0);
   }
 
   // --- control plane ---

@@ -29,6 +29,8 @@ class AdapterQueue {
   returningSinceUs = 0;
   paused = false;
   uploadingAll = false;
+  /** Paths or neighbors may be on the device without a connection. */
+  orphansDue = false;
   offloaded = 0;
 
   constructor(adapter: Adapter) {
@@ -65,7 +67,6 @@ export class Chimney implements ConnectionWatcher {
   readonly #listMax: number;
   policy: OffloadPolicy;
   trace: Trace | null = null;
-  #orphansDue = false;
   nowUs = 0;
 
   constructor(
@@ -123,6 +124,10 @@ export class Chimney implements ConnectionWatcher {
     queue.returning.push(connection);
   }
 
+  cachedChanged(connection: TliConnection): void {
+    this.#offload.updateCached(connection.slot);
+  }
+
   // --- status indications of a device ---
 
   pause(adapter: Adapter): void {
@@ -143,8 +148,8 @@ export class Chimney implements ConnectionWatcher {
   uploadAll(adapter: Adapter): void {
     const queue = this.#queue(adapter);
     queue.uploadingAll = true;
+    queue.orphansDue = true;
     this.#giveUpYoung(queue);
-    this.#orphansDue = true;
     this.#log.emit('upload-all', adapter.name, `${queue.offloaded} connections`);
     this.#tli.forEach(connection => {
       if (this.#tli.adapterOf(connection) === adapter) this.takeBack(connection);
@@ -160,7 +165,7 @@ export class Chimney implements ConnectionWatcher {
     for (const queue of this.#queues.values()) {
       if (queue.returning.length > 0 && this.#returningReady(queue)) sent += this.#terminate(queue);
       if (queue.young.length > 0 && !queue.paused && this.#youngReady(queue)) sent += this.#initiate(queue);
-      if (this.#orphansDue && queue.returning.length === 0) this.#terminateOrphans(queue);
+      if (queue.orphansDue && queue.returning.length === 0) this.#terminateOrphans(queue);
     }
     return sent;
   }
@@ -274,7 +279,7 @@ export class Chimney implements ConnectionWatcher {
     if (request.paths.length === 0) this.#framing.orphans(queue.adapter, request.neighbors);
     if (request.paths.length + request.neighbors.length === 0) {
       this.#spare.push(request);
-      this.#orphansDue = queue.uploadingAll && queue.offloaded > 0;
+      queue.orphansDue = queue.uploadingAll && queue.offloaded > 0;
       return;
     }
     this.#submit(request);
@@ -327,7 +332,7 @@ export class Chimney implements ConnectionWatcher {
     queue.offloaded -= refused;
     if (refused === 0) return;
     this.stats.connectionsRefused += refused;
-    this.#orphansDue = true;
+    queue.orphansDue = true;
     this.#log.emit('offload-refused', request.adapter.name, `${refused} of ${request.count} connections`);
   }
 
@@ -342,7 +347,7 @@ export class Chimney implements ConnectionWatcher {
       const over = lost || this.#offload.isClosed(slot);
       // What was held is for the connection; where that is over, for nobody.
       if (over) this.#offload.dropHeld(slot);
-      this.#tli.takenBack(connection, lost);
+      this.#tli.takenBack(connection, lost, queue.uploadingAll);
       if (!over) this.#offload.releaseHeld(slot);
     }
   }

@@ -13,7 +13,8 @@ export interface TliHandler {
   connected(connection: TliConnection): void;
   /**
    * Bytes [address, address + length) of the machine's memory, valid during the call. Returns how many were taken; the
-   * rest is kept, and shown again after `resume`.
+   * rest is kept, and shown again after `resume`. With `creditsLater` the peer may send as many again only after
+   * `consumed`.
    */
   received(connection: TliConnection, address: number, length: number): number;
   /** The peer closed its direction; every byte before was received. */
@@ -31,6 +32,8 @@ export class TliConnection {
   /** For the application. */
   context: unknown = null;
   tag = 0;
+  /** Taking bytes does not open the window, `consumed` does: for applications that copy before they are read. */
+  creditsLater = false;
   remoteAddress = 0;
   remotePort = 0;
   localAddress = 0;
@@ -49,6 +52,12 @@ export class TliConnection {
   endedPending = false;
   /** Consumed bytes that the device has not been told of yet. */
   credit = 0;
+  /** Bytes taken and not consumed yet (creditsLater). */
+  owedBytes = 0;
+  /** Closed in order while the application still has to see what it holds: then it hears of it. */
+  closePending = false;
+  /** Options were changed while a hand-over was under way. */
+  optionsChanged = false;
   /** Calls that wait for the end of a hand-over: chain of sends, then a disconnect or abort. */
   queuedHead = 0;
   queuedTail = 0;
@@ -81,7 +90,7 @@ export class TliConnection {
     return this.#tli.send(this, address, length, cookie, true);
   }
 
-  /** Copies the bytes and sends the copy; false when no buffer is free: wait for `sent`. */
+  /** Copies the bytes and sends the copy; false when no buffers are free: see `TliSwitch.whenRoom`. */
   write(bytes: Uint8Array, cookie: number): boolean {
     return this.#tli.write(this, bytes, cookie);
   }
@@ -94,6 +103,21 @@ export class TliConnection {
   /** RST. `closed` follows. */
   abort(): void {
     this.#tli.abort(this);
+  }
+
+  /** `count` bytes that were taken before have been read (creditsLater): the window may open. */
+  consumed(count: number): void {
+    this.#tli.consumed(this, count);
+  }
+
+  /** TCP_NODELAY: off is Nagle's algorithm (RFC 9293 3.7.4). */
+  setNoDelay(noDelay: boolean): void {
+    this.#tli.setNoDelay(this, noDelay);
+  }
+
+  /** Keep-alive probes after `timeout` ticks without a sign of life; 0 leaves the time as it is. */
+  setKeepAlive(enabled: boolean, timeout: number): void {
+    this.#tli.setKeepAlive(this, enabled, timeout);
   }
 
   /** Shows again what `received` did not take. */

@@ -82,6 +82,11 @@ export class Framing {
     return neighbor;
   }
 
+  /** Every neighbor, for statistics and checks. */
+  get neighbors(): Iterable<Neighbor> {
+    return this.#neighbors.values();
+  }
+
   /** Sends the IP datagram of `length` bytes that stands behind the Ethernet header's room in `buffer`. */
   send(neighbor: Neighbor, buffer: number, length: number): void {
     const descriptor = this.#buffer.at(buffer);

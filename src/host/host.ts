@@ -160,10 +160,15 @@ export class Host implements Polled {
     return iface;
   }
 
-  step(nowUs: number, budget: number): number {
+  /** The time of calls from outside of a step: the timers that they start count from it. */
+  setTime(nowUs: number): void {
     this.transport.now = ticksOf(nowUs);
     this.framing.now = this.transport.now;
     this.chimney.nowUs = nowUs;
+  }
+
+  step(nowUs: number, budget: number): number {
+    this.setTime(nowUs);
     let work = 0;
     for (const miniport of this.miniports) work += miniport.poll(budget);
     work += this.transport.expireTimers(this.transport.now);
@@ -257,6 +262,7 @@ export class Host implements Polled {
         return;
       case NdisStatus.NetworkChange:
         this.framing.announce(iface);
+        this.transport.pathChanged(iface);
         return;
       case NdisStatus.MediaConnect:
       case NdisStatus.MediaDisconnect:

@@ -278,6 +278,10 @@ export class Network implements NetworkInput {
   }
 
   /** Every path, for statistics and checks. */
+  get paths(): Iterable<Path> {
+    return this.#byDestination.values();
+  }
+
   get pathCount(): number {
     return this.#byDestination.size;
   }

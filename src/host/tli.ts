@@ -25,6 +25,8 @@ export interface ConnectionWatcher {
   candidate(connection: TliConnection): void;
   /** To be taken back from the device. */
   takeBack(connection: TliConnection): void;
+  /** Cached state of an offloaded connection changed: the device has to hear of it (update offload). */
+  cachedChanged(connection: TliConnection): void;
 }
 
 interface Listener {
@@ -45,6 +47,7 @@ export class TliSwitch implements UpcallTarget {
   readonly #connections: (TliConnection | null)[];
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   watcher: ConnectionWatcher | null = null;
+  readonly #roomWaiters: (() => void)[] = [];
   #nextPort = 0;
   /** Live connections: those an application or the chimney still holds. */
   active = 0;
@@ -67,6 +70,11 @@ export class TliSwitch implements UpcallTarget {
     const connection = this.#connections[slot];
     assert(connection !== null && connection !== undefined, `slot ${slot} has a connection`);
     return connection;
+  }
+
+  /** The connection of a slot, null while it has none: for statistics and checks. */
+  peek(slot: number): TliConnection | null {
+    return this.#connections[slot] ?? null;
   }
 
   /** Every live connection, for the chimney's sweeps. */
@@ -92,10 +100,11 @@ export class TliSwitch implements UpcallTarget {
 
   // --- applications ---
 
-  listen(port: number, handler: TliHandler): boolean {
+  /** Connections to the port are the handler's; `address` limits them to one of the host's own, 0 is all. */
+  listen(port: number, handler: TliHandler, address = 0): boolean {
     if (this.#listeners.has(port)) return false;
     this.#listeners.set(port, { handler });
-    this.#transport.listen(port, 0);
+    this.#transport.listen(port, 0, address);
     return true;
   }
 
@@ -106,6 +115,11 @@ export class TliSwitch implements UpcallTarget {
 
   isListening(port: number): boolean {
     return this.#listeners.has(port);
+  }
+
+  /** The local address that connections to this one have, 0 when there is no route. */
+  sourceFor(remoteAddress: number): number {
+    return this.#transport.sourceFor(remoteAddress);
   }
 
   /** Active open; null when there is no route or no slot. Port 0 picks an ephemeral one (RFC 6056 3.3.1). */
@@ -147,6 +161,16 @@ export class TliSwitch implements UpcallTarget {
       this.#submit(connection, address, i === needed - 1 ? cookie : 0, false);
     }
     return true;
+  }
+
+  /** Bytes that one `write` could carry now. */
+  get writeRoom(): number {
+    return Math.min(this.writeMax, this.#copies.available * this.#copies.dataBytes);
+  }
+
+  /** Calls back, once, when copy buffers have come back after a `write` that found too few. */
+  whenRoom(callback: () => void): void {
+    this.#roomWaiters.push(callback);
   }
 
   /** Data held for a hand-over is shown now. */
@@ -235,6 +259,36 @@ export class TliSwitch implements UpcallTarget {
     this.#transport.upcalls.push(Upcall.Resume, connection.slot, 0);
   }
 
+  consumed(connection: TliConnection, count: number): void {
+    if (!this.#isCurrent(connection)) return;
+    const owed = Math.min(count, connection.owedBytes);
+    connection.owedBytes -= owed;
+    this.#consumed(connection, owed);
+  }
+
+  setNoDelay(connection: TliConnection, noDelay: boolean): void {
+    if (connection.handler === null) return;
+    this.#transport.setNoDelay(connection.slot, noDelay);
+    this.#optionsChanged(connection);
+  }
+
+  setKeepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
+    if (connection.handler === null) return;
+    this.#transport.setKeepAlive(connection.slot, enabled, timeout);
+    this.#optionsChanged(connection);
+  }
+
+  #optionsChanged(connection: TliConnection): void {
+    const state = this.stateOf(connection);
+    if (state === OffloadState.Offloaded) this.watcher?.cachedChanged(connection);
+    else connection.optionsChanged = state !== OffloadState.InHost;
+  }
+
+  /** The object may be older than the connection that has its slot now. */
+  #isCurrent(connection: TliConnection): boolean {
+    return this.#connections[connection.slot] === connection;
+  }
+
   // --- events from Transport ---
 
   upcall(kind: Upcall, slot: number, argument: number): void {
@@ -268,6 +322,9 @@ export class TliSwitch implements UpcallTarget {
         return;
       case Upcall.Resume:
         if (known) this.#showHeld(known);
+        return;
+      case Upcall.Room:
+        for (const callback of this.#roomWaiters.splice(0)) callback();
     }
   }
 
@@ -301,7 +358,8 @@ export class TliSwitch implements UpcallTarget {
     this.#freeChain(connection, this.#transport.takeSendQueue(slot));
     if (connection !== null) {
       this.#finish(connection, reason);
-      this.#release(connection);
+      // In order, but not all seen: the slot stays until the application has taken it (#finishPending).
+      if (!connection.closePending) this.#release(connection);
     } else {
       this.#transport.free(slot);
     }
@@ -330,7 +388,8 @@ export class TliSwitch implements UpcallTarget {
     const { handler } = connection;
     const taken = handler === null ? dataLength : handler.received(connection, dataAddress, dataLength);
     assert(taken >= 0 && taken <= dataLength, 'received() returns how many of the bytes it took');
-    this.#consumed(connection, taken);
+    if (connection.creditsLater && handler !== null) connection.owedBytes += taken;
+    else this.#consumed(connection, taken);
     if (taken === dataLength) {
       this.adapterOf(connection).down.returnBuffer(address);
       return true;
@@ -375,6 +434,14 @@ export class TliSwitch implements UpcallTarget {
       connection.handler?.ended(connection);
       this.#finishIfDone(connection);
     }
+    if (connection.closePending && connection.heldHead === 0) this.#finishPending(connection);
+  }
+
+  /** It was closed while something was held, and now that is gone. */
+  #finishPending(connection: TliConnection): void {
+    connection.closePending = false;
+    this.#finish(connection, CloseReason.Normal);
+    if (this.#transport.at(connection.slot).state === TcpState.Closed) this.#release(connection);
   }
 
   #consumed(connection: TliConnection, count: number): void {
@@ -415,8 +482,12 @@ export class TliSwitch implements UpcallTarget {
   }
 
   #freeSend(address: number): void {
-    if (this.#descriptors.owns(address)) this.#descriptors.free(address);
-    else this.#copies.free(address);
+    if (this.#descriptors.owns(address)) {
+      this.#descriptors.free(address);
+      return;
+    }
+    this.#copies.free(address);
+    if (this.#roomWaiters.length > 0) this.#transport.upcalls.push(Upcall.Room, 0, 0);
   }
 
   #freeChain(connection: TliConnection | null, head: number): void {
@@ -480,6 +551,14 @@ export class TliSwitch implements UpcallTarget {
   #finish(connection: TliConnection, reason: CloseReason): void {
     const { handler } = connection;
     if (handler === null) return;
+    if (reason === CloseReason.Normal && (connection.heldHead !== 0 || connection.endedPending)) {
+      if (connection.closePending) return;
+      connection.closePending = true;
+      connection.paused = false;
+      this.resume(connection);
+      return;
+    }
+    connection.closePending = false;
     connection.handler = null;
     handler.closed(connection, reason);
   }
@@ -510,16 +589,20 @@ export class TliSwitch implements UpcallTarget {
       connection.everOffloaded = true;
       if (connection.credit >= CREDIT_STEP) this.#giveCredit(connection);
     } else {
-      tcb.rcvPending = connection.heldBytes;
+      tcb.rcvPending = connection.heldBytes + connection.owedBytes;
       connection.credit = 0;
       this.#transport.transmit(connection.slot);
+    }
+    if (connection.optionsChanged) {
+      connection.optionsChanged = false;
+      this.#optionsChanged(connection);
     }
     this.#releaseCalls(connection);
     this.unpause(connection);
   }
 
   /** A terminate was answered. `lost`: the device could not give the state back; the connection cannot go on. */
-  takenBack(connection: TliConnection, lost: boolean): void {
+  takenBack(connection: TliConnection, lost: boolean, pathChanged: boolean): void {
     const { slot } = connection;
     const tcb = this.#transport.at(slot);
     connection.credit = 0;
@@ -528,13 +611,15 @@ export class TliSwitch implements UpcallTarget {
       tcb.timers = 0;
       tcb.sendDataHead = 0;
     }
-    tcb.rcvPending = connection.heldBytes;
+    tcb.rcvPending = connection.heldBytes + connection.owedBytes;
+    connection.optionsChanged = false;
     if (tcb.state === TcpState.Closed) {
       this.#closed(connection, slot, lost ? CloseReason.Reset : CloseReason.Normal);
       return;
     }
     if (tcb.state === TcpState.TimeWait) this.#finish(connection, CloseReason.Normal);
-    this.#transport.transmit(slot);
+    if (pathChanged) this.#transport.connectionPathChanged(slot);
+    else this.#transport.transmit(slot);
     this.#releaseCalls(connection);
   }
 

@@ -140,6 +140,20 @@ export class TransportOffload implements SegmentDiversion {
     return status;
   }
 
+  /** The connection's cached values changed: the device gets them (update offload, digest §3.4). */
+  updateCached(slot: number): void {
+    const tcb = this.#transport.at(slot);
+    if (tcb.offloadState !== OffloadState.Offloaded) return;
+    const address = this.#blocks.allocate(OffloadStateType.TcpCached);
+    if (address === 0) return;
+    const { start, end } = StateRange.tcp.cached;
+    this.#copy(address + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
+    const block = this.#block.at(address);
+    block.offloadHandle = tcb.offloadHandle;
+    block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
+    this.#transport.interfaceOf(tcb).adapter.down.updateOffload(address);
+  }
+
   // --- segments of connections whose state is elsewhere ---
 
   divert(slot: number, buffer: number): void {
@@ -152,6 +166,11 @@ export class TransportOffload implements SegmentDiversion {
     if (this.#heldHead[slot] === 0) this.#heldHead[slot] = buffer;
     else this.#buffer.at(this.#heldTail[slot]!).next = buffer;
     this.#heldTail[slot] = buffer;
+  }
+
+  /** Segments of this connection are held. */
+  holds(slot: number): boolean {
+    return this.#heldHead[slot] !== 0;
   }
 
   /** After a completion: held segments go where the state is now, in order. */

@@ -14,16 +14,18 @@ import { OffloadState } from '../offload/offload-state.ts';
 import type { CloseReason, Effects } from '../tcp/effects.ts';
 import { activeOpen, passiveOpen } from '../tcp/open.ts';
 import type { TcpParams } from '../tcp/params.ts';
+import { pathChanged } from '../tcp/path-change.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { ResetReply, resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
-import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
+import { abort, close, consumed, maySend, send, sendAndClose } from '../tcp/user-calls.ts';
 import { seqLt } from '../base/seq.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
@@ -54,6 +56,8 @@ export class Transport implements Effects, TimerHandler, TransportInput {
   readonly #own: NetBufferCursor;
   readonly #prng: Prng;
   readonly #interfaces: Interface[];
+  /** Of ports that only one of the host's addresses listens on: that address. */
+  readonly #listeningAt = new Map<number, number>();
   /** Ports that somebody listens on, with the SYNs that may wait there. */
   readonly #listening = new Map<number, number>();
   readonly #blocked: number[] = [];
@@ -106,12 +110,44 @@ export class Transport implements Effects, TimerHandler, TransportInput {
 
   // --- user calls, from the switch, for connections whose state is here ---
 
-  listen(port: number, backlog: number): void {
+  listen(port: number, backlog: number, address: number): void {
     this.#listening.set(port, backlog);
+    if (address !== 0) this.#listeningAt.set(port, address);
   }
 
   unlisten(port: number): void {
     this.#listening.delete(port);
+    this.#listeningAt.delete(port);
+  }
+
+  #listens(port: number, address: number): boolean {
+    return this.#listening.has(port) && (this.#listeningAt.get(port) ?? address) === address;
+  }
+
+  /** The local address of connections to this one, 0 without a route. */
+  sourceFor(remoteAddress: number): number {
+    const path = this.#network.acquire(remoteAddress, null);
+    if (path === null) return 0;
+    this.#network.release(path);
+    return path.source;
+  }
+
+  setNoDelay(slot: number, noDelay: boolean): void {
+    const tcb = this.at(slot);
+    if (noDelay) tcb.cachedFlags &= ~TcpCachedFlag.NaglingEnabled;
+    else tcb.cachedFlags |= TcpCachedFlag.NaglingEnabled;
+    if (tcb.offloadState === OffloadState.InHost) transmit(tcb, this.now, this);
+  }
+
+  /** RFC 9293 MUST-24 to MUST-28; `timeout` 0 leaves the time as it is. */
+  setKeepAlive(slot: number, enabled: boolean, timeout: number): void {
+    const tcb = this.at(slot);
+    if (timeout > 0) tcb.kaTimeout = timeout;
+    if (enabled) tcb.cachedFlags |= TcpCachedFlag.KeepAliveEnabled;
+    else tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveEnabled;
+    if (tcb.offloadState !== OffloadState.InHost) return;
+    if (!enabled) stopKeepAlive(tcb);
+    else if (maySend(tcb.state) && mayOffload(tcb.state)) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
   }
 
   /** Active OPEN: the slot, or -1 when there is no slot, no route or the address pair is taken. */
@@ -150,6 +186,19 @@ export class Transport implements Effects, TimerHandler, TransportInput {
 
   transmit(slot: number): void {
     transmit(this.at(slot), this.now, this);
+  }
+
+  /** The interface's traffic takes another way now: connections whose state is here send again what may be lost. */
+  pathChanged(iface: Interface): void {
+    for (let slot = 0; slot < this.table.capacity; slot++) {
+      if (!this.table.isLive(slot)) continue;
+      const tcb = this.at(slot);
+      if (tcb.vid === iface.index && tcb.offloadState === OffloadState.InHost) pathChanged(tcb, this.now, this);
+    }
+  }
+
+  connectionPathChanged(slot: number): void {
+    pathChanged(this.at(slot), this.now, this);
   }
 
   /** The slot's connection is over and the switch has let go of it. */
@@ -214,15 +263,17 @@ export class Transport implements Effects, TimerHandler, TransportInput {
     const at = descriptor.dataAddress;
     const parsed = parseTcp(this.#memory.view, at, at + descriptor.dataLength, this.#segment);
     assert(parsed === TcpParse.Ok, 'a held segment was parsed before');
-    const { adapter } = this.interfaceOf(this.at(slot));
-    if (!this.process(slot, this.#segment, buffer)) adapter.down.returnBuffer(buffer);
+    const tcb = this.at(slot);
+    const { adapter } = this.interfaceOf(tcb);
+    // It may have ended meanwhile, and its slot only waits to be freed.
+    if (tcb.state === TcpState.Closed || !this.process(slot, this.#segment, buffer)) adapter.down.returnBuffer(buffer);
   }
 
   #noConnection(iface: Interface, ip: Ipv4Header): void {
     const segment = this.#segment;
     const { flags } = segment;
     const isSyn = (flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst)) === TcpFlag.Syn;
-    if (isSyn && this.#listening.has(segment.dstPort)) {
+    if (isSyn && this.#listens(segment.dstPort, ip.destination)) {
       this.#accept(iface, ip);
       return;
     }

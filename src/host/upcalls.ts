@@ -13,6 +13,8 @@ export const Upcall = {
   TimeWait: 8,
   /** The application wants to see again what it did not take. */
   Resume: 9,
+  /** Copy buffers are free again, and somebody waits for them. */
+  Room: 10,
 } as const;
 export type Upcall = (typeof Upcall)[keyof typeof Upcall];
 

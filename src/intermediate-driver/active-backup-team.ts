@@ -13,6 +13,7 @@ import type { Memory, Region } from '../memory/memory.ts';
 import { HEARTBEAT_MS } from '../offload/nic-layout.ts';
 import type { EventLog } from '../host/event-log.ts';
 import type { Adapter } from '../host/ndis.ts';
+import { isGroupMac } from '../wire/ethernet.ts';
 import { type CallEntry, IntermediateDriver } from './intermediate-driver.ts';
 
 export type FailoverCause = 'link' | 'heartbeat' | 'fault' | 'administrator';
@@ -103,9 +104,11 @@ export class ActiveBackupTeam extends IntermediateDriver {
     return this.#active;
   }
 
-  protected routeIn(member: number): number {
-    // The backup hears what is flooded; the stack shall hear it once.
-    return member === this.#active ? 0 : -1;
+  protected routeIn(member: number, address: number): number {
+    if (member === this.#active) return 0;
+    // The backup hears what is flooded: group frames the stack has heard already. A frame for the team's own address comes
+    // this way when the switch has noticed a failure before we have.
+    return isGroupMac(this.memory.view.getUint16(this.buffer.at(address).dataAddress)) ? -1 : 0;
   }
 
   protected override isDead(member: number): boolean {

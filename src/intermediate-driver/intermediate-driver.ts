@@ -98,6 +98,36 @@ export abstract class IntermediateDriver {
     return this.entries.connectionsPerMember[member]!;
   }
 
+  // --- for statistics and checks ---
+
+  /** Requests that went down and were not answered yet. */
+  get callsPending(): number {
+    return this.calls.size;
+  }
+
+  /** Objects that a member has, of all layers. */
+  entriesOn(member: number): number {
+    return this.entries.perMember[member]!;
+  }
+
+  /** The member that has the object of this handle, -1 when the handle is stale. */
+  memberOf(handle: number): number {
+    const entry = this.entries.entryOf(handle);
+    return entry < 0 ? -1 : this.entries.member[entry]!;
+  }
+
+  /** The handle below of a handle above, 0 when it is stale. */
+  lowerOf(handle: number): number {
+    const entry = this.entries.entryOf(handle);
+    return entry < 0 ? 0 : this.entries.lower[entry]!;
+  }
+
+  /** The handle above of a context below, 0 when it is stale. */
+  upperOf(context: number): number {
+    const entry = this.entries.entryOf(context);
+    return entry < 0 ? 0 : this.entries.upper[entry]!;
+  }
+
   // --- calls down ---
 
   #provider(virtual: number): ProviderTable {

@@ -71,6 +71,8 @@ export interface NicRegions {
   readonly toFabric: Region;
   readonly fromFabric: Region;
   readonly receivePool: Region;
+  /** Where frames are written while there is no link. */
+  readonly sink: Region;
   readonly tcbs: Region;
   readonly paths: Region;
   readonly neighbors: Region;
@@ -101,9 +103,10 @@ export function planNic(plan: RegionPlan, config: NicConfig): NicRegions {
     toFabric: plan.add(`${name}.to-fabric`, ringBytes(cableShape(config))),
     fromFabric: plan.add(`${name}.from-fabric`, ringBytes(cableShape(config))),
     receivePool: plan.add(`${name}.receive-pool`, poolBytes(receivePoolShape(config))),
-    tcbs: plan.add(`${name}.tcbs`, config.tcpEntries * TcbLayout.byteLength),
-    paths: plan.add(`${name}.paths`, config.pathEntries * PathEntry.byteLength),
-    neighbors: plan.add(`${name}.neighbors`, config.neighborEntries * NeighborEntry.byteLength),
+    sink: plan.add(`${name}.sink`, cableShape(config).slotBytes),
+    tcbs: plan.add(`${name}.tcbs`, Math.max(4, config.tcpEntries * TcbLayout.byteLength)),
+    paths: plan.add(`${name}.paths`, Math.max(4, config.pathEntries * PathEntry.byteLength)),
+    neighbors: plan.add(`${name}.neighbors`, Math.max(4, config.neighborEntries * NeighborEntry.byteLength)),
   };
 }
 

@@ -31,9 +31,10 @@ export interface Effects {
   transmitBlocked(tcb: Tcb): void;
   /**
    * A NET_BUFFER that holds payload bytes [at, at + length) of the segment in hand: the frame's own buffer, or one they
-   * are copied into. 0 when there is none: the engine then treats the bytes as never received.
+   * are copied into. 0 when there is none: the engine then treats the bytes as never received. `inOrder` bytes stand at
+   * RCV.NXT: they set others free, so an owner keeps some room for them.
    */
-  takePayload(at: number, length: number): number;
+  takePayload(at: number, length: number, inOrder: boolean): number;
   /** In-order bytes for the application; ownership of the buffer goes to the owner. */
   indicateReceive(tcb: Tcb, buffer: number): void;
   /** Gives back a buffer that the engine took and does not need. */

@@ -57,7 +57,7 @@ function deliver(
   buffers: NetBufferCursor,
   fx: Effects,
 ): boolean {
-  const address = fx.takePayload(at, length);
+  const address = fx.takePayload(at, length, true);
   if (address === 0) {
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
     return false;
@@ -136,7 +136,7 @@ function queueOutOfOrder(
   if (length <= 0 && !fin) return;
   // A full queue still takes the one that lets it drain.
   if (tcb.oooCount >= OUT_OF_ORDER_MAX && from !== tcb.rcvNxt) return;
-  const address = fx.takePayload(at, length);
+  const address = fx.takePayload(at, length, from === tcb.rcvNxt);
   if (address === 0) return;
   tcb.oooCount++;
   buffers.at(address);

@@ -1,0 +1,292 @@
+/**
+ * What must hold in a machine at any time between two rounds, and at its end: the checker of R5 and R6.
+ *
+ *   ownership   Offloaded on the host ⇔ exactly one NIC has the connection; nobody else has it in other states
+ *   counts      references of paths and neighbors, dependents in the NICs' trees, the chimney's own numbers
+ *   sequences   SND.UNA <= SND.NXT <= sndMax; the send queue holds what it says; whatever the peer owes has a timer
+ *   held work   only during a hand-over, and nobody is kept waiting without a reason
+ *   wires       a member that is not active is silent
+ *   the end     every pool is full, every table empty, every byte delivered
+ *
+ * It reads and never writes; a violation throws. The cost of a check is that of one look at each live connection.
+ */
+import { AssertionError } from '../base/assert.ts';
+import { seqLeq } from '../base/seq.ts';
+import type { FrameTap } from '../fabric/capture.ts';
+import type { Memory } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import { OFFLOAD_STATE_NAMES, OffloadState } from '../offload/offload-state.ts';
+import type { Simulation } from '../simulation.ts';
+import { finOutstanding } from '../tcp/send-queue.ts';
+import { type Tcb, TCP_STATE_NAMES, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
+import { EtherType } from '../wire/ethernet.ts';
+import { etherTypeAt } from '../wire/vlan.ts';
+
+const S = OffloadState;
+/** What was in rings and lines when a member ceased to be active has left by then. */
+const SILENCE_AFTER_US = 100_000;
+const SEND_CHAIN_MAX = 4096;
+
+/** Counts what each NIC sends besides ARP. */
+class Talk implements FrameTap {
+  readonly frames: number[];
+  readonly #view: DataView;
+
+  constructor(memory: Memory, nics: number) {
+    this.#view = memory.view;
+    this.frames = Array.from({ length: nics }, () => 0);
+  }
+
+  frame(interfaceId: number, _nowUs: number, frameAt: number, length: number, outbound: boolean): void {
+    if (!outbound) return;
+    const typeAt = etherTypeAt(this.#view, frameAt, frameAt + length);
+    if (typeAt < 0 || this.#view.getUint16(typeAt) !== EtherType.Arp) this.frames[interfaceId]!++;
+  }
+}
+
+export class InvariantChecker {
+  /** Conditions looked at so far. */
+  checked = 0;
+  readonly #sim: Simulation;
+  readonly #talk: Talk;
+  readonly #tcb: Tcb;
+  readonly #buffer;
+  /** By host slot: how many NICs have it. */
+  readonly #owners: Uint8Array;
+  readonly #dependents = new Map<object, number>();
+  readonly #pathUsers: number[] = [];
+  readonly #nicDependents: Int32Array[];
+  #active = '';
+  #quietSinceUs = 0;
+  #talkBefore: number[] = [];
+
+  constructor(sim: Simulation) {
+    const { host } = sim.host;
+    this.#sim = sim;
+    this.#talk = new Talk(sim.memory, sim.nics.length);
+    sim.fabric.addTap(this.#talk);
+    this.#tcb = host.transport.table.cursor();
+    this.#buffer = NetBuffer.view(sim.memory);
+    this.#owners = new Uint8Array(host.transport.table.capacity);
+    this.#nicDependents = sim.nics.map(nic => new Int32Array(nic.objects.paths.capacity));
+  }
+
+  /** Between two rounds. */
+  check(): void {
+    this.#devices();
+    this.#connections();
+    this.#paths();
+    this.#neighbors();
+    this.#silence();
+  }
+
+  /** When all connections are over and nothing is under way. */
+  checkEnd(): void {
+    this.check();
+    const { nics, fabric } = this.#sim;
+    const { host, team, vlans } = this.#sim.host;
+    this.#hold(host.tli.active === 0, 'connections left on the switch', host.tli.active);
+    this.#hold(host.transport.table.inUse === 0, 'TCBs left on the host', host.transport.table.inUse);
+    this.#hold(host.tx.inUse === 0, 'transmit buffers lost', host.tx.inUse);
+    this.#hold(host.sendDescriptors.inUse === 0, 'send descriptors lost', host.sendDescriptors.inUse);
+    this.#hold(host.copies.inUse === 0, 'copy buffers lost', host.copies.inUse);
+    this.#hold(host.blocks.inUse === 0, 'blocks lost', host.blocks.inUse);
+    this.#hold(host.chimney.offloaded === 0, 'connections left in the chimney', host.chimney.offloaded);
+    this.#hold(host.chimney.requestsPending === 0, 'requests unanswered', host.chimney.requestsPending);
+    nics.forEach((nic, index) => {
+      const { connections, paths, neighbors } = nic.tree;
+      this.#hold(connections === 0, `${nic.boot.config.name}: connections left`, connections);
+      this.#hold(paths === 0, `${nic.boot.config.name}: paths left`, paths);
+      this.#hold(neighbors === 0, `${nic.boot.config.name}: neighbors left`, neighbors);
+      this.#hold(nic.firmware.pool.inUse === 0, `${nic.boot.config.name}: receive buffers lost`, nic.firmware.pool.inUse);
+      if (team !== null) this.#hold(team.entriesOn(index) === 0, 'team entries left', team.entriesOn(index));
+    });
+    for (const driver of [team, vlans]) {
+      if (driver !== null) this.#hold(driver.callsPending === 0, 'driver calls unanswered', driver.callsPending);
+    }
+    if (vlans !== null) this.#hold(vlans.entriesOn(0) === 0, 'VLAN entries left', vlans.entriesOn(0));
+    for (const population of fabric.populations) {
+      this.#hold(population.connections === 0, 'connections left on stations', population.connections);
+      this.#hold(population.buffersInUse === 0, 'buffers of stations lost', population.buffersInUse);
+    }
+  }
+
+  #hold(holds: boolean, what: string, subject: number): void {
+    this.checked++;
+    if (!holds) throw new AssertionError(`${what}: ${subject}`);
+  }
+
+  /** As `hold`, about a connection; the words are only made when it does not hold. */
+  #holdFor(holds: boolean, tcb: Tcb, where: string, what: string): void {
+    this.checked++;
+    if (holds) return;
+    const state = `${TCP_STATE_NAMES[tcb.state]}, ${OFFLOAD_STATE_NAMES[tcb.offloadState]}`;
+    const seqs = `una ${tcb.sndUna} nxt ${tcb.sndNxt} max ${tcb.sndMax} queued ${tcb.sendDataBytes} timers ${tcb.timers}`;
+    throw new AssertionError(`${where}, TCB at ${tcb.base} (${state}): ${what}; ${seqs} flags ${tcb.privateFlags}`);
+  }
+
+  /** Each NIC's connections belong to one of the host's, and its counts are right. */
+  #devices(): void {
+    const tcb = this.#tcb;
+    this.#owners.fill(0);
+    this.#sim.nics.forEach((nic, index) => {
+      const { firmware, objects, boot } = nic;
+      const { name } = boot.config;
+      const { table } = firmware;
+      const dependents = this.#nicDependents[index]!.fill(0);
+      this.#hold(nic.faultReason === '', `${name} stopped: ${nic.faultReason}`, index);
+      for (let slot = 0; slot < table.capacity; slot++) {
+        if (!table.isLive(slot)) continue;
+        tcb.at(table.addressOf(slot));
+        const owner = this.#hostSlotOf(tcb.context);
+        this.#holdFor(owner >= 0, tcb, name, 'the host knows nothing of it');
+        this.#owners[owner]!++;
+        this.#holdFor(objects.paths.isLive(tcb.path), tcb, name, 'its path is there');
+        dependents[tcb.path]!++;
+        if (tcb.state !== TcpState.Closed) this.#sequences(tcb, name);
+      }
+      this.#tree(nic.objects, dependents, name);
+    });
+  }
+
+  #tree(objects: Simulation['nics'][number]['objects'], dependents: Int32Array, name: string): void {
+    const { paths, neighbors } = objects;
+    const ofNeighbor = new Int32Array(neighbors.capacity);
+    for (let slot = 0; slot < paths.capacity; slot++) {
+      if (!paths.isLive(slot)) continue;
+      objects.placePath(slot);
+      this.#hold(objects.path.dependents === dependents[slot], `${name}: dependents of path ${slot}`, dependents[slot]!);
+      this.#hold(neighbors.isLive(objects.path.neighbor), `${name}: path ${slot} has its neighbor`, slot);
+      ofNeighbor[objects.path.neighbor]!++;
+    }
+    for (let slot = 0; slot < neighbors.capacity; slot++) {
+      if (!neighbors.isLive(slot)) continue;
+      objects.placeNeighbor(slot);
+      const counted = ofNeighbor[slot]!;
+      this.#hold(objects.neighbor.dependents === counted, `${name}: dependents of neighbor ${slot}`, counted);
+    }
+  }
+
+  /** Up through the drivers: the host's slot of a context that a NIC has, -1 when it leads nowhere. */
+  #hostSlotOf(context: number): number {
+    const { host, team, vlans } = this.#sim.host;
+    let handle = context;
+    if (team !== null) handle = team.upperOf(handle);
+    if (vlans !== null) handle = vlans.upperOf(handle);
+    return host.transport.table.slotOfHandle(handle);
+  }
+
+  /** Down through the drivers: whether the NIC that has this handle really has it. */
+  #isOnDevice(handle: number): boolean {
+    const { team, vlans } = this.#sim.host;
+    const below = vlans === null ? handle : vlans.lowerOf(handle);
+    const member = team === null ? 0 : team.memberOf(below);
+    const lowest = team === null ? below : team.lowerOf(below);
+    return member >= 0 && this.#sim.nics[member]!.firmware.table.slotOfHandle(lowest) >= 0;
+  }
+
+  #connections(): void {
+    const { host } = this.#sim.host;
+    const { table } = host.transport;
+    const tcb = this.#tcb;
+    let away = 0;
+    this.#dependents.clear();
+    this.#pathUsers.length = 0;
+    for (let slot = 0; slot < table.capacity; slot++) {
+      if (!table.isLive(slot)) continue;
+      tcb.at(table.addressOf(slot));
+      const { offloadState, path } = tcb;
+      const owners = this.#owners[slot]!;
+      this.#pathUsers[path] = (this.#pathUsers[path] ?? 0) + 1;
+      if (offloadState !== S.InHost) away++;
+      if (offloadState === S.Offloading || offloadState === S.Offloaded) this.#depend(host.network.path(path));
+      if (offloadState === S.InHost) {
+        this.#holdFor(owners === 0, tcb, 'host', 'a NIC has it too');
+        if (tcb.state !== TcpState.Closed) this.#sequences(tcb, 'host');
+      } else if (offloadState === S.Offloaded) {
+        this.#holdFor(owners === 1, tcb, 'host', `${owners} NICs have it`);
+        this.#holdFor(this.#isOnDevice(tcb.offloadHandle), tcb, 'host', 'its handle is of a live connection');
+      } else {
+        this.#holdFor(owners <= 1, tcb, 'host', `${owners} NICs have it`);
+      }
+      this.#heldWork(slot, tcb);
+    }
+    this.#hold(host.chimney.offloaded === away, 'connections away, and the chimney says', host.chimney.offloaded);
+  }
+
+  #heldWork(slot: number, tcb: Tcb): void {
+    const { host } = this.#sim.host;
+    const isMoving = tcb.offloadState === S.Offloading || tcb.offloadState === S.Uploading;
+    this.#holdFor(isMoving || !host.offload.holds(slot), tcb, 'host', 'segments are held for no hand-over');
+    const connection = host.tli.peek(slot);
+    if (connection === null) return;
+    this.#holdFor(isMoving || connection.queuedHead === 0, tcb, 'host', 'sends are held for no hand-over');
+    const isExpected = connection.listed || tcb.offloadState === S.Offloading;
+    this.#holdFor(isExpected || !connection.paused, tcb, 'host', 'data is held for no offload');
+  }
+
+  #sequences(tcb: Tcb, where: string): void {
+    if (tcb.state < TcpState.Established) return;
+    this.#holdFor(seqLeq(tcb.sndUna, tcb.sndNxt), tcb, where, 'SND.UNA <= SND.NXT');
+    this.#holdFor(seqLeq(tcb.sndNxt, tcb.sndMax), tcb, where, 'SND.NXT <= sndMax');
+    this.#holdFor(tcb.rcvWnd >= 0 && tcb.cwnd > 0, tcb, where, 'windows are positive');
+    const buffer = this.#buffer;
+    let bytes = 0;
+    let count = 0;
+    for (let address = tcb.sendDataHead; address !== 0 && count < SEND_CHAIN_MAX; count++) {
+      buffer.at(address);
+      bytes += buffer.dataLength - buffer.bytesTransferred;
+      address = buffer.next;
+    }
+    this.#holdFor(bytes === tcb.sendDataBytes, tcb, where, `the send queue holds ${bytes} bytes`);
+    // RFC 6298 5.1: whatever the peer owes has a timer; what found no room is in the owner's list.
+    const isOwed = tcb.sendDataBytes > 0 || finOutstanding(tcb.state);
+    const isWatched = (tcb.timers & TcpTimerBit.Retransmit) !== 0;
+    const isBlocked = (tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0;
+    this.#holdFor(!isOwed || isWatched || isBlocked, tcb, where, 'it waits for an ACK without a timer');
+  }
+
+  #depend(object: object): void {
+    this.#dependents.set(object, (this.#dependents.get(object) ?? 0) + 1);
+  }
+
+  /** R6: references of path objects. */
+  #paths(): void {
+    for (const path of this.#sim.host.host.network.paths) {
+      const users = this.#pathUsers[path.index] ?? 0;
+      const counted = this.#dependents.get(path) ?? 0;
+      this.#hold(path.references === users, `users of path ${path.index}, counted ${users}`, path.references);
+      this.#hold(path.offloadedConnections === counted, `offloaded on path ${path.index}`, path.offloadedConnections);
+      const isThere = path.offloadState === S.Offloaded || path.offloadState === S.Offloading;
+      this.#hold(counted === 0 || isThere, `path ${path.index} has dependents, its state is`, path.offloadState);
+      if (isThere) this.#depend(path.neighbor);
+    }
+  }
+
+  #neighbors(): void {
+    for (const neighbor of this.#sim.host.host.framing.neighbors) {
+      const counted = this.#dependents.get(neighbor) ?? 0;
+      this.#hold(neighbor.offloadedPaths === counted, `paths on neighbor ${neighbor.address}`, neighbor.offloadedPaths);
+      const isThere = neighbor.offloadState === S.Offloaded || neighbor.offloadState === S.Offloading;
+      this.#hold(counted === 0 || isThere, `neighbor ${neighbor.address} has paths, its state is`, neighbor.offloadState);
+    }
+  }
+
+  /** R36: only the active member talks, once the one before it has been emptied. */
+  #silence(): void {
+    const { team } = this.#sim.host;
+    if (team === null) return;
+    const now = this.#sim.clock.nowUs();
+    const { frames } = this.#talk;
+    if (team.active.name !== this.#active || team.isFailingOver) {
+      this.#active = team.active.name;
+      this.#quietSinceUs = now;
+    }
+    const isSettled = now - this.#quietSinceUs > SILENCE_AFTER_US;
+    team.members.forEach((member, index) => {
+      const isQuiet = frames[index] === this.#talkBefore[index];
+      this.#hold(!isSettled || member === team.active || isQuiet, `${member.name} is not active and sends`, index);
+    });
+    this.#talkBefore = [...frames];
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * What a seed says: the machine, its network, its load, the faults of its cables and what happens to it on the way.
+ *
+ * Everything is drawn here, from one generator, before anything runs. Sizes are small and capacities often too small, so
+ * that refusals, full rings and empty pools are the common case (style §6).
+ */
+import type { HostWiring } from '../assemble-host.ts';
+import { Prng } from '../base/prng.ts';
+import type { FaultPlan } from '../fabric/faults.ts';
+import type { PopulationPlan } from '../fabric/fabric.ts';
+import { everything, NOTHING, type OffloadPolicy, youngInBatches } from '../host/policy.ts';
+import type { MachinePlan } from '../machine-layout.ts';
+import { type NicSizing, planMachine } from '../machine-plan.ts';
+import type { NicConfig } from '../offload/nic-layout.ts';
+import { type Document, documentOf } from './documents.ts';
+import { repliesBytes } from './file-server.ts';
+import { type StormNetwork, stormNetwork } from './network.ts';
+import { type Action, drawScript } from './simulate-script.ts';
+
+export interface SeedPlan {
+  readonly seed: number;
+  readonly machine: MachinePlan;
+  readonly wiring: HostWiring;
+  readonly documents: readonly Document[];
+  readonly connections: number;
+  readonly vids: readonly number[];
+  /** By NIC. */
+  readonly faults: readonly Partial<FaultPlan>[];
+  readonly script: readonly Action[];
+  /** Rounds between two checks. */
+  readonly checkEvery: number;
+}
+
+/** Behind the replies: a frame that the script makes up. */
+export const SCRATCH_BYTES = 256;
+const DOCUMENT_BYTES_MAX = 60_000;
+/** No client gives up by itself: a connection that hangs shows as time that ran out. */
+const CLIENT_TIMEOUT_TICKS = 100_000_000;
+
+export function drawSeed(seed: number): SeedPlan {
+  const prng = new Prng(seed).fork('plan');
+  const connections = prng.between(20, 200);
+  const concurrency = prng.between(1, prng.chance(0.5) ? connections : Math.min(connections, 16));
+  const vids = prng.chance(0.35) ? [10, 20] : [];
+  const team = prng.chance(0.85);
+  const documents = drawDocuments(prng);
+  const network = drawNetwork(prng, { vids, connections, concurrency, documents, seed });
+  const machine = drawMachine(prng, { concurrency, team, documents, network, seed });
+  const nics = team ? 2 : 1;
+  return {
+    seed,
+    machine,
+    wiring: { interfaces: network.interfaces, routes: network.routes, team, policy: drawPolicy(prng) },
+    documents,
+    connections,
+    vids,
+    faults: Array.from({ length: nics }, () => drawFaults(prng)),
+    script: drawScript(prng, nics, connections),
+    checkEvery: prng.between(8, 96),
+  };
+}
+
+/** One of the values. */
+export function pick<T>(prng: Prng, values: readonly T[]): T {
+  return values[prng.below(values.length)]!;
+}
+
+function drawPolicy(prng: Prng): OffloadPolicy {
+  const kind = prng.float();
+  const batchUs = pick(prng, [0, 10, 200, 2000, 20_000]);
+  if (kind < 0.12) return NOTHING;
+  return kind < 0.56 ? youngInBatches(batchUs) : everything(batchUs);
+}
+
+function drawDocuments(prng: Prng): Document[] {
+  const count = prng.between(1, 5);
+  return Array.from({ length: count }, (_, index) => {
+    const most = prng.chance(0.5) ? DOCUMENT_BYTES_MAX : 2000;
+    const bytes = new Uint8Array(prng.chance(0.08) ? 0 : prng.between(1, most));
+    let word = prng.int32();
+    for (let i = 0; i < bytes.length; i++) {
+      word = Math.imul(word, 0x19660d) + 0x3c6ef35f;
+      bytes[i] = word >>> 24;
+    }
+    return documentOf(`/file${index}`, bytes);
+  });
+}
+
+function drawNetwork(
+  prng: Prng,
+  sizes: {
+    vids: readonly number[];
+    connections: number;
+    concurrency: number;
+    documents: readonly Document[];
+    seed: number;
+  },
+): StormNetwork {
+  const { vids, connections, documents, seed } = sizes;
+  const network = stormNetwork({
+    vids,
+    connections,
+    concurrency: Math.max(sizes.concurrency, vids.length),
+    catalog: documents.map(({ path, bytes, sha256 }) => ({ path, size: bytes.length, sha256 })),
+    seed: seed & 0x3fffff,
+    timeWaitTicks: 1000,
+    stations: pick(prng, [8, 40, 400]),
+  });
+  const requestBytesMax = pick(prng, [1000, 1000, 4000]);
+  const mtu = 1500;
+  const populations = network.populations.map(({ vid, options }): PopulationPlan => {
+    const load = { ...options.load!, requestBytesMax, timeoutTicks: CLIENT_TIMEOUT_TICKS };
+    return { vid, options: { ...options, mtu, slots: Math.max(64, load.connections + 32), load } };
+  });
+  return { ...network, populations };
+}
+
+function drawMachine(
+  prng: Prng,
+  sizes: {
+    concurrency: number;
+    team: boolean;
+    documents: readonly Document[];
+    network: StormNetwork;
+    seed: number;
+  },
+): MachinePlan {
+  const { concurrency, network } = sizes;
+  const scarce = prng.chance(0.15);
+  const connections = scarce ? (concurrency >> 1) + 8 : concurrency * 3 + 16;
+  const nics = ['nic0', 'nic1'].slice(0, sizes.team ? 2 : 1).map(name => drawNic(prng, name, connections));
+  const plan = planMachine({
+    hosts: [
+      {
+        name: 'server',
+        nics,
+        connections,
+        mtu: pick(prng, [1500, 1500, 1500, 600]),
+        blockList: pick(prng, [1, 2, 8, 32, 256]),
+        applicationBytes: repliesBytes(sizes.documents) + SCRATCH_BYTES,
+        copyBuffers: 16,
+        tcp: {
+          timeWaitTicks: 1000,
+          timestamps: prng.chance(0.7),
+          windowScaling: prng.chance(0.7),
+          rcvBuffer: pick(prng, [262_140, 65_535, 8192]),
+        },
+      },
+    ],
+    populations: network.populations,
+    seed: sizes.seed,
+    small: true,
+  });
+  const server = plan.hosts[0]!;
+  return {
+    ...plan,
+    hosts: [
+      {
+        ...server,
+        config: { ...server.config, txBuffers: pick(prng, [512, 512, 64, 16]) },
+        nics: server.nics.map(nic => narrow(prng, nic)),
+      },
+    ],
+  };
+}
+
+function drawNic(prng: Prng, name: string, connections: number): NicSizing {
+  const kind = prng.float();
+  const few = prng.between(1, 8);
+  if (kind < 0.5) return { name };
+  if (kind < 0.72) return { name, tcpEntries: prng.between(1, Math.max(1, connections >> 2)) };
+  if (kind < 0.8) return { name, tcpEntries: 0 };
+  if (kind < 0.92) return { name, pathEntries: few };
+  return { name, neighborEntries: 1 + (few & 1) };
+}
+
+/** Small rings and pools, so that they fill. */
+function narrow(prng: Prng, nic: NicConfig): NicConfig {
+  if (prng.chance(0.4)) return nic;
+  return {
+    ...nic,
+    receiveBuffers: pick(prng, [512, 128, 32]),
+    descriptorSlots: pick(prng, [256, 64, 16]),
+    wireSlots: pick(prng, [128, 32, 8]),
+  };
+}
+
+function drawFaults(prng: Prng): Partial<FaultPlan> {
+  if (prng.chance(0.3)) return {};
+  const percent = (most: number): number => (prng.chance(0.5) ? prng.float() * most : 0);
+  const us = (most: number): number => (prng.chance(0.5) ? prng.below(most) : 0);
+  return {
+    lossPercent: percent(5),
+    duplicatePercent: percent(5),
+    reorderPercent: percent(10),
+    corruptPercent: percent(2),
+    delayUs: us(20_000),
+    jitterUs: us(5000),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * What a storm is asked to do: the main job's options, checked once (zod), with one clear line for what is wrong.
+ */
+import { z } from 'zod';
+import { ChimneyError } from '../base/errors.ts';
+
+export const PATHS = ['auto', 'host', 'chimney'] as const;
+export type StormPath = (typeof PATHS)[number];
+
+const percent = z.number().min(0).max(50);
+
+export const StormOptions = z.object({
+  connections: z.number().int().min(1).max(10_000_000),
+  concurrency: z.number().int().min(1).max(200_000),
+  blockList: z.number().int().min(1).max(4096),
+  /** How long a young connection may wait for its list to fill, ms. */
+  batchMs: z.number().min(0).max(1000),
+  path: z.enum(PATHS),
+  /** Folder to serve, or null for the project's own documents. */
+  www: z.string().min(1).nullable(),
+  nics: z.number().int().min(1).max(16),
+  /** Failures, each at a fraction of the connections. */
+  failures: z.array(z.object({ nic: z.string(), at: z.number().min(0).max(1) })),
+  vlans: z.array(z.number().int().min(1).max(4094)),
+  loss: percent,
+  reorder: percent,
+  duplicate: percent,
+  corrupt: percent,
+  delayMs: z.number().min(0).max(1000),
+  stations: z.number().int().min(8).max(60_000),
+  mtu: z.number().int().min(576).max(9216),
+  seed: z.number().int().min(0).max(0x7fffffff),
+  pcap: z.string().min(1).nullable(),
+});
+export type StormOptions = z.infer<typeof StormOptions>;
+
+export const STORM_DEFAULTS: StormOptions = {
+  connections: 20_000,
+  concurrency: 1024,
+  blockList: 256,
+  batchMs: 5,
+  path: 'auto',
+  www: null,
+  nics: 2,
+  failures: [{ nic: 'nic0', at: 0.5 }],
+  vlans: [],
+  loss: 0,
+  reorder: 0,
+  duplicate: 0,
+  corrupt: 0,
+  delayMs: 0,
+  stations: 4096,
+  mtu: 1500,
+  seed: 1,
+  pcap: null,
+};
+
+/** `nic0@50%`, several with commas, or `none`. */
+export function parseFailures(text: string): StormOptions['failures'] {
+  if (text === 'none') return [];
+  return text.split(',').map((part) => {
+    const match = /^([A-Za-z][\w-]*)@(\d+(?:\.\d+)?)%$/.exec(part.trim());
+    if (match === null || Number(match[2]) > 100) {
+      throw new ChimneyError('ERR_CHIMNEY_OPTION', `--fail: '${part}' is not NIC@PERCENT%, such as nic0@50%, or none`);
+    }
+    return { nic: match[1]!, at: Number(match[2]) / 100 };
+  });
+}
+
+/** Completes and checks options; the message names the option and what it takes. */
+export function stormOptions(given: Partial<StormOptions>): StormOptions {
+  const merged = { ...STORM_DEFAULTS, ...given };
+  const parsed = StormOptions.safeParse(merged);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const option = String(issue.path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new ChimneyError('ERR_CHIMNEY_OPTION', `--${option}: ${issue.message}`);
+  }
+  const options = parsed.data;
+  for (const { nic } of options.failures) {
+    const index = /^nic(\d+)$/.exec(nic);
+    if (index === null || Number(index[1]) >= options.nics) {
+      const names = Array.from({ length: options.nics }, (_, i) => `nic${i}`).join(', ');
+      throw new ChimneyError('ERR_CHIMNEY_OPTION', `--fail: no NIC '${nic}'; there are ${names}`);
+    }
+  }
+  if (new Set(options.vlans).size !== options.vlans.length) {
+    throw new ChimneyError('ERR_CHIMNEY_OPTION', '--vlan: each VID once');
+  }
+  return options;
+}

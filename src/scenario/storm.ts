@@ -1,0 +1,252 @@
+/**
+ * The main job (¶13–16, 123–131): thousands of short connections, offloaded in block lists while they are young, through
+ * the failure of a NIC, every byte checked. Drives a ThreadedMachine and gathers what it did.
+ */
+import { ThreadedMachine, type ThreadDeath } from '../machine-threads.ts';
+import { planMachine } from '../machine-plan.ts';
+import type { ChimneyStatistics } from '../host/chimney.ts';
+import { everything, NOTHING, type OffloadPolicy, youngInBatches } from '../host/policy.ts';
+import type { FailoverRecord } from '../intermediate-driver/active-backup-team.ts';
+import type { NicReport } from '../device/worker.ts';
+import type { FabricReport } from '../fabric/worker.ts';
+import { LoadProgress } from '../fabric/load-progress.ts';
+import type { Document } from './documents.ts';
+import { FileServer, repliesBytes } from './file-server.ts';
+import { SERVER_PORT, stormNetwork } from './network.ts';
+import type { StormOptions } from './storm-options.ts';
+
+/** How far a storm is, for the progress line. */
+export interface StormProgress {
+  readonly completed: number;
+  readonly failed: number;
+  readonly requested: number;
+  readonly perSecond: number;
+  readonly offloaded: number;
+  readonly activeNic: string;
+  readonly seconds: number;
+}
+
+export interface StormResult {
+  readonly options: StormOptions;
+  readonly connections: { requested: number; completed: number; failed: number; reset: number };
+  readonly bytes: { verified: number; wrong: number; lost: number };
+  readonly failures: Record<string, number>;
+  readonly seconds: number;
+  readonly connectionsPerSecond: number;
+  readonly chimney: ChimneyStatistics;
+  readonly failovers: readonly FailoverRecord[];
+  readonly retransmissions: { host: number; nic: number; clients: number };
+  readonly segments: { host: number; nic: number };
+  readonly packets: number;
+  readonly doorbells: number;
+  readonly hostBusyUs: number;
+  readonly memoryMiB: number;
+  readonly residentMiB: number;
+  readonly capturedFrames: number;
+  readonly deaths: readonly ThreadDeath[];
+  readonly interrupted: boolean;
+  readonly nics: readonly NicReport[];
+}
+
+const POLL_MS = 20;
+
+export class Storm {
+  readonly #options: StormOptions;
+  readonly #machine: ThreadedMachine;
+  readonly #server: FileServer;
+  readonly #progressAt: number[];
+  readonly #due: { nic: string; at: number }[];
+  #startedUs = 0;
+  #interrupt: () => void = () => {};
+  #interrupted = false;
+  #lastRate = { completed: 0, us: 0, perSecond: 0 };
+
+  constructor(options: StormOptions, documents: readonly Document[]) {
+    this.#options = options;
+    const catalog = documents.map(({ path, bytes, sha256 }) => ({ path, size: bytes.length, sha256 }));
+    const network = stormNetwork({
+      vids: options.vlans,
+      connections: options.connections,
+      concurrency: options.concurrency,
+      catalog,
+      seed: options.seed,
+      timeWaitTicks: 1000,
+      stations: options.stations,
+    });
+    // Beside those open at a time: connections that are closing, and those whose offload is being ended.
+    const capacity = Math.min(1 << 20, options.concurrency * 2 + 4096);
+    const plan = planMachine({
+      hosts: [
+        {
+          name: 'server',
+          nics: Array.from({ length: options.nics }, (_, i) => ({ name: `nic${i}`, tcpEntries: capacity })),
+          connections: capacity,
+          mtu: options.mtu,
+          blockList: options.blockList,
+          applicationBytes: repliesBytes(documents),
+          copyBuffers: 64,
+        },
+      ],
+      populations: network.populations,
+      faults: {
+        lossPercent: options.loss,
+        reorderPercent: options.reorder,
+        duplicatePercent: options.duplicate,
+        corruptPercent: options.corrupt,
+        delayUs: options.delayMs * 1000,
+      },
+      seed: options.seed,
+    });
+    const { interfaces, routes } = network;
+    const wiring = [{ interfaces, routes, team: options.nics > 1, policy: policyOf(options) }];
+    this.#machine = new ThreadedMachine({ plan, wiring, capture: options.pcap ?? undefined });
+    this.#server = new FileServer(
+      this.#machine.memory,
+      this.#machine.layout.hosts[0]!.regions.application,
+      documents,
+    );
+    this.#progressAt = this.#machine.layout.fabric.regions.populations.map(({ load }) => load!.progress.offset);
+    this.#due = options.failures.toSorted((a, b) => a.at - b.at);
+  }
+
+  /** Ends the storm early; `run` resolves with the results so far. */
+  interrupt(): void {
+    this.#interrupted = true;
+    this.#interrupt();
+  }
+
+  async run(onProgress: (progress: StormProgress) => void, everyMs = 200): Promise<StormResult> {
+    const machine = this.#machine;
+    const { host } = machine.hosts[0]!;
+    host.tli.listen(SERVER_PORT, this.#server);
+    let nics: NicReport[] = [];
+    try {
+      await machine.start();
+      this.#startedUs = machine.clock.nowUs();
+      await this.#untilDone(onProgress, everyMs);
+      const seconds = (machine.clock.nowUs() - this.#startedUs) / 1e6;
+      nics = await machine.nicReports().catch(() => []);
+      const report = await machine.close();
+      return this.#result(seconds, nics, report);
+    } finally {
+      await machine.close();
+    }
+  }
+
+  async #untilDone(onProgress: (progress: StormProgress) => void, everyMs: number): Promise<void> {
+    const machine = this.#machine;
+    let nextReport = everyMs;
+    let elapsed = 0;
+    await new Promise<void>((resolve, reject) => {
+      const finish = (): void => {
+        clearInterval(timer);
+        resolve();
+      };
+      this.#interrupt = finish;
+      machine.onDeath = finish;
+      machine.loop.onError = (error) => {
+        clearInterval(timer);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      };
+      const timer = setInterval(() => {
+        elapsed += POLL_MS;
+        this.#fail();
+        if (elapsed >= nextReport) {
+          nextReport += everyMs;
+          onProgress(this.#progress());
+        }
+        if (this.#sum('finished') === this.#progressAt.length) finish();
+      }, POLL_MS);
+      if (this.#interrupted || machine.deaths.length > 0) finish();
+    });
+    onProgress(this.#progress());
+  }
+
+  /** The failures that are due: pulls the cable. */
+  #fail(): void {
+    const done = this.#sum('completed') + this.#sum('failed');
+    while (this.#due.length > 0 && done >= this.#due[0]!.at * this.#options.connections) {
+      const { nic } = this.#due.shift()!;
+      void this.#machine.fabric.call((control) => control.pull(nic)).catch(() => {});
+    }
+  }
+
+  #sum(field: keyof typeof LoadProgress.index): number {
+    const { i32 } = this.#machine.memory;
+    let sum = 0;
+    for (const at of this.#progressAt) sum += Atomics.load(i32, (at >> 2) + LoadProgress.index[field]);
+    return sum;
+  }
+
+  #progress(): StormProgress {
+    const now = this.#machine.clock.nowUs();
+    const completed = this.#sum('completed');
+    const { host, team } = this.#machine.hosts[0]!;
+    const last = this.#lastRate;
+    if (now - last.us > 100_000) {
+      const perSecond = last.us === 0 ? 0 : ((completed - last.completed) / (now - last.us)) * 1e6;
+      this.#lastRate = { completed, us: now, perSecond };
+    }
+    return {
+      completed,
+      failed: this.#sum('failed'),
+      requested: this.#options.connections,
+      perSecond: Math.round(this.#lastRate.perSecond),
+      offloaded: host.chimney.offloaded,
+      activeNic: team === null ? 'nic0' : team.active.name,
+      seconds: (now - this.#startedUs) / 1e6,
+    };
+  }
+
+  #result(seconds: number, nics: NicReport[], report: FabricReport | undefined): StormResult {
+    const machine = this.#machine;
+    const { host, team } = machine.hosts[0]!;
+    const completed = this.#sum('completed');
+    const failed = this.#sum('failed');
+    const verified = this.#sum('bytesVerifiedHi') * 0x80000000 + this.#sum('bytesVerifiedLo');
+    const failures: Record<string, number> = {};
+    for (const load of report?.loads ?? []) {
+      for (const [reason, count] of Object.entries(load.failures)) {
+        if (count > 0) failures[reason] = (failures[reason] ?? 0) + count;
+      }
+    }
+    const sumNics = (pick: (nic: NicReport) => number): number => nics.reduce((sum, nic) => sum + pick(nic), 0);
+    const hostBells = host.miniports.reduce((sum, miniport) => sum + miniport.doorbell.rings, 0);
+    return {
+      options: this.#options,
+      connections: { requested: this.#options.connections, completed, failed, reset: this.#sum('reset') },
+      bytes: { verified, wrong: this.#sum('bytesWrong'), lost: this.#sum('bytesLost') },
+      failures,
+      seconds,
+      connectionsPerSecond: completed / seconds,
+      chimney: host.chimney.stats,
+      failovers: team?.failovers ?? [],
+      retransmissions: {
+        host: host.transport.retransmissions,
+        nic: sumNics((nic) => nic.stats.retransmittedSegments),
+        clients: this.#sum('retransmissions'),
+      },
+      segments: { host: host.transport.segmentsIn + host.transport.segmentsOut, nic: sumNics((nic) => nic.stats.inSegments + nic.stats.outSegments) },
+      packets: sumNics((nic) => nic.stats.framesReceived + nic.stats.framesTransmitted),
+      doorbells: hostBells + sumNics((nic) => nic.doorbellsRung) + (report?.doorbellsRung ?? 0),
+      hostBusyUs: machine.loop.busyUs,
+      memoryMiB: machine.memory.byteLength / 1048576,
+      residentMiB: process.memoryUsage.rss() / 1048576,
+      capturedFrames: report?.capturedFrames ?? 0,
+      deaths: machine.deaths,
+      interrupted: this.#interrupted,
+      nics,
+    };
+  }
+}
+
+function policyOf(options: StormOptions): OffloadPolicy {
+  switch (options.path) {
+    case 'host':
+      return NOTHING;
+    case 'chimney':
+      return everything(options.batchMs * 1000);
+    case 'auto':
+      return youngInBatches(options.batchMs * 1000);
+  }
+}
