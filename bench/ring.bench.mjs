@@ -2,9 +2,10 @@
  * Descriptors of 16 bytes from one thread to another, beside ringbuf.js.
  *
  * Both run in the same two threads, with room for as many descriptors, and idle in the same way: poll some thousand times,
- * then sleep on a doorbell, which both ring only for a sleeper. Ours fills and reads slots in place; ringbuf.js copies from
+ * then sleep on a doorbell, which both ring only for a sleeper. Ours fills and reads slots in place, in two ways: a call a
+ * run of slots that lie one behind the other (reserveRun, nextRun), or a call a slot (reserve, next). ringbuf.js copies from
  * and to an array of one batch, which is how it is meant to be used. The consumer takes the time of every million or so
- * descriptors in one unbroken stream, after a few to warm up; both sides do the same work per descriptor.
+ * descriptors in one unbroken stream, after a few to warm up; all do the same work per descriptor.
  */
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { RegionPlan, attachMemory, createMemory } from 'chimney/internal/memory/memory';
@@ -92,21 +93,51 @@ function sumSlots(words, ring, batch, totals) {
   return count;
 }
 
-function produceOurs({ wasm, regions, batch, total }) {
+function fillRuns(words, ring, first, wanted) {
+  let count = 0;
+  while (count < wanted) {
+    const run = ring.reserveRun(wanted - count);
+    if (run === 0) break;
+    let at = ring.runAddress >> 2;
+    for (const end = at + run * WORDS; at < end; at += WORDS, count++) {
+      const item = first + count;
+      words[at] = item;
+      words[at + 1] = item + 1;
+      words[at + 2] = item + 2;
+      words[at + 3] = item + 3;
+    }
+  }
+  if (count === wanted && ring.commit()) ring.doorbell.ring();
+  return count;
+}
+
+function sumRuns(words, ring, batch, totals) {
+  const count = ring.nextRun(batch);
+  let at = ring.runAddress >> 2;
+  let sum = totals.sum;
+  for (const end = at + count * WORDS; at < end; at += WORDS) {
+    sum = (sum + words[at] + words[at + 1] + words[at + 2] + words[at + 3]) | 0;
+  }
+  totals.sum = sum;
+  if (ring.release()) ring.producerDoorbell.ring();
+  return count;
+}
+
+const produceOurs = fill => ({ wasm, regions, batch, total }) => {
   const memory = attachMemory(wasm);
   const ring = new RingProducer(memory, regions.ring, new Doorbell(memory, regions.toConsumer));
   const idler = new Idler(new DoorbellSleeper(memory, regions.toProducer));
   const ready = () => !ring.announceWait();
   for (let made = 0; made < total; ) {
-    const count = fillSlots(memory.i32, ring, made, batch - (made % batch));
+    const count = fill(memory.i32, ring, made, batch - (made % batch));
     if (count === 0) idler.idle(ready);
     else idler.worked();
     made += count;
   }
   return 0;
-}
+};
 
-function consumeOurs({ wasm, regions, batch, total, lap }) {
+const consumeOurs = sum => ({ wasm, regions, batch, total, lap }) => {
   const memory = attachMemory(wasm);
   const ring = new RingConsumer(memory, regions.ring, new Doorbell(memory, regions.toProducer));
   const idler = new Idler(new DoorbellSleeper(memory, regions.toConsumer));
@@ -114,14 +145,14 @@ function consumeOurs({ wasm, regions, batch, total, lap }) {
   const laps = new LapTimer(lap);
   const totals = { sum: 0 };
   for (let seen = 0; seen < total; ) {
-    const count = sumSlots(memory.i32, ring, batch, totals);
+    const count = sum(memory.i32, ring, batch, totals);
     if (count === 0) idler.idle(ready);
     else idler.worked();
     seen += count;
     laps.at(seen);
   }
   return { sum: totals.sum, rates: laps.rates };
-}
+};
 
 function fillStaging(staging, first, wanted) {
   for (let count = 0, at = 0; count < wanted; count++, at += WORDS) {
@@ -207,7 +238,14 @@ class LapTimer {
   }
 }
 
-const SIDES = { produceOurs, consumeOurs, produceRival, consumeRival };
+const SIDES = {
+  produceSlots: produceOurs(fillSlots),
+  consumeSlots: consumeOurs(sumSlots),
+  produceRuns: produceOurs(fillRuns),
+  consumeRuns: consumeOurs(sumRuns),
+  produceRival,
+  consumeRival,
+};
 
 /** One stream of one ring; rates of its laps. */
 async function stream(producer, consumer, parameters) {
@@ -238,19 +276,20 @@ export async function run({ quick }) {
     const lap = 250_000 * Math.min(batch, 16) * (quick ? 1 : 4);
     const laps = WARM_UP_LAPS + (quick ? 5 : 7);
     const parameters = { batch, lap, total: Math.ceil((lap * laps) / batch) * batch };
-    const ours = [];
-    const rival = [];
-    // Taking turns spreads what else the machine does over both.
+    const rates = { Runs: [], Slots: [], Rival: [] };
+    const sums = new Set();
+    // Taking turns spreads what else the machine does over all of them.
     for (let turn = 0; turn < (quick ? 2 : 3); turn++) {
-      const [a, b] = [
-        await stream('produceOurs', 'consumeOurs', parameters),
-        await stream('produceRival', 'consumeRival', parameters),
-      ];
-      if (a.sum !== b.sum) throw new Error('the two rings did not carry the same descriptors');
-      ours.push(...a.rates);
-      rival.push(...b.rates);
+      for (const [way, laps] of Object.entries(rates)) {
+        const consumed = await stream(`produce${way}`, `consume${way}`, parameters);
+        sums.add(consumed.sum);
+        laps.push(...consumed.rates);
+      }
     }
-    rows.push(rateRow(BENCH, `batch ${batch}`, 'M/s', median(ours) / 1e6, 'ringbuf.js', median(rival) / 1e6));
+    if (sums.size !== 1) throw new Error('the rings did not carry the same descriptors');
+    const [runs, slots, rival] = Object.values(rates).map(laps => median(laps) / 1e6);
+    rows.push(rateRow(BENCH, `batch ${batch}, in runs`, 'M/s', runs, 'ringbuf.js', rival));
+    rows.push(rateRow(BENCH, `batch ${batch}, slot by slot`, 'M/s', slots, 'ringbuf.js', rival));
   }
   return rows;
 }

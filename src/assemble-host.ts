@@ -51,6 +51,7 @@ export function assembleHost(
 ): AssembledHost {
   const host = new Host(memory, boot.regions, boot.config, clock, prng, wiring.policy);
   for (const nic of boot.nics) host.miniports.push(new Miniport(memory, nic));
+  host.transport.outOfOrderMax = Math.min(...boot.nics.map(nic => nic.config.receiveBuffers)) >> 2;
   const adapters = host.miniports.map(miniport => miniport.adapter);
   let top: Adapter = adapters[0]!;
   let team: ActiveBackupTeam | null = null;

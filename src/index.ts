@@ -1,0 +1,9 @@
+/**
+ * The public surface of Chimney. Everything else is internal and may change.
+ */
+export { createMachine } from './machine.ts';
+export type { Machine, MachineEvents, MachinePeer, MachineStatus, NicHandle } from './machine.ts';
+export type { MachineOptions } from './machine-options.ts';
+export { ChimneyError } from './base/errors.ts';
+export type { TliConnection, TliHandler } from './host/connection.ts';
+export type { LogEvent } from './host/event-log.ts';

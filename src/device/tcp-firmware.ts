@@ -61,6 +61,8 @@ export class TcpFirmware implements Effects, TimerHandler {
   readonly #blocked: Int32Array;
   /** Buffers that out-of-order text leaves for text that fills gaps. */
   readonly #outOfOrderReserve: number;
+  /** Slots that are in the ring: each once, whatever became of the connection that put it there. */
+  readonly #isBlocked: Uint8Array;
   #blockedHead = 0;
   #blockedCount = 0;
   now = 0;
@@ -91,6 +93,7 @@ export class TcpFirmware implements Effects, TimerHandler {
     this.#wheel = new TimerWheel(config.tcpEntries, 0);
     this.#pendingDisconnect = new Int32Array(config.tcpEntries);
     this.#blocked = new Int32Array(config.tcpEntries);
+    this.#isBlocked = new Uint8Array(config.tcpEntries);
   }
 
   // --- entry points, called by nic.ts and offload-requests.ts ---
@@ -165,6 +168,7 @@ export class TcpFirmware implements Effects, TimerHandler {
       const slot = this.#blocked[this.#blockedHead]!;
       this.#blockedHead = (this.#blockedHead + 1) % this.#blocked.length;
       this.#blockedCount--;
+      this.#isBlocked[slot] = 0;
       if (!this.table.isLive(slot)) continue;
       const tcb = this.tcb.at(this.table.addressOf(slot));
       if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) === 0) continue;
@@ -241,8 +245,10 @@ export class TcpFirmware implements Effects, TimerHandler {
   transmitBlocked(tcb: Tcb): void {
     if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0) return;
     tcb.privateFlags |= TcpPrivateFlag.TransmitPending;
-    if (this.#blockedCount === this.#blocked.length) return;
-    this.#blocked[(this.#blockedHead + this.#blockedCount) % this.#blocked.length] = this.table.slotOf(tcb);
+    const slot = this.table.slotOf(tcb);
+    if (this.#isBlocked[slot] === 1) return;
+    this.#isBlocked[slot] = 1;
+    this.#blocked[(this.#blockedHead + this.#blockedCount) % this.#blocked.length] = slot;
     this.#blockedCount++;
   }
 

@@ -285,17 +285,17 @@ export class Chimney implements ConnectionWatcher {
     this.#submit(request);
   }
 
+  /** 330 of Figure 3; the layers add their blocks, and NDIS hands the list to the device. */
   #submit(request: OffloadRequest): void {
+    const initiate = request.operation === OffloadOperation.Initiate;
+    const what = initiate ? 'initiate' : 'terminate';
+    this.trace?.emit('tli', 'transport', `${what} offload, ${request.count} connections`);
     this.#offload.describe(request);
     this.#pending.set(request.root, request);
     const { down, name } = request.adapter;
-    if (request.operation === OffloadOperation.Initiate) {
-      this.trace?.emit('ndis', name, `initiate offload, ${request.blockCount} blocks`);
-      down.initiateOffload(request.root);
-    } else {
-      this.trace?.emit('ndis', name, `terminate offload, ${request.blockCount} blocks`);
-      down.terminateOffload(request.root);
-    }
+    this.trace?.emit('ndis', name, `${what} offload, ${request.blockCount} blocks`);
+    if (initiate) down.initiateOffload(request.root);
+    else down.terminateOffload(request.root);
   }
 
   /** The completion climbs: Framing, Network, Transport each take their entries, the switch lets held calls go. */
@@ -304,13 +304,14 @@ export class Chimney implements ConnectionWatcher {
     if (request === undefined) return;
     this.#pending.delete(root);
     const started = this.#clock.nowUs();
+    const initiate = request.operation === OffloadOperation.Initiate;
+    this.trace?.emit(request.adapter.name, 'framing', initiate ? 'initiate complete' : 'terminate complete');
     this.#framing.complete(request);
     this.#network.complete(request);
+    this.#offload.complete(request);
     const queue = this.#queue(request.adapter);
-    const initiate = request.operation === OffloadOperation.Initiate;
     if (initiate) this.#initiated(request, queue);
     else this.#terminated(request, queue);
-    this.trace?.emit('transport', 'tli', initiate ? 'initiate complete' : 'terminate complete');
     const spent = this.#clock.nowUs() - started;
     if (initiate) this.stats.initiateUs += spent;
     else this.stats.terminateUs += spent;
@@ -320,11 +321,11 @@ export class Chimney implements ConnectionWatcher {
   #initiated(request: OffloadRequest, queue: AdapterQueue): void {
     let refused = 0;
     for (let i = 0; i < request.count; i++) {
-      const status = this.#offload.take(request, i);
       const slot = request.slots[i]!;
       const connection = this.#tli.bySlot(slot);
-      if (status === NdisStatus.Success) this.stats.connectionsOffloaded++;
+      if (request.statuses[i] === NdisStatus.Success) this.stats.connectionsOffloaded++;
       else refused++;
+      if (this.trace !== null) this.#traceHeld(connection);
       this.#tli.handedOver(connection);
       this.#offload.releaseHeld(slot);
       if (queue.uploadingAll || connection.handler === null) this.takeBack(connection);
@@ -341,15 +342,24 @@ export class Chimney implements ConnectionWatcher {
     for (let i = 0; i < request.count; i++) {
       const slot = request.slots[i]!;
       const connection = this.#tli.bySlot(slot);
-      const lost = this.#offload.take(request, i) !== NdisStatus.Success;
+      const lost = request.statuses[i] !== NdisStatus.Success;
       this.stats.connectionsTakenBack++;
       if (lost) this.stats.connectionsLost++;
       const over = lost || this.#offload.isClosed(slot);
       // What was held is for the connection; where that is over, for nobody.
       if (over) this.#offload.dropHeld(slot);
+      if (this.trace !== null) this.#traceHeld(connection);
       this.#tli.takenBack(connection, lost, queue.uploadingAll);
       if (!over) this.#offload.releaseHeld(slot);
     }
+  }
+
+  /** 322 of Figure 3: the switch lets go what it held, to wherever the state is now. */
+  #traceHeld(connection: TliConnection): void {
+    const { queuedHead, queuedDisconnect, queuedAbort } = connection;
+    if (queuedHead === 0 && !queuedDisconnect && !queuedAbort) return;
+    const { name } = this.#tli.adapterOf(connection);
+    this.trace?.emit('tli', this.#tli.isOffloaded(connection) ? name : 'transport', 'held calls');
   }
 
   #request(operation: OffloadOperation, adapter: Adapter): OffloadRequest {

@@ -7,7 +7,7 @@
  */
 import { type Clock, ticksOf } from '../base/clock.ts';
 import type { Prng } from '../base/prng.ts';
-import { NdisStatus } from '../base/status.ts';
+import { NdisStatus, statusName } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import { BufferPool, poolBytes } from '../memory/buffer-pool.ts';
 import type { Memory, Region, RegionPlan } from '../memory/memory.ts';
@@ -215,16 +215,22 @@ export class Host implements Polled {
       updateOffloadComplete: updateComplete,
       invalidateOffloadComplete: updateComplete,
       queryOffloadComplete: updateComplete,
-      tcpOffloadSendComplete: (context, buffer, status) => tli.sendComplete(context, buffer, status),
+      tcpOffloadSendComplete: (context, buffer, status) => {
+        if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'send', status);
+        tli.sendComplete(context, buffer, status);
+      },
       tcpOffloadReceiveComplete: () => {},
-      tcpOffloadDisconnectComplete: (context, buffer, status) => tli.disconnectComplete(context, buffer, status),
+      tcpOffloadDisconnectComplete: (context, buffer, status) => {
+        if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'disconnect', status);
+        tli.disconnectComplete(context, buffer, status);
+      },
       tcpOffloadForwardComplete: (context, buffer, status) => this.#forwardComplete(adapter, context, buffer, status),
       indicateReceive: (context, buffer) => {
         const connection = tli.byHandle(context);
         if (connection === null) adapter.down.returnBuffer(buffer);
         else tli.received(connection, buffer);
       },
-      indicateEvent: (context, event, argument) => this.#event(context, event, argument),
+      indicateEvent: (context, event, argument) => this.#event(adapter, context, event, argument),
       indicateStatus: status => this.#status(iface, status),
     };
   }
@@ -235,7 +241,12 @@ export class Host implements Polled {
     else this.offload.forwardComplete(connection.slot, buffer, status);
   }
 
-  #event(context: number, event: number, argument: number): void {
+  /** 732 and 734 of Figure 7: an outstanding request is answered, and was not done. */
+  #traceFailed(adapter: Adapter, request: string, status: number): void {
+    this.chimney.trace?.emit(adapter.name, 'tli', `${request} complete: ${statusName(status)}`);
+  }
+
+  #event(adapter: Adapter, context: number, event: number, argument: number): void {
     const connection = this.tli.byHandle(context);
     if (connection === null) return;
     if (event === TcpOffloadEvent.IndicateDisconnect) {
@@ -243,6 +254,8 @@ export class Host implements Polled {
     } else if (event === TcpOffloadEvent.IndicateAbort) {
       this.tli.abortIndicated(connection);
     } else if (event === TcpOffloadEvent.IndicateRetrieve) {
+      // 702 and 704 of Figure 7.
+      this.chimney.trace?.emit(adapter.name, 'ndis', `retrieve: ${uploadReasonName(argument)}`);
       this.chimney.trace?.emit('ndis', 'transport', `retrieve: ${uploadReasonName(argument)}`);
       this.chimney.takeBack(connection);
     }

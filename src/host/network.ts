@@ -213,7 +213,8 @@ export class Network implements NetworkInput {
       }
       neighbor.lastDependent = address;
     }
-    this.trace?.emit('network', 'framing', initiate ? 'initiate offload' : 'terminate offload');
+    const what = initiate ? 'initiate' : 'terminate';
+    this.trace?.emit('network', 'framing', `${what} offload, ${request.paths.length} paths`);
     this.#framing.describe(request);
   }
 

@@ -19,6 +19,8 @@ export class OffloadRequest {
   /** TCB slots, and their blocks at the same index. */
   readonly slots: Int32Array;
   readonly blocks: Int32Array;
+  /** What became of each, after the completion. */
+  readonly statuses: Int32Array;
   count = 0;
   /** Paths and neighbors, and their blocks at the same index: one object may be in several requests at a time. */
   readonly paths: Path[] = [];
@@ -32,6 +34,7 @@ export class OffloadRequest {
     this.adapter = adapter;
     this.slots = new Int32Array(capacity);
     this.blocks = new Int32Array(capacity);
+    this.statuses = new Int32Array(capacity);
   }
 
   reset(operation: OffloadOperation, adapter: Adapter): this {

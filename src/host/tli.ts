@@ -240,6 +240,12 @@ export class TliSwitch implements UpcallTarget {
     connection.aborted = true;
     connection.sendClosed = true;
     const tcb = this.#transport.at(connection.slot);
+    if (connection.closePending) {
+      // Already closed in order; what it held nobody will see.
+      this.#dropHeld(connection);
+      this.resume(connection);
+      return;
+    }
     switch (tcb.offloadState as OffloadState) {
       case OffloadState.InHost:
         this.#transport.abort(connection.slot);
@@ -565,19 +571,25 @@ export class TliSwitch implements UpcallTarget {
 
   /** The last of a connection: buffers it held go back, the slot is free. */
   #release(connection: TliConnection): void {
-    const { down } = this.adapterOf(connection);
-    let address = connection.heldHead;
-    connection.heldHead = 0;
-    while (address !== 0) {
-      const { next } = this.#buffer.at(address);
-      down.returnBuffer(address);
-      address = next;
-    }
+    this.#dropHeld(connection);
     this.#freeChain(connection, connection.queuedHead);
     connection.queuedHead = 0;
     this.#connections[connection.slot] = null;
     this.active--;
     this.#transport.free(connection.slot);
+  }
+
+  #dropHeld(connection: TliConnection): void {
+    const { down } = this.adapterOf(connection);
+    let address = connection.heldHead;
+    connection.heldHead = 0;
+    connection.heldBytes = 0;
+    connection.endedPending = false;
+    while (address !== 0) {
+      const { next } = this.#buffer.at(address);
+      down.returnBuffer(address);
+      address = next;
+    }
   }
 
   // --- ends of hand-overs, from the chimney ---

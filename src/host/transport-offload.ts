@@ -93,6 +93,7 @@ export class TransportOffload implements SegmentDiversion {
   #give(slot: number, address: number): void {
     const transport = this.#transport;
     const tcb = transport.at(slot);
+    transport.dropOutOfOrder(tcb);
     exportDelegated(tcb, transport.buffers, transport.now, transport);
     transport.cancelTimer(slot);
     tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Initiate);
@@ -110,11 +111,18 @@ export class TransportOffload implements SegmentDiversion {
     block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
   }
 
+  /** Takes this layer's entries, each with its status: 316 to 320 of Figure 3, 746 and 748 of Figure 7. */
+  complete(request: OffloadRequest): void {
+    for (let i = 0; i < request.count; i++) request.statuses[i] = this.#take(request, i);
+    const initiate = request.operation === OffloadOperation.Initiate;
+    this.trace?.emit('transport', 'tli', initiate ? 'initiate complete' : 'terminate complete');
+  }
+
   /**
-   * Takes this layer's entries: for an initiate the handle, or the connection back when the device refused it; for a
-   * terminate the delegated state. Returns the block's status.
+   * For an initiate the handle, or the connection back when the device refused it; for a terminate the delegated state.
+   * Returns the block's status.
    */
-  take(request: OffloadRequest, index: number): number {
+  #take(request: OffloadRequest, index: number): number {
     const slot = request.slots[index]!;
     const address = request.blocks[index]!;
     const { status, offloadHandle } = this.#block.at(address);
@@ -163,6 +171,7 @@ export class TransportOffload implements SegmentDiversion {
       return;
     }
     this.segmentsHeld++;
+    this.trace?.emit('transport', 'transport', 'hold segment');
     if (this.#heldHead[slot] === 0) this.#heldHead[slot] = buffer;
     else this.#buffer.at(this.#heldTail[slot]!).next = buffer;
     this.#heldTail[slot] = buffer;
@@ -182,7 +191,7 @@ export class TransportOffload implements SegmentDiversion {
       this.#buffer.next = 0;
       const tcb = this.#transport.at(slot);
       if (tcb.offloadState === OffloadState.Offloaded) this.#forward(slot, buffer);
-      else this.#transport.processHeld(slot, buffer);
+      else this.#process(slot, buffer);
       buffer = next;
     }
   }
@@ -199,11 +208,18 @@ export class TransportOffload implements SegmentDiversion {
     }
   }
 
+  #process(slot: number, buffer: number): void {
+    this.trace?.emit('transport', 'transport', 'process held segment');
+    this.#transport.processHeld(slot, buffer);
+  }
+
   #forward(slot: number, buffer: number): void {
     const tcb = this.#transport.at(slot);
     this.segmentsForwarded++;
     this.#buffer.at(buffer).connection = this.#transport.table.handleOf(slot);
-    this.#transport.interfaceOf(tcb).adapter.down.tcpOffloadForward(tcb.offloadHandle, buffer);
+    const { down, name } = this.#transport.interfaceOf(tcb).adapter;
+    this.trace?.emit('transport', name, 'forward segment');
+    down.tcpOffloadForward(tcb.offloadHandle, buffer);
   }
 
   /** Handle of the connection that a forwarded segment belongs to. */
@@ -218,7 +234,7 @@ export class TransportOffload implements SegmentDiversion {
     if (status !== NdisStatus.UploadInProgress) {
       adapter.down.returnBuffer(buffer);
     } else if (tcb.offloadState === OffloadState.InHost) {
-      this.#transport.processHeld(slot, buffer);
+      this.#process(slot, buffer);
     } else {
       this.divert(slot, buffer);
     }

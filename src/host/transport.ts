@@ -21,7 +21,7 @@ import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
@@ -65,6 +65,9 @@ export class Transport implements Effects, TimerHandler, TransportInput {
   /** The receive buffer of the segment in hand, and whether the engine kept it. */
   #current = 0;
   #kept = false;
+  /** NET_BUFFERs in out-of-order queues, and how many there may be: they are the devices' receive buffers. */
+  #outOfOrder = 0;
+  outOfOrderMax = Number.MAX_SAFE_INTEGER;
   now = 0;
   segmentsIn = 0;
   segmentsOut = 0;
@@ -206,9 +209,15 @@ export class Transport implements Effects, TimerHandler, TransportInput {
     this.#wheel.cancel(slot);
     this.table.remove(slot);
     const tcb = this.at(slot);
-    dropOutOfOrder(tcb, this.buffers, this);
+    this.dropOutOfOrder(tcb);
     this.#network.release(this.pathOf(tcb));
     this.table.free(slot);
+  }
+
+  /** At the end of a connection, and when its state goes to a device. */
+  dropOutOfOrder(tcb: Tcb): void {
+    this.#outOfOrder -= tcb.oooCount;
+    dropOutOfOrder(tcb, this.buffers, this);
   }
 
   /** What is left in the send queue of an ended connection. */
@@ -252,7 +261,9 @@ export class Transport implements Effects, TimerHandler, TransportInput {
     this.#current = buffer;
     this.#kept = false;
     const tcb = this.at(slot);
+    const queued = tcb.oooCount;
     if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.#reply)) this.#sendReset(tcb);
+    this.#outOfOrder += tcb.oooCount - queued;
     this.#current = 0;
     return this.#kept;
   }
@@ -403,7 +414,9 @@ export class Transport implements Effects, TimerHandler, TransportInput {
     this.#blocked.push(this.table.slotOf(tcb));
   }
 
-  takePayload(at: number, length: number): number {
+  takePayload(at: number, length: number, inOrder: boolean): number {
+    // A device has no buffer left for what fills the gaps when out-of-order text has taken them all.
+    if (!inOrder && this.#outOfOrder >= this.outOfOrderMax) return 0;
     assert(this.#current !== 0 && !this.#kept, 'one segment, one buffer');
     this.#kept = true;
     const buffer = this.#own.at(this.#current);

@@ -82,7 +82,10 @@ export class RingProducer extends RingSide {
   #published: number;
   #reserved: number;
   #headSeen: number;
-  #waiting = false;
+  /** What the shared word says: only this side writes it. */
+  #waiting: boolean;
+  /** Byte address of the first slot that `reserveRun` gave last. */
+  runAddress = 0;
   /** The consumer's index was impossible: treat the device behind it as faulty. Slots known to be free stay usable. */
   corrupt = false;
 
@@ -94,6 +97,7 @@ export class RingProducer extends RingSide {
     this.#reserved = this.#published;
     // Full until the first look at the consumer's index, which checks it.
     this.#headSeen = (this.#published - this.slots) | 0;
+    this.#waiting = Atomics.load(this.i32, this.waitsIndex) !== 0;
   }
 
   get doorbell(): Doorbell {
@@ -106,6 +110,20 @@ export class RingProducer extends RingSide {
     const address = this.bodies + (this.#reserved & this.mask) * this.slotBytes;
     this.#reserved = (this.#reserved + 1) | 0;
     return address;
+  }
+
+  /**
+   * Reserves up to `max` slots that lie one behind the other, the first at `runAddress`, each `slotBytes` long. Returns
+   * how many: 0 when the ring is full; fewer than are free where the ring wraps, so ask again for the rest.
+   */
+  reserveRun(max: number): number {
+    let room = (this.#headSeen + this.slots - this.#reserved) | 0;
+    if (room < max && this.#refresh()) room = (this.#headSeen + this.slots - this.#reserved) | 0;
+    const first = this.#reserved & this.mask;
+    const count = Math.min(max, room, this.slots - first);
+    this.runAddress = this.bodies + first * this.slotBytes;
+    this.#reserved = (this.#reserved + count) | 0;
+    return count;
   }
 
   /** Slots that can be reserved now. */
@@ -131,25 +149,27 @@ export class RingProducer extends RingSide {
     this.#reserved = this.#published;
   }
 
-  /** Before the producer sleeps because the ring is full; false when there is room after all. */
-  announceWait(): boolean {
-    Atomics.store(this.i32, this.waitsIndex, 1);
-    if (this.#refresh()) {
-      this.cancelWait();
-      return false;
-    }
-    return true;
-  }
-
-  cancelWait(): void {
-    Atomics.store(this.i32, this.waitsIndex, 0);
-  }
-
-  /** Says whether the producer waits for room; stores only a change. */
+  /**
+   * Says whether the producer waits for room; stores only a change. The consumer rings for room only when it finds both
+   * this and the doorbell's sleeping flag set after it has stored its index. So whoever goes to sleep while waiting must
+   * look for room once more after both: `free()`, or `announceWait`, which does this and looks.
+   */
   setWaiting(waiting: boolean): void {
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
     Atomics.store(this.i32, this.waitsIndex, waiting ? 1 : 0);
+  }
+
+  /** Before the producer sleeps because the ring is full; false when there is room after all. */
+  announceWait(): boolean {
+    this.setWaiting(true);
+    if (!this.#refresh()) return true;
+    this.setWaiting(false);
+    return false;
+  }
+
+  cancelWait(): void {
+    this.setWaiting(false);
   }
 
   #refresh(): boolean {
@@ -166,6 +186,8 @@ export class RingConsumer extends RingSide {
   #head: number;
   #released: number;
   #tailSeen: number;
+  /** Byte address of the first slot that `nextRun` gave last. */
+  runAddress = 0;
   /** The producer's index was impossible: treat the device behind it as faulty. */
   corrupt = false;
 
@@ -186,7 +208,21 @@ export class RingConsumer extends RingSide {
     return address;
   }
 
-  /** Puts back the slot that `next` just gave: it could not be handled yet. */
+  /**
+   * Takes up to `max` slots that lie one behind the other, the first at `runAddress`. Returns how many: 0 when the ring
+   * is empty; fewer than are there where the ring wraps, so ask again for the rest.
+   */
+  nextRun(max: number): number {
+    let there = (this.#tailSeen - this.#head) | 0;
+    if (there < max && this.#refresh()) there = (this.#tailSeen - this.#head) | 0;
+    const first = this.#head & this.mask;
+    const count = Math.min(max, there, this.slots - first);
+    this.runAddress = this.bodies + first * this.slotBytes;
+    this.#head = (this.#head + count) | 0;
+    return count;
+  }
+
+  /** Puts back the slot that `next` gave last: it could not be handled yet. */
   unread(): void {
     assert(this.#head !== this.#released, 'a slot was taken');
     this.#head = (this.#head - 1) | 0;

@@ -27,20 +27,20 @@ const S = OffloadState;
 const SILENCE_AFTER_US = 100_000;
 const SEND_CHAIN_MAX = 4096;
 
-/** Counts what each NIC sends besides ARP. */
+/** When each NIC last sent anything but ARP. */
 class Talk implements FrameTap {
-  readonly frames: number[];
+  readonly lastUs: number[];
   readonly #view: DataView;
 
   constructor(memory: Memory, nics: number) {
     this.#view = memory.view;
-    this.frames = Array.from({ length: nics }, () => 0);
+    this.lastUs = Array.from({ length: nics }, () => 0);
   }
 
-  frame(interfaceId: number, _nowUs: number, frameAt: number, length: number, outbound: boolean): void {
+  frame(interfaceId: number, nowUs: number, frameAt: number, length: number, outbound: boolean): void {
     if (!outbound) return;
     const typeAt = etherTypeAt(this.#view, frameAt, frameAt + length);
-    if (typeAt < 0 || this.#view.getUint16(typeAt) !== EtherType.Arp) this.frames[interfaceId]!++;
+    if (typeAt < 0 || this.#view.getUint16(typeAt) !== EtherType.Arp) this.lastUs[interfaceId] = nowUs;
   }
 }
 
@@ -56,9 +56,8 @@ export class InvariantChecker {
   readonly #dependents = new Map<object, number>();
   readonly #pathUsers: number[] = [];
   readonly #nicDependents: Int32Array[];
-  #active = '';
+  #failovers = 0;
   #quietSinceUs = 0;
-  #talkBefore: number[] = [];
 
   constructor(sim: Simulation) {
     const { host } = sim.host;
@@ -134,6 +133,7 @@ export class InvariantChecker {
       const { name } = boot.config;
       const { table } = firmware;
       const dependents = this.#nicDependents[index]!.fill(0);
+      let blocked = 0;
       this.#hold(nic.faultReason === '', `${name} stopped: ${nic.faultReason}`, index);
       for (let slot = 0; slot < table.capacity; slot++) {
         if (!table.isLive(slot)) continue;
@@ -143,8 +143,11 @@ export class InvariantChecker {
         this.#owners[owner]!++;
         this.#holdFor(objects.paths.isLive(tcb.path), tcb, name, 'its path is there');
         dependents[tcb.path]!++;
-        if (tcb.state !== TcpState.Closed) this.#sequences(tcb, name);
+        if (tcb.state === TcpState.Closed) continue;
+        this.#sequences(tcb, name);
+        if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0) blocked++;
       }
+      this.#hold(blocked <= firmware.blockedCount, `${name}: blocked connections are in its list`, blocked);
       this.#tree(nic.objects, dependents, name);
     });
   }
@@ -276,17 +279,13 @@ export class InvariantChecker {
   #silence(): void {
     const { team } = this.#sim.host;
     if (team === null) return;
-    const now = this.#sim.clock.nowUs();
-    const { frames } = this.#talk;
-    if (team.active.name !== this.#active || team.isFailingOver) {
-      this.#active = team.active.name;
-      this.#quietSinceUs = now;
+    if (team.failovers.length !== this.#failovers || team.isFailingOver) {
+      this.#failovers = team.failovers.length;
+      this.#quietSinceUs = this.#sim.clock.nowUs();
     }
-    const isSettled = now - this.#quietSinceUs > SILENCE_AFTER_US;
     team.members.forEach((member, index) => {
-      const isQuiet = frames[index] === this.#talkBefore[index];
-      this.#hold(!isSettled || member === team.active || isQuiet, `${member.name} is not active and sends`, index);
+      const isQuiet = this.#talk.lastUs[index]! <= this.#quietSinceUs + SILENCE_AFTER_US;
+      this.#hold(isQuiet || member === team.active, `${member.name} is not active and sends`, index);
     });
-    this.#talkBefore = [...frames];
   }
 }

@@ -48,6 +48,7 @@ export interface SeedOptions {
 const LOAD_UNTIL_US = 1_200_000_000;
 /** And this long after it everything must be over. */
 const END_US = 300_000_000;
+const SETTLE_US = 1_000_000;
 const WARM_UP_ROUNDS_MAX = 10_000;
 
 export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
@@ -104,9 +105,12 @@ export class SeedRun {
     if (!finished) throw new Error(`not finished: ${this.#describeLoads()}`);
     this.#checkLoads();
     script.cancel();
-    sim.run(() => script.isOver && this.#isIdle(), sim.clock.nowUs() + END_US);
-    // What is still in rings: returned buffers, last completions.
-    sim.runFor(1_000_000);
+    const until = sim.clock.nowUs() + END_US;
+    do {
+      sim.run(() => script.isOver && this.#isIdle(), until);
+      // What is still on its way: returned buffers, last completions, old duplicates of a SYN.
+      sim.runFor(SETTLE_US);
+    } while (!this.#isIdle() && sim.clock.nowUs() < until);
     this.checker.checkEnd();
   }
 

@@ -1,0 +1,92 @@
+/**
+ * Options of `createMachine`, checked once; every complaint is one line that names the option and what it takes.
+ */
+import { z } from 'zod';
+import { ChimneyError } from './base/errors.ts';
+import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
+
+const cidr = z
+  .string()
+  .refine(text => parseCidr(text) !== undefined, 'takes an address with prefix, such as 10.0.0.1/24');
+const address = z
+  .string()
+  .refine(text => parseIpv4Address(text) !== undefined, 'takes an IPv4 address, such as 10.0.0.254');
+const name = z.string().regex(/^[A-Za-z][\w-]*$/, 'takes a name of letters, digits, - and _');
+
+const Nic = z.strictObject({
+  name,
+  /** Connections it can take over; 0 makes a plain NIC. */
+  tcpEntries: z
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 20)
+    .optional(),
+});
+
+const Peer = z.strictObject({ name, address: cidr });
+
+export const MachineOptions = z.strictObject({
+  /** IPv4 address and prefix of the machine. With `vlans`, of the untagged network: then optional. */
+  address: cidr.optional(),
+  nics: z.array(Nic).min(1).max(16),
+  team: z.strictObject({ mode: z.literal('active-backup') }).optional(),
+  vlans: z.array(z.strictObject({ id: z.number().int().min(1).max(4094), address: cidr })).optional(),
+  routes: z.array(z.strictObject({ to: cidr, via: address })).optional(),
+  mtu: z.number().int().min(576).max(9216).optional(),
+  /** Connections at once, TIME-WAIT included. */
+  connections: z
+    .number()
+    .int()
+    .min(16)
+    .max(1 << 20)
+    .optional(),
+  offload: z
+    .strictObject({
+      policy: z.enum(['young-in-batches', 'everything', 'nothing']).optional(),
+      blockList: z.number().int().min(1).max(4096).optional(),
+      batchMs: z.number().min(0).max(1000).optional(),
+    })
+    .optional(),
+  /** Other hosts on the same fabric, each with a stack and a NIC of its own. */
+  peers: z.array(Peer).max(8).optional(),
+  /** Of every cable. */
+  faults: z
+    .strictObject({
+      lossPercent: z.number().min(0).max(100).optional(),
+      duplicatePercent: z.number().min(0).max(100).optional(),
+      reorderPercent: z.number().min(0).max(100).optional(),
+      corruptPercent: z.number().min(0).max(100).optional(),
+      delayUs: z.number().min(0).optional(),
+      jitterUs: z.number().min(0).optional(),
+    })
+    .optional(),
+  /** File for a pcapng capture of every cable. */
+  capture: z.string().min(1).optional(),
+});
+export type MachineOptions = z.input<typeof MachineOptions>;
+
+export function checkMachineOptions(given: MachineOptions): z.output<typeof MachineOptions> {
+  const parsed = MachineOptions.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const where = issue.path.length === 0 ? 'options' : issue.path.join('.');
+    throw new ChimneyError('ERR_CHIMNEY_OPTION', `createMachine: ${where}: ${issue.message}`);
+  }
+  const options = parsed.data;
+  if (options.address === undefined && (options.vlans ?? []).length === 0) {
+    throw new ChimneyError('ERR_CHIMNEY_OPTION', 'createMachine: address: is needed, such as 10.0.0.1/24');
+  }
+  if (options.nics.length > 1 && options.team === undefined) {
+    throw new ChimneyError(
+      'ERR_CHIMNEY_OPTION',
+      "createMachine: team: several NICs need one: { mode: 'active-backup' }",
+    );
+  }
+  const names = [...options.nics, ...(options.peers ?? [])].map(item => item.name);
+  const twice = names.find((item, index) => names.indexOf(item) !== index);
+  if (twice !== undefined) {
+    throw new ChimneyError('ERR_CHIMNEY_OPTION', `createMachine: '${twice}': every NIC and peer has a name of its own`);
+  }
+  return options;
+}

@@ -1,0 +1,226 @@
+/**
+ * `createMachine`: a host with its NICs, a network around it, and sockets on top — the package's front door.
+ *
+ *   const machine = await createMachine({ address: '10.0.0.1/24', nics: [{ name: 'nic0' }] });
+ *   machine.net.createServer((socket) => socket.end('hello')).listen(80);
+ *
+ * Composes ThreadedMachine; each peer is one more host with a stack and a NIC of its own on the same switch.
+ */
+import { EventEmitter } from 'node:events';
+import type { HostWiring, InterfacePlan } from './assemble-host.ts';
+import type { NicReport } from './device/worker.ts';
+import type { FabricReport } from './fabric/worker.ts';
+import type { LogEvent } from './host/event-log.ts';
+import { everything, NOTHING, type OffloadPolicy, youngInBatches } from './host/policy.ts';
+import type { TliSwitch } from './host/tli.ts';
+import type { ActiveBackupTeam, FailoverRecord } from './intermediate-driver/active-backup-team.ts';
+import { checkMachineOptions, type MachineOptions } from './machine-options.ts';
+import { netHostOf } from './machine-net.ts';
+import { planMachine } from './machine-plan.ts';
+import { ThreadedMachine } from './machine-threads.ts';
+import { createNet, type Net } from './net/net.ts';
+import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
+
+/** A NIC at the bench: its cable, its firmware, its counters. */
+export interface NicHandle {
+  readonly name: string;
+  /** The cable loses its carrier; frames in flight are lost. */
+  pullCable(): Promise<void>;
+  plugCable(): Promise<void>;
+  /** The firmware hangs: no work, no heartbeat. `resume` lets it go on. */
+  stall(): Promise<void>;
+  resume(): Promise<void>;
+  /** The thread dies outright. */
+  crash(): Promise<void>;
+  statistics(): Promise<NicReport>;
+}
+
+export interface MachinePeer {
+  readonly name: string;
+  readonly net: Net;
+  readonly tli: TliSwitch;
+}
+
+export interface MachineEvents {
+  /** Everything of the administrator's log. */
+  event: [LogEvent];
+  /** Pauses, uploads, resumes, refusals. */
+  offload: [LogEvent];
+  failover: [LogEvent];
+  /** A thread died. */
+  fault: [LogEvent];
+}
+
+export interface Machine extends AsyncDisposable {
+  readonly net: Net;
+  readonly tli: TliSwitch;
+  readonly nics: readonly NicHandle[];
+  readonly peers: Readonly<Record<string, MachinePeer>>;
+  readonly events: EventEmitter<MachineEvents>;
+  /** Connections on NICs now, those ever offloaded, failovers so far. */
+  status(): MachineStatus;
+  fabric(): Promise<FabricReport>;
+  close(): Promise<void>;
+}
+
+export interface MachineStatus {
+  readonly connections: number;
+  readonly offloaded: number;
+  readonly everOffloaded: number;
+  readonly activeNic: string;
+  readonly failovers: readonly FailoverRecord[];
+}
+
+const CONNECTIONS_DEFAULT = 4096;
+const BATCH_MS_DEFAULT = 5;
+
+type Checked = ReturnType<typeof checkMachineOptions>;
+
+export async function createMachine(given: MachineOptions): Promise<Machine> {
+  const options = checkMachineOptions(given);
+  const threaded = new ThreadedMachine({
+    plan: planOf(options),
+    wiring: [wiringOf(options), ...(options.peers ?? []).map((peer) => peerWiring(peer.address))],
+    capture: options.capture,
+  });
+  try {
+    await threaded.start();
+  } catch (error) {
+    await threaded.close();
+    throw error;
+  }
+  return new ThreadedMachineFront(threaded, options);
+}
+
+function planOf(options: Checked): ReturnType<typeof planMachine> {
+  const connections = options.connections ?? CONNECTIONS_DEFAULT;
+  const mtu = options.mtu ?? 1500;
+  const blockList = options.offload?.blockList ?? 256;
+  const machine = {
+    name: 'machine',
+    nics: options.nics.map((nic) => ({ name: nic.name, tcpEntries: nic.tcpEntries ?? connections })),
+    connections,
+    mtu,
+    blockList,
+  };
+  const peers = (options.peers ?? []).map((peer) => ({
+    name: peer.name,
+    nics: [{ name: peer.name }],
+    connections,
+    mtu,
+  }));
+  const { lossPercent, duplicatePercent, reorderPercent, corruptPercent, delayUs, jitterUs } = options.faults ?? {};
+  return planMachine({
+    hosts: [machine, ...peers],
+    faults: {
+      lossPercent: lossPercent ?? 0,
+      duplicatePercent: duplicatePercent ?? 0,
+      reorderPercent: reorderPercent ?? 0,
+      corruptPercent: corruptPercent ?? 0,
+      delayUs: delayUs ?? 0,
+      jitterUs: jitterUs ?? 0,
+    },
+  });
+}
+
+function wiringOf(options: Checked): HostWiring {
+  const interfaces: InterfacePlan[] = [];
+  if (options.address !== undefined) interfaces.push(interfaceOf(options.address, 0));
+  for (const { id, address } of options.vlans ?? []) interfaces.push(interfaceOf(address, id));
+  const routes = (options.routes ?? []).map(({ to, via }) => {
+    const { address, prefixLength } = parseCidr(to)!;
+    const gateway = parseIpv4Address(via)!;
+    const iface = interfaces.findIndex((item) => ((item.address ^ gateway) & (-1 << (32 - item.prefixLength))) === 0);
+    return { prefix: address, prefixLength, gateway, iface: Math.max(0, iface) };
+  });
+  return { interfaces, routes, team: options.team !== undefined, policy: policyOf(options) };
+}
+
+function peerWiring(address: string): HostWiring {
+  return { interfaces: [interfaceOf(address, 0)], routes: [], team: false, policy: NOTHING };
+}
+
+function interfaceOf(cidr: string, vid: number): InterfacePlan {
+  const { address, prefixLength } = parseCidr(cidr)!;
+  return { address, prefixLength, vid };
+}
+
+function policyOf(options: Checked): OffloadPolicy {
+  const batchUs = (options.offload?.batchMs ?? BATCH_MS_DEFAULT) * 1000;
+  switch (options.offload?.policy ?? 'young-in-batches') {
+    case 'young-in-batches':
+      return youngInBatches(batchUs);
+    case 'everything':
+      return everything(batchUs);
+    case 'nothing':
+      return NOTHING;
+  }
+}
+
+class ThreadedMachineFront implements Machine {
+  readonly net: Net;
+  readonly tli: TliSwitch;
+  readonly nics: readonly NicHandle[];
+  readonly peers: Record<string, MachinePeer> = {};
+  readonly events = new EventEmitter<MachineEvents>();
+  readonly #machine: ThreadedMachine;
+  readonly #team: ActiveBackupTeam | null;
+
+  constructor(machine: ThreadedMachine, options: Checked) {
+    this.#machine = machine;
+    const [first, ...others] = machine.hosts;
+    this.tli = first!.host.tli;
+    this.#team = first!.team;
+    this.net = createNet(netHostOf(machine, first!.host));
+    this.nics = options.nics.map((nic) => this.#handle(nic.name));
+    (options.peers ?? []).forEach(({ name }, index) => {
+      const { host } = others[index]!;
+      this.peers[name] = { name, net: createNet(netHostOf(machine, host)), tli: host.tli };
+    });
+    first!.host.log.subscribe((event) => this.#publish(event));
+  }
+
+  #handle(name: string): NicHandle {
+    const nic = this.#machine.nic(name)!;
+    const { fabric } = this.#machine;
+    return {
+      name,
+      pullCable: async () => void (await fabric.call((control) => control.pull(name))),
+      plugCable: async () => void (await fabric.call((control) => control.plug(name))),
+      stall: () => nic.call((control) => control.stall()),
+      resume: () => nic.call((control) => control.resume()),
+      crash: () => nic.call((control) => control.crash()),
+      statistics: () => nic.call((control) => control.report()),
+    };
+  }
+
+  #publish(event: LogEvent): void {
+    this.events.emit('event', event);
+    if (event.kind.startsWith('offload') || event.kind === 'upload-all') this.events.emit('offload', event);
+    if (event.kind.startsWith('failover')) this.events.emit('failover', event);
+    if (event.kind === 'thread-died' || event.kind === 'device-dead') this.events.emit('fault', event);
+  }
+
+  status(): MachineStatus {
+    const { host } = this.#machine.hosts[0]!;
+    return {
+      connections: host.tli.active,
+      offloaded: host.chimney.offloaded,
+      everOffloaded: host.chimney.stats.connectionsOffloaded,
+      activeNic: this.#team?.active.name ?? this.nics[0]!.name,
+      failovers: this.#team?.failovers ?? [],
+    };
+  }
+
+  fabric(): Promise<FabricReport> {
+    return this.#machine.fabric.call((control) => control.report());
+  }
+
+  async close(): Promise<void> {
+    await this.#machine.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The forms in which node:net takes its arguments, brought to one; ports and addresses checked as it checks them.
+ * Called by socket.ts and server.ts before anything happens.
+ */
+import { formatIpv4, parseIpv4Address } from '../wire/ipv4-text.ts';
+import { argumentError, badPort, nameError, type NetError, received } from './errors.ts';
+
+export interface SocketOptions {
+  readonly allowHalfOpen?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly readableHighWaterMark?: number | undefined;
+  readonly writableHighWaterMark?: number | undefined;
+  readonly highWaterMark?: number | undefined;
+}
+
+export interface ConnectOptions extends SocketOptions {
+  readonly port: number | string;
+  /** Dotted IPv4. */
+  readonly host?: string | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+  /** ms; applied before connecting. */
+  readonly timeout?: number | undefined;
+  readonly noDelay?: boolean | undefined;
+  readonly keepAlive?: boolean | undefined;
+  readonly keepAliveInitialDelay?: number | undefined;
+}
+
+export interface ListenOptions {
+  readonly port?: number | string | undefined;
+  /** One of the host's addresses, or 0.0.0.0 for all of them. */
+  readonly host?: string | undefined;
+  /** Taken and ignored: connections are accepted as they come. */
+  readonly backlog?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ServerOptions {
+  readonly allowHalfOpen?: boolean | undefined;
+  readonly pauseOnConnect?: boolean | undefined;
+  readonly noDelay?: boolean | undefined;
+  readonly keepAlive?: boolean | undefined;
+  readonly keepAliveInitialDelay?: number | undefined;
+  readonly highWaterMark?: number | undefined;
+}
+
+export type Callback = () => void;
+
+const NO_PATHS = 'a machine has TCP only: give a port instead of a path';
+
+/** (options, cb?) or (port, host?, cb?) */
+export function connectArguments(args: readonly unknown[]): { options: ConnectOptions; callback: Callback | undefined } {
+  const [first, second] = args;
+  const last = args.at(-1);
+  const callback = typeof last === 'function' ? (last as Callback) : undefined;
+  if (typeof first === 'object' && first !== null) return { options: first as ConnectOptions, callback };
+  const host = typeof second === 'string' ? second : undefined;
+  return { options: { port: first as number | string, host }, callback };
+}
+
+/** (options, cb?), (port?, host?, backlog?, cb?) */
+export function listenArguments(args: readonly unknown[]): { options: ListenOptions; callback: Callback | undefined } {
+  const last = args.at(-1);
+  const callback = typeof last === 'function' ? (last as Callback) : undefined;
+  const plain = args.filter(arg => typeof arg !== 'function');
+  const [first, ...others] = plain;
+  if (typeof first === 'object' && first !== null) return { options: first as ListenOptions, callback };
+  const host = others.find(arg => typeof arg === 'string');
+  const backlog = others.find(arg => typeof arg === 'number');
+  return { options: { port: (first ?? 0) as number | string, host, backlog }, callback };
+}
+
+function isPort(value: unknown): value is number | string {
+  if (typeof value !== 'number' && (typeof value !== 'string' || value.trim() === '')) return false;
+  const port = Number(value);
+  return Number.isInteger(port) && port >= 0 && port <= 0xffff;
+}
+
+export function connectPort(options: ConnectOptions): number {
+  const { port } = options as { port?: unknown };
+  if ('path' in options) throw argumentError('ERR_INVALID_ARG_VALUE', NO_PATHS);
+  if (port === undefined) {
+    const message = 'The "options" or "port" or "path" argument must be specified';
+    throw argumentError('ERR_MISSING_ARGS', message);
+  }
+  if (typeof port !== 'number' && typeof port !== 'string') {
+    const message = `The "options.port" property must be one of type number or string. Received ${received(port)}`;
+    throw argumentError('ERR_INVALID_ARG_TYPE', message);
+  }
+  if (!isPort(port)) throw badPort('Port', port);
+  return Number(port);
+}
+
+export function localPortOf(options: ConnectOptions): number {
+  const { localPort } = options as { localPort?: unknown };
+  if (localPort === undefined) return 0;
+  if (typeof localPort !== 'number') {
+    const message = `The "options.localPort" property must be of type number. Received ${received(localPort)}`;
+    throw argumentError('ERR_INVALID_ARG_TYPE', message);
+  }
+  if (!isPort(localPort)) throw badPort('options.localPort', localPort);
+  return localPort;
+}
+
+export function listenPort(options: ListenOptions): number {
+  if ('path' in options) throw argumentError('ERR_INVALID_ARG_VALUE', NO_PATHS);
+  const { port } = options;
+  if (port === undefined || port === null) {
+    const message = 'The argument \'options\' must have the property "port" or "path".';
+    throw argumentError('ERR_INVALID_ARG_VALUE', message);
+  }
+  if (!isPort(port)) throw badPort('options.port', port);
+  return Number(port);
+}
+
+const LOOPBACK = 127;
+
+/** The address that a host name means; a machine has neither resolver nor loopback, the error says what to give. */
+export function resolve(host: string | undefined, own: readonly number[]): number | NetError {
+  const name = host ?? 'localhost';
+  const address = parseIpv4Address(name);
+  const example = own.length > 0 ? `, as in ${formatIpv4(own[0]!)}` : '';
+  if (name === 'localhost' || (address !== undefined && address >>> 24 === LOOPBACK)) {
+    return nameError(name, `a machine has no loopback; give the IPv4 address of a host on its network${example}`);
+  }
+  if (address === undefined) return nameError(name, `a machine has no resolver; give an IPv4 address${example}`);
+  return address;
+}
