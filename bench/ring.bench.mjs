@@ -123,36 +123,40 @@ function sumRuns(words, ring, batch, totals) {
   return count;
 }
 
-const produceOurs = fill => ({ wasm, regions, batch, total }) => {
-  const memory = attachMemory(wasm);
-  const ring = new RingProducer(memory, regions.ring, new Doorbell(memory, regions.toConsumer));
-  const idler = new Idler(new DoorbellSleeper(memory, regions.toProducer));
-  const ready = () => !ring.announceWait();
-  for (let made = 0; made < total; ) {
-    const count = fill(memory.i32, ring, made, batch - (made % batch));
-    if (count === 0) idler.idle(ready);
-    else idler.worked();
-    made += count;
-  }
-  return 0;
-};
+const produceOurs =
+  fill =>
+  ({ wasm, regions, batch, total }) => {
+    const memory = attachMemory(wasm);
+    const ring = new RingProducer(memory, regions.ring, new Doorbell(memory, regions.toConsumer));
+    const idler = new Idler(new DoorbellSleeper(memory, regions.toProducer));
+    const ready = () => !ring.announceWait();
+    for (let made = 0; made < total;) {
+      const count = fill(memory.i32, ring, made, batch - (made % batch));
+      if (count === 0) idler.idle(ready);
+      else idler.worked();
+      made += count;
+    }
+    return 0;
+  };
 
-const consumeOurs = sum => ({ wasm, regions, batch, total, lap }) => {
-  const memory = attachMemory(wasm);
-  const ring = new RingConsumer(memory, regions.ring, new Doorbell(memory, regions.toProducer));
-  const idler = new Idler(new DoorbellSleeper(memory, regions.toConsumer));
-  const ready = () => ring.hasWork();
-  const laps = new LapTimer(lap);
-  const totals = { sum: 0 };
-  for (let seen = 0; seen < total; ) {
-    const count = sum(memory.i32, ring, batch, totals);
-    if (count === 0) idler.idle(ready);
-    else idler.worked();
-    seen += count;
-    laps.at(seen);
-  }
-  return { sum: totals.sum, rates: laps.rates };
-};
+const consumeOurs =
+  sum =>
+  ({ wasm, regions, batch, total, lap }) => {
+    const memory = attachMemory(wasm);
+    const ring = new RingConsumer(memory, regions.ring, new Doorbell(memory, regions.toProducer));
+    const idler = new Idler(new DoorbellSleeper(memory, regions.toConsumer));
+    const ready = () => ring.hasWork();
+    const laps = new LapTimer(lap);
+    const totals = { sum: 0 };
+    for (let seen = 0; seen < total;) {
+      const count = sum(memory.i32, ring, batch, totals);
+      if (count === 0) idler.idle(ready);
+      else idler.worked();
+      seen += count;
+      laps.at(seen);
+    }
+    return { sum: totals.sum, rates: laps.rates };
+  };
 
 function fillStaging(staging, first, wanted) {
   for (let count = 0, at = 0; count < wanted; count++, at += WORDS) {
@@ -181,7 +185,7 @@ function produceRival({ wasm, regions, rivalBuffer, batch, total }) {
   const staging = new Int32Array(batch * WORDS);
   for (let made = 0; made < total; made += batch) {
     fillStaging(staging, made, batch);
-    for (let pushed = 0; pushed < staging.length; ) {
+    for (let pushed = 0; pushed < staging.length;) {
       const count = ring.push(staging, staging.length - pushed, pushed);
       if (count > 0) doorbell.ringIfWanted();
       if (count === 0) idler.idle(ready);
@@ -201,7 +205,7 @@ function consumeRival({ wasm, regions, rivalBuffer, batch, total, lap }) {
   const staging = new Int32Array(batch * WORDS);
   const laps = new LapTimer(lap);
   const totals = { sum: 0 };
-  for (let seen = 0; seen < total * WORDS; ) {
+  for (let seen = 0; seen < total * WORDS;) {
     // Descriptors are pushed whole and the ring holds a whole number of them, so only whole ones come out.
     const count = ring.pop(staging, staging.length);
     sumStaging(staging, count, totals);

@@ -25,7 +25,7 @@ export class HostLoop {
   /** Time in steps that did something, µs. */
   busyUs = 0;
   steps = 0;
-  onError: (error: unknown) => void = (error) => {
+  onError: (error: unknown) => void = error => {
     throw error;
   };
 
@@ -90,7 +90,7 @@ export class HostLoop {
 
   #sleep(): void {
     this.#sleeper.announce();
-    if (this.#hosts.some((host) => host.hasWork())) {
+    if (this.#hosts.some(host => host.hasWork())) {
       this.#sleeper.awake();
       this.#schedule();
       return;

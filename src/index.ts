@@ -1,5 +1,7 @@
 /**
  * The public surface of Chimney. Everything else is internal and may change.
+ *
+ * README.md shows it in use; docs/ARCHITECTURE.md explains what is behind it.
  */
 export { createMachine } from './machine.ts';
 export type { Machine, MachineEvents, MachinePeer, MachineStatus, NicHandle } from './machine.ts';

@@ -1,5 +1,7 @@
 /**
  * Options of `createMachine`, checked once; every complaint is one line that names the option and what it takes.
+ *
+ * The schema is the documentation: addresses are text with a prefix, times milliseconds unless the name says otherwise.
  */
 import { z } from 'zod';
 import { ChimneyError } from './base/errors.ts';

@@ -1,5 +1,7 @@
 /**
  * From few options to a whole MachinePlan: sizes with their reasons, MACs, host and NIC configurations.
+ *
+ * Numbers here are defaults; whoever composes a machine may give a MachinePlan of their own to machine-layout.ts.
  */
 import type { FaultPlan } from './fabric/faults.ts';
 import type { PopulationPlan } from './fabric/fabric.ts';

@@ -10,7 +10,13 @@ import { Prng } from './base/prng.ts';
 import type { NicControl, NicReport, NicWorkerData } from './device/worker.ts';
 import type { FabricControl, FabricReport, FabricWorkerData } from './fabric/worker.ts';
 import { HostLoop } from './host-loop.ts';
-import { initializeLayout, LAYOUT_FINGERPRINT, layOut, type MachineLayout, type MachinePlan } from './machine-layout.ts';
+import {
+  initializeLayout,
+  LAYOUT_FINGERPRINT,
+  layOut,
+  type MachineLayout,
+  type MachinePlan,
+} from './machine-layout.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
 import { MachineThread } from './thread.ts';
 
@@ -65,13 +71,21 @@ export class ThreadedMachine {
     const spins = availableParallelism() > threads ? SPINS : 0;
     const common = { memory: memory.wasm, epochMs: this.epochMs, spins };
     const onDeath = (thread: string, reason: string): void => this.#died({ thread, reason });
-    this.#nics = layout.fabric.nics.map((boot) => {
+    this.#nics = layout.fabric.nics.map(boot => {
       const workerData: NicWorkerData = { ...common, boot, layoutFingerprint: LAYOUT_FINGERPRINT };
       const { doorbell, status } = boot.regions;
       const script = new URL('./device/worker.js', import.meta.url);
-      return new MachineThread<NicControl>({ name: boot.config.name, script, workerData, memory, doorbell, status, onDeath });
+      return new MachineThread<NicControl>({
+        name: boot.config.name,
+        script,
+        workerData,
+        memory,
+        doorbell,
+        status,
+        onDeath,
+      });
     });
-    await Promise.all(this.#nics.map((nic) => nic.ready));
+    await Promise.all(this.#nics.map(nic => nic.ready));
     const workerData: FabricWorkerData = { ...common, boot: layout.fabric, capture: this.#options.capture ?? null };
     const { doorbell, status } = layout.fabric.regions;
     const script = new URL('./fabric/worker.js', import.meta.url);
@@ -93,12 +107,12 @@ export class ThreadedMachine {
   }
 
   nic(name: string): MachineThread<NicControl> | undefined {
-    return this.#nics.find((nic) => nic.name === name);
+    return this.#nics.find(nic => nic.name === name);
   }
 
   async nicReports(): Promise<NicReport[]> {
-    const alive = this.#nics.filter((nic) => !nic.isDead);
-    return Promise.all(alive.map((nic) => nic.call((control) => control.report())));
+    const alive = this.#nics.filter(nic => !nic.isDead);
+    return Promise.all(alive.map(nic => nic.call(control => control.report())));
   }
 
   /** Stops threads and loop. The fabric's last report, if it could still give one. */
@@ -108,8 +122,8 @@ export class ThreadedMachine {
   }
 
   async #close(): Promise<FabricReport | undefined> {
-    const report = await this.#fabric?.stop((control) => control.stop());
-    await Promise.all(this.#nics.map((nic) => nic.stop((control) => control.stop())));
+    const report = await this.#fabric?.stop(control => control.stop());
+    await Promise.all(this.#nics.map(nic => nic.stop(control => control.stop())));
     this.loop.stop();
     return report;
   }

@@ -80,7 +80,7 @@ export async function createMachine(given: MachineOptions): Promise<Machine> {
   const options = checkMachineOptions(given);
   const threaded = new ThreadedMachine({
     plan: planOf(options),
-    wiring: [wiringOf(options), ...(options.peers ?? []).map((peer) => peerWiring(peer.address))],
+    wiring: [wiringOf(options), ...(options.peers ?? []).map(peer => peerWiring(peer.address))],
     capture: options.capture,
   });
   try {
@@ -98,12 +98,12 @@ function planOf(options: Checked): ReturnType<typeof planMachine> {
   const blockList = options.offload?.blockList ?? 256;
   const machine = {
     name: 'machine',
-    nics: options.nics.map((nic) => ({ name: nic.name, tcpEntries: nic.tcpEntries ?? connections })),
+    nics: options.nics.map(nic => ({ name: nic.name, tcpEntries: nic.tcpEntries ?? connections })),
     connections,
     mtu,
     blockList,
   };
-  const peers = (options.peers ?? []).map((peer) => ({
+  const peers = (options.peers ?? []).map(peer => ({
     name: peer.name,
     nics: [{ name: peer.name }],
     connections,
@@ -130,7 +130,7 @@ function wiringOf(options: Checked): HostWiring {
   const routes = (options.routes ?? []).map(({ to, via }) => {
     const { address, prefixLength } = parseCidr(to)!;
     const gateway = parseIpv4Address(via)!;
-    const iface = interfaces.findIndex((item) => ((item.address ^ gateway) & (-1 << (32 - item.prefixLength))) === 0);
+    const iface = interfaces.findIndex(item => ((item.address ^ gateway) & (-1 << (32 - item.prefixLength))) === 0);
     return { prefix: address, prefixLength, gateway, iface: Math.max(0, iface) };
   });
   return { interfaces, routes, team: options.team !== undefined, policy: policyOf(options) };
@@ -172,12 +172,12 @@ class ThreadedMachineFront implements Machine {
     this.tli = first!.host.tli;
     this.#team = first!.team;
     this.net = createNet(netHostOf(machine, first!.host));
-    this.nics = options.nics.map((nic) => this.#handle(nic.name));
+    this.nics = options.nics.map(nic => this.#handle(nic.name));
     (options.peers ?? []).forEach(({ name }, index) => {
       const { host } = others[index]!;
       this.peers[name] = { name, net: createNet(netHostOf(machine, host)), tli: host.tli };
     });
-    first!.host.log.subscribe((event) => this.#publish(event));
+    first!.host.log.subscribe(event => this.#publish(event));
   }
 
   #handle(name: string): NicHandle {
@@ -185,12 +185,12 @@ class ThreadedMachineFront implements Machine {
     const { fabric } = this.#machine;
     return {
       name,
-      pullCable: async () => void (await fabric.call((control) => control.pull(name))),
-      plugCable: async () => void (await fabric.call((control) => control.plug(name))),
-      stall: () => nic.call((control) => control.stall()),
-      resume: () => nic.call((control) => control.resume()),
-      crash: () => nic.call((control) => control.crash()),
-      statistics: () => nic.call((control) => control.report()),
+      pullCable: async () => void (await fabric.call(control => control.pull(name))),
+      plugCable: async () => void (await fabric.call(control => control.plug(name))),
+      stall: () => nic.call(control => control.stall()),
+      resume: () => nic.call(control => control.resume()),
+      crash: () => nic.call(control => control.crash()),
+      statistics: () => nic.call(control => control.report()),
     };
   }
 
@@ -213,7 +213,7 @@ class ThreadedMachineFront implements Machine {
   }
 
   fabric(): Promise<FabricReport> {
-    return this.#machine.fabric.call((control) => control.report());
+    return this.#machine.fabric.call(control => control.report());
   }
 
   async close(): Promise<void> {

@@ -57,8 +57,8 @@ export class MachineThread<Control> {
     this.#died = new Promise((_, reject) => (this.#rejectPending = reject));
     this.#died.catch(() => {});
     this.ready = this.#whenReady();
-    this.#exited = new Promise((resolve) => {
-      this.#worker.once('exit', (code) => {
+    this.#exited = new Promise(resolve => {
+      this.#worker.once('exit', code => {
         this.#dead = true;
         if (!this.#stopping) {
           const reason = this.#reason === '' ? `exit code ${code}` : this.#reason;
@@ -68,7 +68,7 @@ export class MachineThread<Control> {
         resolve();
       });
     });
-    this.#worker.on('error', (error) => {
+    this.#worker.on('error', error => {
       this.#reason = error.message;
     });
   }
@@ -86,10 +86,12 @@ export class MachineThread<Control> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(new ChimneyError('ERR_CHIMNEY_START', `thread ${this.name} did not start within ${START_MAX_MS / 1000} s`));
+        reject(
+          new ChimneyError('ERR_CHIMNEY_START', `thread ${this.name} did not start within ${START_MAX_MS / 1000} s`),
+        );
       }, START_MAX_MS);
     });
-    const ready = new Promise<void>((resolve) => {
+    const ready = new Promise<void>(resolve => {
       const listener = (message: { ready?: string }): void => {
         if (message.ready === undefined) return;
         this.#worker.off('message', listener);
@@ -109,10 +111,14 @@ export class MachineThread<Control> {
     this.#stopping = true;
     if (this.#dead) return undefined;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
+    const late = new Promise<undefined>(resolve => {
       timer = setTimeout(() => resolve(undefined), STOP_MAX_MS);
     });
-    const answer = await Promise.race([ask(this.control).catch(() => undefined), late, this.#exited.then(() => undefined)]);
+    const answer = await Promise.race([
+      ask(this.control).catch(() => undefined),
+      late,
+      this.#exited.then(() => undefined),
+    ]);
     await Promise.race([this.#exited, late]);
     clearTimeout(timer);
     if (!this.#dead) await this.#worker.terminate();

@@ -1,5 +1,8 @@
 /**
  * A NIC's table of path or neighbor entries: slots in its own memory, handles with generation.
+ *
+ * What an entry holds is its owner's business (inverted-tree.ts); here is only which slots are taken, and by which
+ * generation, so that a handle of an entry that is gone is refused (A11).
  */
 import { assert } from '../base/assert.ts';
 import { handleGeneration, handleSlot, makeHandle, nextGeneration } from '../base/handle.ts';

@@ -1,5 +1,7 @@
 /**
  * How far the population of clients has come: a record that the fabric writes and the host thread reads at any time.
+ *
+ * Counters only grow; `finished` is stored last, atomically, so that whoever sees it set sees the final numbers.
  */
 import { bytes, record, word } from '../memory/record.ts';
 

@@ -1,5 +1,7 @@
 /**
  * The fabric's thread: a thin shell around Fabric. Its control plane pulls and plugs cables, changes faults, captures.
+ *
+ * Started with `workerData` alone; answers `ready`, then polls (ring/worker-shell.ts). `stop` gives the last report.
  */
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
@@ -88,7 +90,7 @@ function report(): FabricReport {
   return {
     loads: fabric.loadReports(),
     switch: { unicast, flooded, learned, moves, foreignVlan },
-    cables: fabric.cables.map((cable) => ({
+    cables: fabric.cables.map(cable => ({
       name: cable.name,
       up: cable.up,
       toNic: countsOf(cable.toNic),

@@ -1,5 +1,7 @@
 /**
  * An IP interface: an adapter (physical or virtual, the stack cannot tell) with an address.
+ *
+ * Its index stands for it wherever a word is all there is: as part of the key of a connection, a neighbor or a path.
  */
 import type { Adapter } from './ndis.ts';
 

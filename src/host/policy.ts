@@ -1,5 +1,7 @@
 /**
  * What to offload (R34): a policy looks at a connection and says yes or no; the chimney makes lists of those it takes.
+ *
+ * Policies decide when connections go down; when they come back is the chimney's and the devices' business.
  */
 import type { TliConnection } from './connection.ts';
 

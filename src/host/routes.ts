@@ -1,5 +1,7 @@
 /**
  * The routing table: longest prefix first (RFC 1812 5.2.4.3). A handful of routes, looked up once a path.
+ *
+ * A gateway of 0 says that the destination is on the link. Paths cache the answer (path.ts).
  */
 import { prefixMask } from '../wire/ipv4.ts';
 import type { Interface } from './interface.ts';

@@ -39,10 +39,11 @@ export function createNet(host: NetHost): Net {
       super(core, options);
     }
   }
+  const newSocket = (options: SocketOptions): Socket => new HostSocket(options);
   class HostServer extends Server {
     constructor(options?: ServerOptions | ConnectionListener, listener?: ConnectionListener) {
-      if (typeof options === 'function') super(core, {}, options);
-      else super(core, options ?? {}, listener);
+      if (typeof options === 'function') super(core, newSocket, {}, options);
+      else super(core, newSocket, options ?? {}, listener);
     }
   }
   const connect = (...args: unknown[]): Socket => {

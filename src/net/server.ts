@@ -14,6 +14,7 @@ import {
   listenPort,
   resolve,
   type ServerOptions,
+  type SocketOptions,
 } from './options.ts';
 import { Socket, type SocketAddressInfo } from './socket.ts';
 
@@ -30,15 +31,22 @@ export interface DropArgument {
 export class Server extends EventEmitter implements AsyncDisposable {
   maxConnections: number | undefined = undefined;
   readonly #core: NetCore;
+  readonly #newSocket: (options: SocketOptions) => Socket;
   readonly #options: ServerOptions;
   #local: SocketAddressInfo | null = null;
   #connections = 0;
   #isReferenced = true;
   #isHeld = false;
 
-  constructor(core: NetCore, options: ServerOptions = {}, listener?: (socket: Socket) => void) {
+  constructor(
+    core: NetCore,
+    newSocket: (options: SocketOptions) => Socket,
+    options: ServerOptions,
+    listener: ((socket: Socket) => void) | undefined,
+  ) {
     super();
     this.#core = core;
+    this.#newSocket = newSocket;
     this.#options = options;
     if (listener !== undefined) this.on('connection', listener);
   }
@@ -112,7 +120,8 @@ export class Server extends EventEmitter implements AsyncDisposable {
     }
     const { allowHalfOpen, highWaterMark, noDelay, keepAlive, keepAliveInitialDelay, pauseOnConnect } = this.#options;
     this.#connections++;
-    const socket = Socket.accept(this.#core, connection, { allowHalfOpen, highWaterMark }, () => {
+    const socket = this.#newSocket({ allowHalfOpen, highWaterMark });
+    Socket.accept(socket, connection, () => {
       this.#connections--;
       this.#emitCloseIfDrained();
     });

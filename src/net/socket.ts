@@ -72,14 +72,12 @@ export class Socket extends Duplex {
     if (options.signal !== undefined) addAbortSignal(options.signal, this);
   }
 
-  /** The socket of an accepted connection. Called during a step of the host: nothing of the user's runs. */
-  static accept(core: NetCore, connection: TliConnection, options: SocketOptions, onClosed: Callback): Socket {
-    const socket = new Socket(core, options);
+  /** Makes a new socket that of an accepted connection. During a step of the host: nothing of the user's runs. */
+  static accept(socket: Socket, connection: TliConnection, onClosed: Callback): void {
     const link = socket.#newLink();
     link.accepted();
     socket.#opened(link, connection);
     socket.#onClosed = onClosed;
-    return socket;
   }
 
   // --- connecting ---
@@ -118,8 +116,7 @@ export class Socket extends Duplex {
 
   /** A socket may connect again after `close`. */
   #startOver(): void {
-    const stream: Duplex & { _undestroy?: () => void } = this;
-    stream._undestroy?.();
+    (this as Duplex & { _undestroy?: () => void })._undestroy?.();
     Reflect.deleteProperty(this, 'write');
     this.#link = null;
     this.#local = null;

@@ -1,5 +1,7 @@
 /**
  * What an adapter can take over: NDIS_TCP_CONNECTION_OFFLOAD. Read at bind and again after every OFFLOAD_RESUME (R38).
+ *
+ * Counts are upper bounds, not promises: a device may still refuse a block, with the reason in its status.
  */
 export interface OffloadCapabilities {
   /** TcpConnectionOffloadCapacity: connections at once; 0 = no chimney. */

@@ -1,5 +1,7 @@
 /**
  * What a device tells about an offloaded connection: TCP_OFFLOAD_EVENT_TYPE and TCP_UPLOAD_REASON, header numbers.
+ *
+ * Events go up in the order in which they happened, between the indications and completions of the same connection.
  */
 export const TcpOffloadEvent = {
   /** The preferred amount of outstanding send data changed. */

@@ -1,5 +1,7 @@
 /**
  * The documents that a storm serves: real files of a folder, with their SHA-256 as the clients will check it.
+ *
+ * Hidden files, node_modules and what would not fit are left out; the order is by name, so that a seed picks the same.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';

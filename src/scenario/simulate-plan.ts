@@ -13,9 +13,9 @@ import type { MachinePlan } from '../machine-layout.ts';
 import { type NicSizing, planMachine } from '../machine-plan.ts';
 import type { NicConfig } from '../offload/nic-layout.ts';
 import { type Document, documentOf } from './documents.ts';
-import { repliesBytes } from './file-server.ts';
 import { type StormNetwork, stormNetwork } from './network.ts';
 import { type Action, drawScript } from './simulate-script.ts';
+import { RESET_PATH, simulatedRepliesBytes } from './simulate-server.ts';
 
 export interface SeedPlan {
   readonly seed: number;
@@ -36,6 +36,8 @@ export const SCRATCH_BYTES = 256;
 const DOCUMENT_BYTES_MAX = 60_000;
 /** No client gives up by itself: a connection that hangs shows as time that ran out. */
 const CLIENT_TIMEOUT_TICKS = 100_000_000;
+/** One that was cut off, and whose RST was lost, notices by then. */
+const FIN_WAIT_2_TICKS = 120_000;
 
 export function drawSeed(seed: number): SeedPlan {
   const prng = new Prng(seed).fork('plan');
@@ -74,6 +76,7 @@ function drawPolicy(prng: Prng): OffloadPolicy {
 
 function drawDocuments(prng: Prng): Document[] {
   const count = prng.between(1, 5);
+  const cuts = prng.chance(0.3);
   return Array.from({ length: count }, (_, index) => {
     const most = prng.chance(0.5) ? DOCUMENT_BYTES_MAX : 2000;
     const bytes = new Uint8Array(prng.chance(0.08) ? 0 : prng.between(1, most));
@@ -82,7 +85,7 @@ function drawDocuments(prng: Prng): Document[] {
       word = Math.imul(word, 0x19660d) + 0x3c6ef35f;
       bytes[i] = word >>> 24;
     }
-    return documentOf(`/file${index}`, bytes);
+    return documentOf(cuts && index === 1 ? RESET_PATH : `/file${index}`, bytes);
   });
 }
 
@@ -110,7 +113,8 @@ function drawNetwork(
   const mtu = 1500;
   const populations = network.populations.map(({ vid, options }): PopulationPlan => {
     const load = { ...options.load!, requestBytesMax, timeoutTicks: CLIENT_TIMEOUT_TICKS };
-    return { vid, options: { ...options, mtu, slots: Math.max(64, load.connections + 32), load } };
+    const slots = Math.max(64, load.connections + 32);
+    return { vid, options: { ...options, mtu, slots, load, tcp: { finWait2Ticks: FIN_WAIT_2_TICKS } } };
   });
   return { ...network, populations };
 }
@@ -137,7 +141,7 @@ function drawMachine(
         connections,
         mtu: pick(prng, [1500, 1500, 1500, 600]),
         blockList: pick(prng, [1, 2, 8, 32, 256]),
-        applicationBytes: repliesBytes(sizes.documents) + SCRATCH_BYTES,
+        applicationBytes: simulatedRepliesBytes(sizes.documents) + SCRATCH_BYTES,
         copyBuffers: 16,
         tcp: {
           timeWaitTicks: 1000,

@@ -1,5 +1,7 @@
 /**
  * What a storm is asked to do: the main job's options, checked once (zod), with one clear line for what is wrong.
+ *
+ * Names are those of the command line in camel case; percentages are of frames, times milliseconds.
  */
 import { z } from 'zod';
 import { ChimneyError } from '../base/errors.ts';
@@ -70,6 +72,8 @@ export function parseFailures(text: string): StormOptions['failures'] {
 /** Completes and checks options; the message names the option and what it takes. */
 export function stormOptions(given: Partial<StormOptions>): StormOptions {
   const merged = { ...STORM_DEFAULTS, ...given };
+  // The failure that comes by default needs somebody to take over.
+  if (given.failures === undefined && merged.nics === 1) merged.failures = [];
   const parsed = StormOptions.safeParse(merged);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
@@ -77,6 +81,9 @@ export function stormOptions(given: Partial<StormOptions>): StormOptions {
     throw new ChimneyError('ERR_CHIMNEY_OPTION', `--${option}: ${issue.message}`);
   }
   const options = parsed.data;
+  if (options.nics === 1 && options.failures.length > 0) {
+    throw new ChimneyError('ERR_CHIMNEY_OPTION', '--fail: no other NIC can take over; add --nics 2, or take --fail none');
+  }
   for (const { nic } of options.failures) {
     const index = /^nic(\d+)$/.exec(nic);
     if (index === null || Number(index[1]) >= options.nics) {

@@ -26,15 +26,33 @@ export interface StormProgress {
   readonly seconds: number;
 }
 
+export interface StormConnections {
+  readonly requested: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly reset: number;
+  /** Open when the run ended: only if it ended early. */
+  readonly unfinished: number;
+}
+
+/** A failure that was asked for, as it came about. */
+export interface PulledCable {
+  readonly nic: string;
+  /** It carried the traffic when it was pulled, so a failover must follow. */
+  readonly wasActive: boolean;
+}
+
 export interface StormResult {
   readonly options: StormOptions;
-  readonly connections: { requested: number; completed: number; failed: number; reset: number };
+  readonly connections: StormConnections;
   readonly bytes: { verified: number; wrong: number; lost: number };
+  /** Why connections failed. */
   readonly failures: Record<string, number>;
   readonly seconds: number;
   readonly connectionsPerSecond: number;
   readonly chimney: ChimneyStatistics;
   readonly failovers: readonly FailoverRecord[];
+  readonly pulled: readonly PulledCable[];
   readonly retransmissions: { host: number; nic: number; clients: number };
   readonly segments: { host: number; nic: number };
   readonly packets: number;
@@ -49,6 +67,11 @@ export interface StormResult {
 }
 
 const POLL_MS = 20;
+/** The last failure may come with the last connections: its failover is waited for. */
+const FAILOVER_MAX_US = 2_000_000;
+/** Clients give up after a minute, so something ends every minute as long as every thread runs. */
+const STALL_MAX_US = 75_000_000;
+const REPORT_MAX_MS = 500;
 
 export class Storm {
   readonly #options: StormOptions;
@@ -56,7 +79,10 @@ export class Storm {
   readonly #server: FileServer;
   readonly #progressAt: number[];
   readonly #due: { nic: string; at: number }[];
+  readonly #pulled: PulledCable[] = [];
   #startedUs = 0;
+  #finishedUs = 0;
+  #stall = { started: 0, ended: 0, us: 0 };
   #interrupt: () => void = () => {};
   #interrupted = false;
   #lastRate = { completed: 0, us: 0, perSecond: 0 };
@@ -115,6 +141,14 @@ export class Storm {
     this.#interrupt();
   }
 
+  /** A worker thread dies outright: a NIC by its name, or the fabric. */
+  crash(thread: string): void {
+    const { fabric } = this.#machine;
+    const nic = this.#machine.nic(thread);
+    const told = nic?.call(control => control.crash()) ?? fabric.call(control => control.crash());
+    void told.catch(() => {});
+  }
+
   async run(onProgress: (progress: StormProgress) => void, everyMs = 200): Promise<StormResult> {
     const machine = this.#machine;
     const { host } = machine.hosts[0]!;
@@ -124,8 +158,9 @@ export class Storm {
       await machine.start();
       this.#startedUs = machine.clock.nowUs();
       await this.#untilDone(onProgress, everyMs);
-      const seconds = (machine.clock.nowUs() - this.#startedUs) / 1e6;
-      nics = await machine.nicReports().catch(() => []);
+      if (this.#finishedUs === 0) this.#finishedUs = machine.clock.nowUs();
+      const seconds = (this.#finishedUs - this.#startedUs) / 1e6;
+      nics = await withinMs(REPORT_MAX_MS, machine.nicReports(), []);
       const report = await machine.close();
       return this.#result(seconds, nics, report);
     } finally {
@@ -137,16 +172,16 @@ export class Storm {
     const machine = this.#machine;
     let nextReport = everyMs;
     let elapsed = 0;
-    await new Promise<void>((resolve, reject) => {
+    await new Promise<void>(resolve => {
       const finish = (): void => {
         clearInterval(timer);
         resolve();
       };
       this.#interrupt = finish;
       machine.onDeath = finish;
-      machine.loop.onError = (error) => {
-        clearInterval(timer);
-        reject(error instanceof Error ? error : new Error(String(error)));
+      machine.loop.onError = error => {
+        machine.deaths.push({ thread: 'host', reason: error instanceof Error ? error.message : String(error) });
+        finish();
       };
       const timer = setInterval(() => {
         elapsed += POLL_MS;
@@ -155,11 +190,35 @@ export class Storm {
           nextReport += everyMs;
           onProgress(this.#progress());
         }
-        if (this.#sum('finished') === this.#progressAt.length) finish();
+        if (this.#isFinished() || this.#isStalled()) finish();
       }, POLL_MS);
       if (this.#interrupted || machine.deaths.length > 0) finish();
     });
     onProgress(this.#progress());
+  }
+
+  /** Every connection has ended, and every failover is over. */
+  #isFinished(): boolean {
+    if (this.#sum('finished') < this.#progressAt.length) return false;
+    const now = this.#machine.clock.nowUs();
+    if (this.#finishedUs === 0) this.#finishedUs = now;
+    const { team } = this.#machine.hosts[0]!;
+    const expected = this.#pulled.filter(({ wasActive }) => wasActive).length;
+    const isOver = team === null || (team.failovers.length >= expected && !team.isFailingOver);
+    return isOver || now - this.#finishedUs > FAILOVER_MAX_US;
+  }
+
+  #isStalled(): boolean {
+    const now = this.#machine.clock.nowUs();
+    const started = this.#sum('started');
+    const ended = this.#sum('completed') + this.#sum('failed');
+    const last = this.#stall;
+    if (last.us === 0 || started !== last.started || ended !== last.ended) this.#stall = { started, ended, us: now };
+    else if (now - last.us > STALL_MAX_US) {
+      this.#machine.deaths.push({ thread: 'clients', reason: `no connection ended for ${STALL_MAX_US / 1e6} s` });
+      return true;
+    }
+    return false;
   }
 
   /** The failures that are due: pulls the cable. */
@@ -167,8 +226,14 @@ export class Storm {
     const done = this.#sum('completed') + this.#sum('failed');
     while (this.#due.length > 0 && done >= this.#due[0]!.at * this.#options.connections) {
       const { nic } = this.#due.shift()!;
-      void this.#machine.fabric.call((control) => control.pull(nic)).catch(() => {});
+      const isFirst = this.#pulled.every(pulled => pulled.nic !== nic);
+      this.#pulled.push({ nic, wasActive: isFirst && this.#activeNic === nic });
+      void this.#machine.fabric.call(control => control.pull(nic)).catch(() => {});
     }
+  }
+
+  get #activeNic(): string {
+    return this.#machine.hosts[0]!.team?.active.name ?? 'nic0';
   }
 
   #sum(field: keyof typeof LoadProgress.index): number {
@@ -181,7 +246,6 @@ export class Storm {
   #progress(): StormProgress {
     const now = this.#machine.clock.nowUs();
     const completed = this.#sum('completed');
-    const { host, team } = this.#machine.hosts[0]!;
     const last = this.#lastRate;
     if (now - last.us > 100_000) {
       const perSecond = last.us === 0 ? 0 : ((completed - last.completed) / (now - last.us)) * 1e6;
@@ -192,8 +256,8 @@ export class Storm {
       failed: this.#sum('failed'),
       requested: this.#options.connections,
       perSecond: Math.round(this.#lastRate.perSecond),
-      offloaded: host.chimney.offloaded,
-      activeNic: team === null ? 'nic0' : team.active.name,
+      offloaded: this.#machine.hosts[0]!.host.chimney.offloaded,
+      activeNic: this.#activeNic,
       seconds: (now - this.#startedUs) / 1e6,
     };
   }
@@ -214,13 +278,20 @@ export class Storm {
     const hostBells = host.miniports.reduce((sum, miniport) => sum + miniport.doorbell.rings, 0);
     return {
       options: this.#options,
-      connections: { requested: this.#options.connections, completed, failed, reset: this.#sum('reset') },
+      connections: {
+        requested: this.#options.connections,
+        completed,
+        failed,
+        reset: this.#sum('reset'),
+        unfinished: this.#sum('started') - completed - failed,
+      },
       bytes: { verified, wrong: this.#sum('bytesWrong'), lost: this.#sum('bytesLost') },
       failures,
       seconds,
-      connectionsPerSecond: completed / seconds,
+      connectionsPerSecond: seconds > 0 ? completed / seconds : 0,
       chimney: host.chimney.stats,
       failovers: team?.failovers ?? [],
+      pulled: this.#pulled,
       retransmissions: {
         host: host.transport.retransmissions,
         nic: sumNics((nic) => nic.stats.retransmittedSegments),
@@ -248,5 +319,18 @@ function policyOf(options: StormOptions): OffloadPolicy {
       return everything(options.batchMs * 1000);
     case 'auto':
       return youngInBatches(options.batchMs * 1000);
+  }
+}
+
+/** What was promised, or something else where it takes too long or fails. */
+async function withinMs<T>(ms: number, promise: Promise<T>, otherwise: T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<T>(resolve => {
+    timer = setTimeout(() => resolve(otherwise), ms);
+  });
+  try {
+    return await Promise.race([promise.catch(() => otherwise), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -73,6 +73,17 @@ function producerSleepsOver({ producer, producerSleeper }: Attached): boolean {
   return result === SleepResult.TimedOut;
 }
 
+/** As a poll loop does it: the step that found the ring full says so, then comes sleep with a look at the room. */
+function steppingProducerSleepsOver({ producer, producerSleeper }: Attached): boolean {
+  producer.setWaiting(true);
+  producerSleeper.announce();
+  if (producer.free() > 0) {
+    producerSleeper.awake();
+    return false;
+  }
+  return producerSleeper.wait(0) === SleepResult.TimedOut;
+}
+
 function empty(): Attached {
   return attach(setUp(shape, -1));
 }
@@ -84,9 +95,19 @@ function full(): Attached {
   return sides;
 }
 
+/** A full ring whose producer said earlier, while awake, that it waits. */
+function fullAndWaiting(): Attached {
+  const sides = full();
+  sides.producer.setWaiting(true);
+  return sides;
+}
+
 describe.each([
   ['consumer on an empty ring', empty, consumerSleepsOver, publish],
   ['producer on a full ring', full, producerSleepsOver, makeRoom],
+  ['producer that waits in steps', full, steppingProducerSleepsOver, makeRoom],
+  ['producer that waits already', fullAndWaiting, producerSleepsOver, makeRoom],
+  ['producer that waits already, in steps', fullAndWaiting, steppingProducerSleepsOver, makeRoom],
 ])('a %s', (_, prepare, sleepsOver, wake) => {
   it('wakes up wherever the other side’s work falls into its going to sleep', () => {
     let last = -1;
@@ -118,7 +139,12 @@ describe.each([
         () => {
           // Goes to sleep for good: announced, nothing there, and not woken until `wake` has run to its end.
           sleeper.announce();
-          asleep = sleepsOver === consumerSleepsOver ? !sides.consumer.hasWork() : sides.producer.announceWait();
+          if (sleepsOver === consumerSleepsOver) asleep = !sides.consumer.hasWork();
+          else if (sleepsOver === producerSleepsOver) asleep = sides.producer.announceWait();
+          else {
+            sides.producer.setWaiting(true);
+            asleep = sides.producer.free() === 0;
+          }
         },
       );
       if (!interrupted) continue;

@@ -52,34 +52,65 @@ function command(name: string, run: (model: Model, real: Real) => void, check?: 
   };
 }
 
+/** Fills a slot, as the producer, and notes with what. */
+function fillSlot(model: Model, { bench }: Real, address: number): void {
+  const value = ++model.written;
+  for (let word = 0; word < SLOT_BYTES / 4; word++) bench.memory.i32[(address >> 2) + word] = value * 4 + word;
+  model.values[model.reserved++] = value;
+}
+
+/** Checks that a slot holds what the next position was filled with. */
+function checkSlot(model: Model, { bench }: Real, address: number): void {
+  const value = model.values[model.taken++]!;
+  const words = [...bench.memory.i32.subarray(address >> 2, (address + SLOT_BYTES) >> 2)];
+  expect(words).toEqual([value * 4, value * 4 + 1, value * 4 + 2, value * 4 + 3]);
+}
+
+/** Slots from a position to where the ring wraps. */
+function untilWrap({ start, slots }: Model, position: number): number {
+  return slots - ((start + position) & (slots - 1));
+}
+
 const reserve = (count: number): Command =>
-  command(`reserve(${count})`, (model, { producer, bench }) => {
+  command(`reserve(${count})`, (model, real) => {
     for (let i = 0; i < count; i++) {
-      const address = producer.reserve();
+      const address = real.producer.reserve();
       if (model.reserved - model.released === model.slots) {
         expect(address).toBe(RING_FULL);
         return;
       }
       expect(address).not.toBe(RING_FULL);
-      const value = ++model.written;
-      for (let word = 0; word < SLOT_BYTES / 4; word++) bench.memory.i32[(address >> 2) + word] = value * 4 + word;
-      model.values[model.reserved++] = value;
+      fillSlot(model, real, address);
     }
   });
 
+const reserveRun = (max: number): Command =>
+  command(`reserveRun(${max})`, (model, real) => {
+    const free = model.slots - (model.reserved - model.released);
+    const count = real.producer.reserveRun(max);
+    expect(count, 'all that is wanted, free and in a run').toBe(Math.min(max, free, untilWrap(model, model.reserved)));
+    for (let i = 0; i < count; i++) fillSlot(model, real, real.producer.runAddress + i * SLOT_BYTES);
+  });
+
 const next = (count: number): Command =>
-  command(`next(${count})`, (model, { consumer, bench }) => {
+  command(`next(${count})`, (model, real) => {
     for (let i = 0; i < count; i++) {
-      const address = consumer.next();
+      const address = real.consumer.next();
       if (model.taken === model.published) {
         expect(address).toBe(RING_EMPTY);
         return;
       }
       expect(address).not.toBe(RING_EMPTY);
-      const value = model.values[model.taken++]!;
-      const words = [...bench.memory.i32.subarray(address >> 2, (address + SLOT_BYTES) >> 2)];
-      expect(words).toEqual([value * 4, value * 4 + 1, value * 4 + 2, value * 4 + 3]);
+      checkSlot(model, real, address);
     }
+  });
+
+const nextRun = (max: number): Command =>
+  command(`nextRun(${max})`, (model, real) => {
+    const there = model.published - model.taken;
+    const count = real.consumer.nextRun(max);
+    expect(count, 'all that is wanted, there and in a run').toBe(Math.min(max, there, untilWrap(model, model.taken)));
+    for (let i = 0; i < count; i++) checkSlot(model, real, real.consumer.runAddress + i * SLOT_BYTES);
   });
 
 const commit = command('commit', (model, { producer }) => {
@@ -153,6 +184,12 @@ const cancelWait = command('cancelWait', (model, { producer }) => {
   model.producerWaits = false;
 });
 
+const setWaiting = (waiting: boolean): Command =>
+  command(`setWaiting(${waiting})`, (model, { producer }) => {
+    producer.setWaiting(waiting);
+    model.producerWaits = waiting;
+  });
+
 const attachAgain = command('attach again', (model, real) => {
   real.producer = new RingProducer(real.bench.memory, real.bench.ring, real.toConsumer);
   real.consumer = new RingConsumer(real.bench.memory, real.bench.ring, real.toProducer);
@@ -173,12 +210,16 @@ const fixed = [
   hasWork,
   announceWait,
   cancelWait,
+  setWaiting(true),
+  setWaiting(false),
 ];
 const sleeping = [consumerAnnounces, consumerAwakes, producerAnnounces, producerAwakes, attachAgain];
 const commands = fc.commands(
   [
     fc.integer({ min: 1, max: 20 }).map(reserve),
+    fc.integer({ min: 1, max: 20 }).map(reserveRun),
     fc.integer({ min: 1, max: 20 }).map(next),
+    fc.integer({ min: 1, max: 20 }).map(nextRun),
     ...[...fixed, ...sleeping].map(each => fc.constant(each)),
   ],
   { maxCommands: 150, size: 'max' },

@@ -85,6 +85,26 @@ describe.each(STARTS)('ring at position %i', start => {
     expect(consumer.next()).toBe(second);
   });
 
+  it('gives runs of slots that lie one behind the other, as far as the ring goes and no further', () => {
+    const { producer, consumer } = attach(setUp(shape, start));
+    const base = producer.reserve() - (start & 3) * shape.slotBytes;
+    producer.revert();
+    const first = 4 - (start & 3);
+    expect(producer.reserveRun(100)).toBe(first);
+    expect(producer.runAddress).toBe(base + (start & 3) * shape.slotBytes);
+    expect(producer.reserveRun(100)).toBe(4 - first);
+    if (first < 4) expect(producer.runAddress, 'goes on at the beginning').toBe(base);
+    expect(producer.reserveRun(1), 'the ring is full').toBe(0);
+    expect(consumer.nextRun(100), 'nothing is seen before commit').toBe(0);
+    producer.commit();
+    expect(consumer.nextRun(1)).toBe(1);
+    expect(consumer.nextRun(100) + consumer.nextRun(100)).toBe(3);
+    expect(consumer.nextRun(100)).toBe(0);
+    expect(producer.reserveRun(1), 'a slot is the consumer’s until release').toBe(0);
+    consumer.release();
+    expect(producer.reserveRun(1)).toBe(1);
+  });
+
   it('takes an impossible tail for corruption and reads nothing', () => {
     for (const claimed of [5, 6, 1000, 0x7fffffff, 0x80000000, -1, -4]) {
       const bench = setUp(shape, start);
@@ -92,6 +112,7 @@ describe.each(STARTS)('ring at position %i', start => {
       setIndices(bench, start + claimed, start);
       expect(consumer.hasWork(), `tail ${claimed} slots ahead`).toBe(false);
       expect(consumer.next()).toBe(RING_EMPTY);
+      expect(consumer.nextRun(100)).toBe(0);
       expect(consumer.corrupt).toBe(true);
     }
   });
@@ -117,6 +138,8 @@ describe.each(STARTS)('ring at position %i', start => {
       setIndices(bench, start + 2, start + claimed);
       expect(fill(producer), `head ${claimed} slots ahead of where it was`).toBeLessThanOrEqual(2);
       expect(producer.free()).toBeLessThanOrEqual(2);
+      producer.revert();
+      expect(producer.reserveRun(100) + producer.reserveRun(100)).toBeLessThanOrEqual(2);
       expect(producer.corrupt).toBe(true);
     }
   });
@@ -236,6 +259,29 @@ describe('doorbell verdicts', () => {
     expect(drain(consumer)).toBe(4);
     expect(consumer.release()).toBe(false);
     expect(consumer.producerDoorbell).toBeNull();
+  });
+
+  it('release asks for the doorbell whichever way the producer said that it waits', () => {
+    const { producer, consumer, producerSleeper } = attach(setUp(shape));
+    producerSleeper.announce();
+    const takesOne = (): boolean => {
+      consumer.next();
+      return consumer.release();
+    };
+    fill(producer);
+    producer.commit();
+    producer.setWaiting(true);
+    expect(takesOne()).toBe(true);
+    expect(producer.announceWait(), 'takes back what setWaiting said').toBe(false);
+    expect(takesOne()).toBe(false);
+    producer.setWaiting(true);
+    expect(takesOne(), 'said again after announceWait took it back').toBe(true);
+    producer.cancelWait();
+    fill(producer);
+    producer.commit();
+    expect(producer.announceWait()).toBe(true);
+    producer.setWaiting(false);
+    expect(takesOne()).toBe(false);
   });
 
   it('announceWait looks again and says when there is room after all', () => {

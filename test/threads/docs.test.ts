@@ -34,7 +34,7 @@ describe('documents', () => {
     }
   });
 
-  for (const example of readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.mjs'))) {
+  for (const example of readdirSync(join(root, 'examples')).filter(name => name.endsWith('.mjs'))) {
     it(`examples/${example} runs to its end`, { timeout: TIMEOUT_MS }, async () => {
       const output = await runScript(join(root, 'examples', example));
       expect(output).not.toBe('');

@@ -1,0 +1,35 @@
+/**
+ * The documents that a storm serves unless told otherwise: the project's own. Small text files only, so that a reply is
+ * a few KB on average, as the web's were (¶15).
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Document, documentOf, readDocuments } from './documents.ts';
+
+/** What the project wrote for people to read; in an installed package some of it is missing. */
+const FOLDERS = ['docs', 'examples'];
+const FILES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'package.json'];
+const TEXT = /\.(?:md|txt|svg|html|json|ts|mjs|js)$/;
+const SMALL_BYTES = 12 << 10;
+
+/** @param root folder of package.json */
+export function ownDocuments(root: string): Document[] {
+  const documents: Document[] = [];
+  for (const name of FILES) {
+    const path = join(root, name);
+    if (existsSync(path) && statSync(path).isFile()) documents.push(documentOf(`/${name}`, readFileSync(path)));
+  }
+  for (const folder of FOLDERS) {
+    const path = join(root, folder);
+    if (!existsSync(path) || !holdsFiles(path)) continue;
+    for (const { path: below, bytes } of readDocuments(path)) {
+      if (TEXT.test(below)) documents.push(documentOf(`/${folder}${below}`, bytes));
+    }
+  }
+  return documents.filter(({ bytes }) => bytes.length > 0 && bytes.length <= SMALL_BYTES);
+}
+
+/** The documents of a folder that the user named, or the project's own. */
+export function stormDocuments(www: string | null, root: string): Document[] {
+  return www === null ? ownDocuments(root) : readDocuments(www);
+}

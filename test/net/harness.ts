@@ -1,0 +1,228 @@
+/**
+ * Two hosts in virtual time with real Node streams on top: `server` (a team of two NICs) and `client`.
+ *
+ * The simulation runs while it has something to do; then the event loop gets its turns, so that streams and http react;
+ * only when they are quiet too does virtual time jump. `sweep` checks that nothing was leaked.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect } from 'vitest';
+import type { AssembledHost } from '../../src/assemble-host.ts';
+import { type OffloadPolicy, NOTHING, everything, youngInBatches } from '../../src/host/policy.ts';
+import { type HostSizing, planMachine } from '../../src/machine-plan.ts';
+import type { Memory } from '../../src/memory/memory.ts';
+import { createNet, type Net } from '../../src/net/net.ts';
+import type { NetHost, NetTimer } from '../../src/net/net-host.ts';
+import { Simulation } from '../../src/simulation.ts';
+import type { FaultPlan } from '../../src/fabric/faults.ts';
+
+export const SERVER = '10.0.0.1';
+export const CLIENT = '10.0.0.2';
+const SERVER_ADDRESS = (10 << 24) | 1;
+const CLIENT_ADDRESS = (10 << 24) | 2;
+
+/** Rounds of the simulation before the event loop has a turn. */
+const ROUNDS_PER_TURN = 32;
+/** Turns without a call before time goes on: streams and http hand work from one tick to the next. */
+const QUIET_TURNS = 3;
+const US_PER_MS = 1000;
+
+export const POLICIES: readonly { name: string; policy: () => OffloadPolicy }[] = [
+  { name: 'on the host path', policy: () => NOTHING },
+  { name: 'offloaded young, in batches', policy: () => youngInBatches(500) },
+  { name: 'offloaded before the first byte', policy: () => everything(0) },
+];
+
+class VirtualTimer implements NetTimer {
+  readonly #machine: NetMachine;
+  readonly #us: number;
+  readonly callback: () => void;
+  at = 0;
+
+  constructor(machine: NetMachine, ms: number, callback: () => void) {
+    this.#machine = machine;
+    this.#us = ms * US_PER_MS;
+    this.callback = callback;
+    this.refresh();
+  }
+
+  refresh(): void {
+    this.at = this.#machine.nowUs + this.#us;
+    this.#machine.timers.add(this);
+  }
+
+  close(): void {
+    this.#machine.timers.delete(this);
+  }
+}
+
+export interface NetMachineOptions {
+  readonly policy?: OffloadPolicy;
+  readonly seed?: number;
+  readonly faults?: Partial<FaultPlan>;
+  readonly server?: Partial<HostSizing>;
+  readonly client?: Partial<HostSizing>;
+  readonly small?: boolean;
+}
+
+let memory: Memory | undefined;
+
+export class NetMachine implements AsyncDisposable {
+  readonly sim: Simulation;
+  readonly server: Net;
+  readonly client: Net;
+  readonly timers = new Set<VirtualTimer>();
+  /** Whether each host's sockets want the event loop, by name. */
+  readonly kept = new Map<string, boolean>();
+  #calls = 0;
+  #running = true;
+  #failure: unknown = null;
+  readonly #pumping: Promise<void>;
+
+  constructor(options: NetMachineOptions = {}) {
+    const common = { connections: 512, blockList: 64, tcp: { timeWaitTicks: 1000 } };
+    const plan = planMachine({
+      hosts: [
+        { name: 'server', nics: [{ name: 'nic0' }, { name: 'nic1' }], ...common, ...options.server },
+        { name: 'client', nics: [{ name: 'far' }], inFabric: true, ...common, ...options.client },
+      ],
+      faults: { delayUs: 200, ...options.faults },
+      seed: options.seed ?? 1,
+      small: options.small ?? true,
+    });
+    const wire = (address: number, team: boolean, policy: OffloadPolicy) => ({
+      interfaces: [{ address, prefixLength: 24, vid: 0 }],
+      routes: [],
+      team,
+      policy,
+    });
+    this.sim = new Simulation({
+      plan,
+      wiring: [wire(SERVER_ADDRESS, true, options.policy ?? NOTHING), wire(CLIENT_ADDRESS, false, NOTHING)],
+      seed: options.seed ?? 1,
+      memory,
+    });
+    memory = this.sim.memory;
+    this.server = createNet(this.#netHost('server', this.sim.hosts[0]!));
+    this.client = createNet(this.#netHost('client', this.sim.hosts[1]!));
+    this.#pumping = this.#pump();
+  }
+
+  get nowUs(): number {
+    return this.sim.clock.nowUs();
+  }
+
+  #netHost(name: string, { host }: AssembledHost): NetHost {
+    return {
+      tli: host.tli,
+      addresses: () => host.interfaces.map(iface => iface.address),
+      enter: () => host.setTime(this.nowUs),
+      wake: () => {
+        this.#calls++;
+      },
+      keepAlive: wanted => {
+        expect(wanted).toBe(!(this.kept.get(name) ?? false));
+        this.kept.set(name, wanted);
+      },
+      startTimer: (ms, callback) => new VirtualTimer(this, ms, callback),
+    };
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      for (let quiet = 0; this.#running; quiet++) {
+        const calls = this.#calls;
+        let rounds = 0;
+        const wasBusy = this.sim.run(() => ++rounds >= ROUNDS_PER_TURN, this.nowUs);
+        await turn();
+        if (wasBusy || calls !== this.#calls) quiet = 0;
+        else if (quiet >= QUIET_TURNS) this.#jump();
+      }
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  /** One step of virtual time, but not over a timer. */
+  #jump(): void {
+    const now = this.nowUs;
+    let until = now + 1_000_000;
+    for (const timer of this.timers) until = Math.min(until, timer.at);
+    this.sim.run(() => this.nowUs > now, until);
+    for (const timer of [...this.timers]) {
+      if (timer.at > this.nowUs) continue;
+      this.timers.delete(timer);
+      timer.callback();
+    }
+  }
+
+  /** Waits in virtual time. */
+  sleep(ms: number): Promise<void> {
+    return new Promise(resolve => void new VirtualTimer(this, ms, resolve));
+  }
+
+  /** Waits, in virtual time, until it is so. */
+  async until(what: string, condition: () => boolean, limitMs = 200_000): Promise<void> {
+    const end = this.nowUs + limitMs * US_PER_MS;
+    while (!condition()) {
+      if (this.#failure !== null) throw this.#failure;
+      if (this.nowUs > end) throw new Error(`not within ${limitMs} ms of virtual time: ${what}`);
+      await turn();
+    }
+  }
+
+  /** Everything is closed: waits for the last TIME-WAIT, then looks for what is left. */
+  async sweep(): Promise<void> {
+    const hosts = this.sim.hosts.map(({ host }) => host);
+    const open = (): number => hosts.reduce((sum, { tli }) => sum + tli.active, 0);
+    await this.until('all connections are gone', () => open() === 0);
+    await this.sleep(1000);
+    for (const [index, { copies, sendDescriptors, tx, chimney }] of hosts.entries()) {
+      const inUse = { copies: copies.inUse, sendDescriptors: sendDescriptors.inUse, tx: tx.inUse };
+      expect({ host: index, ...inUse, offloaded: chimney.offloaded }).toEqual({
+        host: index,
+        copies: 0,
+        sendDescriptors: 0,
+        tx: 0,
+        offloaded: 0,
+      });
+    }
+    const lent = this.sim.nics.map(nic => [nic.boot.config.name, nic.firmware.pool.inUse, nic.faultReason]);
+    expect(lent).toEqual(this.sim.nics.map(nic => [nic.boot.config.name, 0, '']));
+    expect([...this.kept.values()].filter(wanted => wanted)).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running = false;
+    await this.#pumping;
+    if (this.#failure !== null) throw this.#failure;
+  }
+}
+
+/** Runs a test on a machine, with the sweep behind it. */
+export async function withMachine(
+  options: NetMachineOptions,
+  test: (machine: NetMachine) => Promise<void>,
+): Promise<void> {
+  const machine = new NetMachine(options);
+  let failed = true;
+  try {
+    await test(machine);
+    await machine.sweep();
+    failed = false;
+  } finally {
+    // What the test says comes first.
+    if (failed) await machine[Symbol.asyncDispose]().catch(() => {});
+    else await machine[Symbol.asyncDispose]();
+  }
+}
+
+/** Deterministic bytes that repeat late. */
+export function pattern(length: number, seed = 1): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let state = seed | 1;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
