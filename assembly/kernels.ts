@@ -60,6 +60,30 @@ export function copy(dst: u32, src: u32, length: u32): void {
   if (length & 1) store<u8>(dst, load<u8>(src));
 }
 
+export function zero(dst: u32, length: u32): void {
+  if (length >= BULK_COPY_BYTES) {
+    memory.fill(dst, 0, length);
+    return;
+  }
+  const none = i64x2.splat(0);
+  while (length >= 32) {
+    v128.store(dst, none);
+    v128.store(dst, none, 16);
+    dst += 32;
+    length -= 32;
+  }
+  while (length >= 4) {
+    store<u32>(dst, 0);
+    dst += 4;
+    length -= 4;
+  }
+  while (length > 0) {
+    store<u8>(dst, 0);
+    dst++;
+    length--;
+  }
+}
+
 /**
  * RFC 1071 section 2(B): the sum does not depend on byte order, so we add little-endian words and swap the result.
  *

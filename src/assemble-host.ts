@@ -12,7 +12,7 @@ import { ActiveBackupTeam, type MemberHealth } from './intermediate-driver/activ
 import { VlanDriver } from './intermediate-driver/vlan.ts';
 import type { HostBoot } from './machine-layout.ts';
 import type { Memory } from './memory/memory.ts';
-import { NicStatus } from './offload/nic-layout.ts';
+import { NicStatus } from './ring/nic-layout.ts';
 
 export interface InterfacePlan {
   readonly address: number;

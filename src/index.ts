@@ -8,4 +8,4 @@ export type { Machine, MachineEvents, MachinePeer, MachineStatus, NicHandle } fr
 export type { MachineOptions } from './machine-options.ts';
 export { ChimneyError } from './base/errors.ts';
 export type { TliConnection, TliHandler } from './host/connection.ts';
-export type { LogEvent } from './host/event-log.ts';
+export type { LogEvent } from './base/event-log.ts';

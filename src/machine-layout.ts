@@ -8,7 +8,7 @@ import { type HostConfig, type HostRegions, planHost } from './host/host.ts';
 import { type Memory, type Region, RegionPlan } from './memory/memory.ts';
 import { DoorbellLayout } from './ring/doorbell.ts';
 import { initializeRing } from './ring/spsc-ring.ts';
-import { cableShape, descriptorShape, type NicBoot, type NicConfig, NicStatus, planNic } from './offload/nic-layout.ts';
+import { cableShape, descriptorShape, type NicBoot, type NicConfig, NicStatus, planNic } from './ring/nic-layout.ts';
 import { Block } from './offload/block-list.ts';
 import { Descriptor } from './offload/descriptors.ts';
 import { TcbLayout } from './tcp/tcb.ts';

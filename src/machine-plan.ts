@@ -7,7 +7,7 @@ import type { FaultPlan } from './fabric/faults.ts';
 import type { PopulationPlan } from './fabric/fabric.ts';
 import type { HostConfig } from './host/host.ts';
 import type { HostPlan, MachinePlan } from './machine-layout.ts';
-import type { NicConfig } from './offload/nic-layout.ts';
+import type { NicConfig } from './ring/nic-layout.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from './tcp/params.ts';
 
 export interface NicSizing {

@@ -10,7 +10,7 @@ import { EventEmitter } from 'node:events';
 import type { HostWiring, InterfacePlan } from './assemble-host.ts';
 import type { NicReport } from './device/worker.ts';
 import type { FabricReport } from './fabric/worker.ts';
-import type { LogEvent } from './host/event-log.ts';
+import type { LogEvent } from './base/event-log.ts';
 import { everything, NOTHING, type OffloadPolicy, youngInBatches } from './host/policy.ts';
 import type { TliSwitch } from './host/tli.ts';
 import type { ActiveBackupTeam, FailoverRecord } from './intermediate-driver/active-backup-team.ts';

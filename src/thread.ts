@@ -9,7 +9,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { Worker } from 'node:worker_threads';
 import { ChimneyError } from './base/errors.ts';
 import type { Memory, Region } from './memory/memory.ts';
-import { NicStatus } from './offload/nic-layout.ts';
+import { NicStatus } from './ring/nic-layout.ts';
 import { Doorbell } from './ring/doorbell.ts';
 
 const START_MAX_MS = 15_000;

@@ -4,13 +4,14 @@
  * What an entry holds is its owner's business (inverted-tree.ts); here is only which slots are taken, and by which
  * generation, so that a handle of an entry that is gone is refused (A11).
  */
-import { assert } from '../base/assert.ts';
+import { broken } from '../base/assert.ts';
 import { handleGeneration, handleSlot, makeHandle, nextGeneration } from '../base/handle.ts';
+import type { Kernels } from '../memory/kernels.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 
 export class EntryTable {
   readonly capacity: number;
-  readonly #i32: Int32Array;
+  readonly #kernels: Kernels;
   readonly #base: number;
   readonly #entryBytes: number;
   readonly #free: Int32Array;
@@ -20,7 +21,7 @@ export class EntryTable {
 
   constructor(memory: Memory, region: Region, entryBytes: number) {
     this.capacity = Math.floor(region.byteLength / entryBytes);
-    this.#i32 = memory.i32;
+    this.#kernels = memory.kernels;
     this.#base = region.offset;
     this.#entryBytes = entryBytes;
     this.#free = new Int32Array(this.capacity);
@@ -48,13 +49,12 @@ export class EntryTable {
     const slot = this.#free[--this.#freeCount]!;
     this.#live[slot] = 1;
     this.#generation[slot] = nextGeneration(this.#generation[slot]!);
-    const address = this.addressOf(slot);
-    this.#i32.fill(0, address >> 2, (address + this.#entryBytes) >> 2);
+    this.#kernels.zero(this.addressOf(slot), this.#entryBytes);
     return slot;
   }
 
   free(slot: number): void {
-    assert(this.#live[slot] === 1, `entry ${slot} is in use`);
+    if (this.#live[slot] !== 1) broken(`entry ${slot} is in use`);
     this.#live[slot] = 0;
     this.#free[this.#freeCount++] = slot;
   }

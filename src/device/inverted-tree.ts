@@ -6,7 +6,7 @@
  */
 import type { Memory } from '../memory/memory.ts';
 import type { Cursor } from '../memory/record.ts';
-import { NeighborEntry, type NicRegions, PathEntry } from '../offload/nic-layout.ts';
+import { NeighborEntry, type NicRegions, PathEntry } from '../ring/nic-layout.ts';
 import { NeighborState, PathState } from '../offload/state-objects.ts';
 import { EntryTable } from './entry-table.ts';
 

@@ -5,7 +5,7 @@
  * later. While the link is down what is sent is lost, as on a real cable; frames that had arrived before are still received.
  */
 import type { Memory } from '../memory/memory.ts';
-import type { NicConfig } from '../offload/nic-layout.ts';
+import type { NicConfig } from '../ring/nic-layout.ts';
 import { RING_FULL, type RingConsumer, type RingProducer } from '../ring/spsc-ring.ts';
 import { WIRE_FRAME_OFFSET, WireFlag, WireSlot } from '../ring/wire-slot.ts';
 import { ETHERNET, isGroupMac } from '../wire/ethernet.ts';

@@ -17,7 +17,7 @@ import {
 } from '../offload/block-list.ts';
 import { TcpUploadReason } from '../offload/events.ts';
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
-import { type NicBoot, NeighborEntry, PathEntry } from '../offload/nic-layout.ts';
+import { type NicBoot, NeighborEntry, PathEntry } from '../ring/nic-layout.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import { mayOffload, TcbLayout, TcpPrivateFlag } from '../tcp/tcb.ts';
 import { EntryFlag, type InvertedTree } from './inverted-tree.ts';
@@ -383,7 +383,7 @@ export class OffloadRequests {
   }
 
   #copy(to: number, from: number, length: number): void {
-    this.#memory.i32.copyWithin(to >> 2, from >> 2, (from + length) >> 2);
+    this.#memory.kernels.copy(to, from, length);
   }
 
   #copyRange(object: number, from: number, range: { start: number; end: number }): void {

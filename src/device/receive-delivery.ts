@@ -8,7 +8,7 @@
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import { Completion } from '../offload/descriptors.ts';
-import type { DescriptorQueue } from '../offload/descriptor-queue.ts';
+import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import type { NetBufferCursor } from '../tcp/send-queue.ts';
 
 export class ReceiveDelivery {

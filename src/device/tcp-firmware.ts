@@ -10,15 +10,15 @@ import { TimerWheel, type TimerHandler } from '../base/timer-wheel.ts';
 import { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
-import type { DescriptorQueue } from '../offload/descriptor-queue.ts';
+import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { Completion, DisconnectFlag } from '../offload/descriptors.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
-import { type NicBoot, receivePoolShape } from '../offload/nic-layout.ts';
+import { type NicBoot, receivePoolShape } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from '../tcp/params.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
-import { ResetReply } from '../tcp/reset.ts';
+import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
@@ -102,8 +102,11 @@ export class TcpFirmware implements Effects, TimerHandler {
   segment(slot: number, header: TcpHeader): void {
     this.#stats.inSegments++;
     const tcb = this.tcb.at(this.table.addressOf(slot));
-    // It has ended here and waits for its upload; a segment that the host forwarded meanwhile is for nobody.
-    if (tcb.state === TcpState.Closed) return;
+    if (tcb.state === TcpState.Closed) {
+      // RFC 9293 3.10.7.1: it has ended and waits for its upload; the host forwards what still comes.
+      if (resetFor(header, this.#reply)) this.emitSegment(tcb, this.#reply.flags, this.#reply.segSeq, 0);
+      return;
+    }
     segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
   }
 

@@ -9,7 +9,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RealClock } from '../base/clock.ts';
 import { attachMemory } from '../memory/memory.ts';
-import { HEARTBEAT_MS, type NicBoot, NicStatus } from '../offload/nic-layout.ts';
+import { HEARTBEAT_MS, type NicBoot, NicStatus } from '../ring/nic-layout.ts';
 import { WorkerShell } from '../ring/worker-shell.ts';
 import { Nic } from './nic.ts';
 import type { NicStatistics } from './statistics.ts';

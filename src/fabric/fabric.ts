@@ -8,7 +8,7 @@
 import { Prng } from '../base/prng.ts';
 import { BufferPool, type PoolShape, poolBytes } from '../memory/buffer-pool.ts';
 import type { Memory, Region, RegionPlan } from '../memory/memory.ts';
-import { cableShape, type NicBoot, NicStatus } from '../offload/nic-layout.ts';
+import { cableShape, type NicBoot, NicStatus } from '../ring/nic-layout.ts';
 import { Doorbell } from '../ring/doorbell.ts';
 import type { Polled } from '../ring/poll-loop.ts';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.ts';

@@ -8,7 +8,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RealClock } from '../base/clock.ts';
 import { attachMemory } from '../memory/memory.ts';
-import { NicStatus } from '../offload/nic-layout.ts';
+import { NicStatus } from '../ring/nic-layout.ts';
 import { WorkerShell } from '../ring/worker-shell.ts';
 import type { FaultPlan } from './faults.ts';
 import { Fabric, type FabricBoot } from './fabric.ts';

@@ -11,8 +11,9 @@ import type { Trace } from '../base/trace.ts';
 import type { BlockPool } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import type { ConnectionWatcher, TliSwitch } from './tli.ts';
+import { ConnectionQueue } from './connection-queue.ts';
 import type { TliConnection } from './connection.ts';
-import type { EventLog } from './event-log.ts';
+import type { EventLog } from '../base/event-log.ts';
 import type { Framing } from './framing.ts';
 import type { Adapter } from './ndis.ts';
 import type { Network } from './network.ts';
@@ -23,8 +24,8 @@ import type { TransportOffload } from './transport-offload.ts';
 /** Young and returning connections of one adapter. */
 class AdapterQueue {
   readonly adapter: Adapter;
-  young: TliConnection[] = [];
-  returning: TliConnection[] = [];
+  readonly young = new ConnectionQueue();
+  readonly returning = new ConnectionQueue();
   youngSinceUs = 0;
   returningSinceUs = 0;
   paused = false;
@@ -62,7 +63,9 @@ export class Chimney implements ConnectionWatcher {
   readonly #clock: Clock;
   readonly #log: EventLog;
   readonly #queues = new Map<Adapter, AdapterQueue>();
-  readonly #pending = new Map<number, OffloadRequest>();
+  /** Requests on the way, by the index of their root block. */
+  readonly #pending: (OffloadRequest | null)[];
+  #pendingCount = 0;
   readonly #spare: OffloadRequest[] = [];
   readonly #listMax: number;
   policy: OffloadPolicy;
@@ -89,6 +92,7 @@ export class Chimney implements ConnectionWatcher {
     this.#log = log;
     this.policy = policy;
     this.#listMax = listMax;
+    this.#pending = Array.from({ length: blocks.capacity }, () => null);
     tli.watcher = this;
   }
 
@@ -100,7 +104,7 @@ export class Chimney implements ConnectionWatcher {
   }
 
   get requestsPending(): number {
-    return this.#pending.size;
+    return this.#pendingCount;
   }
 
   // --- ConnectionWatcher ---
@@ -205,20 +209,17 @@ export class Chimney implements ConnectionWatcher {
     }
     const started = this.#clock.nowUs();
     const request = this.#request(OffloadOperation.Initiate, queue.adapter);
-    const later: TliConnection[] = [];
     const { young } = queue;
-    let taken = 0;
-    for (; taken < young.length && request.count < limit; taken++) {
-      const connection = young[taken]!;
+    for (let looks = young.length; looks > 0 && request.count < limit; looks--) {
+      const connection = young.shift();
       const { slot } = connection;
       if (connection.handler === null || !this.#offload.accepts(slot)) this.#giveUp(connection);
-      else if (!this.#offload.isSettled(slot)) later.push(connection);
+      else if (!this.#offload.isSettled(slot)) young.push(connection);
       else {
         connection.listed = false;
         request.add(slot);
       }
     }
-    queue.young = later.concat(young.slice(taken));
     queue.youngSinceUs = this.nowUs;
     if (request.count === 0) {
       this.#spare.push(request);
@@ -235,8 +236,7 @@ export class Chimney implements ConnectionWatcher {
 
   /** The device is full: these stay in the host (partial acceptance is the common case under scarcity). */
   #giveUpYoung(queue: AdapterQueue): void {
-    for (const connection of queue.young) this.#giveUp(connection);
-    queue.young.length = 0;
+    while (queue.young.length > 0) this.#giveUp(queue.young.shift());
   }
 
   #giveUp(connection: TliConnection): void {
@@ -249,11 +249,10 @@ export class Chimney implements ConnectionWatcher {
     const started = this.#clock.nowUs();
     let sent = 0;
     const { returning } = queue;
-    let at = 0;
-    while (at < returning.length && this.#blocks.available >= 3 * this.#listMax) {
+    while (returning.length > 0 && this.#blocks.available >= 3 * this.#listMax) {
       const request = this.#request(OffloadOperation.Terminate, queue.adapter);
-      for (; at < returning.length && request.count < this.#listMax; at++) {
-        const connection = returning[at]!;
+      while (returning.length > 0 && request.count < this.#listMax) {
+        const connection = returning.shift();
         connection.listed = false;
         if (this.#tli.stateOf(connection) === OffloadState.Offloaded) request.add(connection.slot);
       }
@@ -265,7 +264,6 @@ export class Chimney implements ConnectionWatcher {
       this.stats.terminateCalls++;
       sent++;
     }
-    queue.returning = returning.slice(at);
     queue.returningSinceUs = this.nowUs;
     this.stats.terminateUs += this.#clock.nowUs() - started;
     return sent;
@@ -275,9 +273,9 @@ export class Chimney implements ConnectionWatcher {
   #terminateOrphans(queue: AdapterQueue): void {
     if (this.#blocks.available < 3 * this.#listMax) return;
     const request = this.#request(OffloadOperation.Terminate, queue.adapter);
-    this.#network.orphans(queue.adapter, request.paths, this.#listMax);
-    if (request.paths.length === 0) this.#framing.orphans(queue.adapter, request.neighbors);
-    if (request.paths.length + request.neighbors.length === 0) {
+    this.#network.orphans(queue.adapter, request, this.#listMax);
+    if (request.paths.count === 0) this.#framing.orphans(queue.adapter, request);
+    if (request.blockCount === 0) {
       this.#spare.push(request);
       queue.orphansDue = queue.uploadingAll && queue.offloaded > 0;
       return;
@@ -291,7 +289,8 @@ export class Chimney implements ConnectionWatcher {
     const what = initiate ? 'initiate' : 'terminate';
     this.trace?.emit('tli', 'transport', `${what} offload, ${request.count} connections`);
     this.#offload.describe(request);
-    this.#pending.set(request.root, request);
+    this.#pending[this.#blocks.indexOf(request.root)] = request;
+    this.#pendingCount++;
     const { down, name } = request.adapter;
     this.trace?.emit('ndis', name, `${what} offload, ${request.blockCount} blocks`);
     if (initiate) down.initiateOffload(request.root);
@@ -300,9 +299,11 @@ export class Chimney implements ConnectionWatcher {
 
   /** The completion climbs: Framing, Network, Transport each take their entries, the switch lets held calls go. */
   complete(root: number): void {
-    const request = this.#pending.get(root);
+    const index = this.#blocks.indexOf(root);
+    const request = index < 0 ? null : this.#pending[index];
     if (request === undefined) return;
-    this.#pending.delete(root);
+    this.#pending[index] = null;
+    this.#pendingCount--;
     const started = this.#clock.nowUs();
     const initiate = request.operation === OffloadOperation.Initiate;
     this.trace?.emit(request.adapter.name, 'framing', initiate ? 'initiate complete' : 'terminate complete');
@@ -345,12 +346,13 @@ export class Chimney implements ConnectionWatcher {
       const lost = request.statuses[i] !== NdisStatus.Success;
       this.stats.connectionsTakenBack++;
       if (lost) this.stats.connectionsLost++;
-      const over = lost || this.#offload.isClosed(slot);
-      // What was held is for the connection; where that is over, for nobody.
-      if (over) this.#offload.dropHeld(slot);
+      const closed = !lost && this.#offload.isClosed(slot);
+      // What was held is for the connection; where that is over it is answered as from CLOSED, while the slot is there.
+      if (lost) this.#offload.dropHeld(slot);
+      else if (closed) this.#offload.releaseHeld(slot);
       if (this.trace !== null) this.#traceHeld(connection);
       this.#tli.takenBack(connection, lost, queue.uploadingAll);
-      if (!over) this.#offload.releaseHeld(slot);
+      if (!lost && !closed) this.#offload.releaseHeld(slot);
     }
   }
 

@@ -269,13 +269,15 @@ export class Framing {
   /** Adds the neighbor blocks and sends the list on its way: step 336 of Figure 3, or 724 of Figure 7. */
   describe(request: OffloadRequest): void {
     let previous = 0;
-    for (const neighbor of request.neighbors) {
+    const { neighbors } = request;
+    for (let i = 0; i < neighbors.count; i++) {
+      const neighbor = neighbors.objects[i]!;
       const address = this.#blocks.allocate(OffloadStateType.Neighbor);
       const block = this.#block.at(address);
       block.dependentBlockList = neighbor.firstDependent;
       neighbor.firstDependent = 0;
       neighbor.lastDependent = 0;
-      request.neighborBlocks.push(address);
+      neighbors.blocks[i] = address;
       if (request.operation === OffloadOperation.Initiate) this.#describeInitiate(neighbor, address);
       else this.#describeTerminate(neighbor, address);
       if (previous === 0) request.root = address;
@@ -319,18 +321,20 @@ export class Framing {
   }
 
   /** Neighbor objects on a device that no path uses any more: to be terminated by themselves. */
-  orphans(adapter: Adapter, out: Neighbor[]): void {
+  orphans(adapter: Adapter, request: OffloadRequest): void {
     for (const neighbor of this.#neighbors.values()) {
       if (neighbor.iface.adapter !== adapter || neighbor.offloadedPaths > 0) continue;
-      if (neighbor.offloadState === OffloadState.Offloaded) out.push(neighbor);
+      if (neighbor.offloadState === OffloadState.Offloaded) request.neighbors.add(neighbor);
     }
   }
 
   /** Takes this layer's entries out of a completed request. */
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
-    request.neighbors.forEach((neighbor, index) => {
-      const address = request.neighborBlocks[index]!;
+    const { neighbors } = request;
+    for (let i = 0; i < neighbors.count; i++) {
+      const neighbor = neighbors.objects[i]!;
+      const address = neighbors.blocks[i]!;
       const { status, offloadHandle, role } = this.#block.at(address);
       this.#blocks.free(address);
       if (initiate && role === BlockRole.New) {
@@ -343,7 +347,7 @@ export class Framing {
         neighbor.offloadHandle = 0;
       }
       if (neighbor.updateDue && neighbor.offloadState === OffloadState.Offloaded) this.updateNeighbor(neighbor);
-    });
+    }
     this.trace?.emit('framing', 'network', initiate ? 'initiate complete' : 'terminate complete');
   }
 }

@@ -17,7 +17,7 @@ import type { Polled } from '../ring/poll-loop.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { Chimney } from './chimney.ts';
-import { EventLog } from './event-log.ts';
+import { EventLog } from '../base/event-log.ts';
 import { Framing } from './framing.ts';
 import { Interface } from './interface.ts';
 import type { Miniport } from './miniport.ts';
@@ -250,8 +250,10 @@ export class Host implements Polled {
     const connection = this.tli.byHandle(context);
     if (connection === null) return;
     if (event === TcpOffloadEvent.IndicateDisconnect) {
+      this.chimney.trace?.emit(adapter.name, 'tli', 'disconnect');
       this.tli.peerClosed(connection);
     } else if (event === TcpOffloadEvent.IndicateAbort) {
+      this.chimney.trace?.emit(adapter.name, 'tli', 'abort');
       this.tli.abortIndicated(connection);
     } else if (event === TcpOffloadEvent.IndicateRetrieve) {
       // 702 and 704 of Figure 7.

@@ -195,26 +195,28 @@ export class Network implements NetworkInput {
   /** Adds the path blocks and passes the request on: step 334 of Figure 3. */
   describe(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
-    for (const path of request.paths) {
+    const { paths } = request;
+    for (let i = 0; i < paths.count; i++) {
+      const path = paths.objects[i]!;
       const address = this.#blocks.allocate(OffloadStateType.Ip4);
       const block = this.#block.at(address);
       block.dependentBlockList = path.firstDependent;
       path.firstDependent = 0;
       path.lastDependent = 0;
-      request.pathBlocks.push(address);
+      paths.blocks[i] = address;
       if (initiate) this.#describeInitiate(path, address);
       else this.#describeTerminate(path, address);
       const { neighbor } = path;
       if (neighbor.firstDependent === 0) {
         neighbor.firstDependent = address;
-        request.neighbors.push(neighbor);
+        request.neighbors.add(neighbor);
       } else {
         this.#block.at(neighbor.lastDependent).nextBlock = address;
       }
       neighbor.lastDependent = address;
     }
     const what = initiate ? 'initiate' : 'terminate';
-    this.trace?.emit('network', 'framing', `${what} offload, ${request.paths.length} paths`);
+    this.trace?.emit('network', 'framing', `${what} offload, ${request.paths.count} paths`);
     this.#framing.describe(request);
   }
 
@@ -250,8 +252,10 @@ export class Network implements NetworkInput {
   /** Takes this layer's entries out of a completed request. */
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
-    request.paths.forEach((path, index) => {
-      const address = request.pathBlocks[index]!;
+    const { paths } = request;
+    for (let i = 0; i < paths.count; i++) {
+      const path = paths.objects[i]!;
+      const address = paths.blocks[i]!;
       const block = this.#block.at(address);
       const { role, status, offloadHandle } = block;
       if (initiate && role === BlockRole.New) {
@@ -265,16 +269,16 @@ export class Network implements NetworkInput {
         path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
       }
       this.#blocks.free(address);
-    });
+    }
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
   }
 
   /** Path objects on devices that no connection uses: to be terminated with the next list (A16). */
-  orphans(adapter: Adapter, out: Path[], limit: number): void {
+  orphans(adapter: Adapter, request: OffloadRequest, limit: number): void {
     for (const path of this.#byDestination.values()) {
-      if (out.length >= limit) return;
+      if (request.paths.count >= limit) return;
       if (path.iface.adapter !== adapter || path.offloadedConnections > 0) continue;
-      if (path.offloadState === OffloadState.Offloaded) out.push(path);
+      if (path.offloadState === OffloadState.Offloaded) request.paths.add(path);
     }
   }
 

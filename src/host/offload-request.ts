@@ -12,6 +12,22 @@ import type { Path } from './path.ts';
 export const OffloadOperation = { Initiate: 0, Terminate: 1 } as const;
 export type OffloadOperation = (typeof OffloadOperation)[keyof typeof OffloadOperation];
 
+/**
+ * A layer's objects in a request, and their blocks at the same index: one object may be in several requests at a time.
+ * Keeps its room from request to request; what lies behind `count` is of an earlier one.
+ */
+export class RequestLayer<T> {
+  readonly objects: T[] = [];
+  readonly blocks: number[] = [];
+  count = 0;
+
+  add(object: T): void {
+    this.objects[this.count] = object;
+    this.blocks[this.count] = 0;
+    this.count++;
+  }
+}
+
 export class OffloadRequest {
   operation: OffloadOperation = OffloadOperation.Initiate;
   adapter: Adapter;
@@ -22,13 +38,8 @@ export class OffloadRequest {
   /** What became of each, after the completion. */
   readonly statuses: Int32Array;
   count = 0;
-  /** Paths and neighbors, and their blocks at the same index: one object may be in several requests at a time. */
-  readonly paths: Path[] = [];
-  readonly pathBlocks: number[] = [];
-  readonly neighbors: Neighbor[] = [];
-  readonly neighborBlocks: number[] = [];
-  /** Host-thread time spent on it, µs: A of the cost model. */
-  startedUs = 0;
+  readonly paths = new RequestLayer<Path>();
+  readonly neighbors = new RequestLayer<Neighbor>();
 
   constructor(adapter: Adapter, capacity: number) {
     this.adapter = adapter;
@@ -42,10 +53,8 @@ export class OffloadRequest {
     this.adapter = adapter;
     this.root = 0;
     this.count = 0;
-    this.paths.length = 0;
-    this.pathBlocks.length = 0;
-    this.neighbors.length = 0;
-    this.neighborBlocks.length = 0;
+    this.paths.count = 0;
+    this.neighbors.count = 0;
     return this;
   }
 
@@ -56,6 +65,6 @@ export class OffloadRequest {
   }
 
   get blockCount(): number {
-    return this.count + this.paths.length + this.neighbors.length;
+    return this.count + this.paths.count + this.neighbors.count;
   }
 }

@@ -4,7 +4,7 @@
  * It decides call by call where a connection's state is (OffloadState) and sends the call there; while a hand-over is
  * under way it holds calls and lets them go in order afterwards (R15). Applications see no difference.
  */
-import { assert } from '../base/assert.ts';
+import { assert, broken } from '../base/assert.ts';
 import { NdisStatus } from '../base/status.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
@@ -68,7 +68,7 @@ export class TliSwitch implements UpcallTarget {
 
   bySlot(slot: number): TliConnection {
     const connection = this.#connections[slot];
-    assert(connection !== null && connection !== undefined, `slot ${slot} has a connection`);
+    if (connection === null || connection === undefined) broken(`slot ${slot} has a connection`);
     return connection;
   }
 

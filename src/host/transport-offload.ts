@@ -79,7 +79,7 @@ export class TransportOffload implements SegmentDiversion {
       path.offloadedConnections += initiate ? 1 : -1;
       if (path.firstDependent === 0) {
         path.firstDependent = address;
-        request.paths.push(path);
+        request.paths.add(path);
       } else {
         this.#block.at(path.lastDependent).nextBlock = address;
       }
@@ -241,6 +241,6 @@ export class TransportOffload implements SegmentDiversion {
   }
 
   #copy(to: number, from: number, length: number): void {
-    this.#memory.i32.copyWithin(to >> 2, from >> 2, (from + length) >> 2);
+    this.#memory.kernels.copy(to, from, length);
   }
 }

@@ -7,26 +7,19 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Prng } from '../base/prng.ts';
-import { TimerWheel, type TimerHandler } from '../base/timer-wheel.ts';
 import type { Memory, Region } from '../memory/memory.ts';
-import { NetBuffer } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
-import type { CloseReason, Effects } from '../tcp/effects.ts';
 import { activeOpen, passiveOpen } from '../tcp/open.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { pathChanged } from '../tcp/path-change.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { ResetReply, resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
-import { SegmentWriter } from '../tcp/segment-writer.ts';
-import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
-import { TcbTable } from '../tcp/tcb-table.ts';
+import { takeSendQueue } from '../tcp/send-queue.ts';
 import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
-import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { abort, close, consumed, maySend, send, sendAndClose } from '../tcp/user-calls.ts';
-import { seqLt } from '../base/seq.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
 import { type Ipv4Header, IpProtocol } from '../wire/ipv4.ts';
@@ -34,44 +27,22 @@ import { emitTcpHeader, fillTcpChecksum, parseTcp, TCP, TcpFlag, TcpHeader, TcpP
 import type { Interface } from './interface.ts';
 import type { Network, TransportInput } from './network.ts';
 import type { Path } from './path.ts';
-import { Upcall, UpcallQueue } from './upcalls.ts';
+import { HostTcp } from './host-tcp.ts';
 
 export interface SegmentDiversion {
   /** The delegated state is not here: takes the segment's buffer, which now describes the segment alone. */
   divert(slot: number, buffer: number): void;
 }
 
-export class Transport implements Effects, TimerHandler, TransportInput {
-  readonly params: TcpParams;
-  readonly table: TcbTable;
-  readonly tcb: Tcb;
-  readonly buffers: NetBufferCursor;
-  readonly upcalls = new UpcallQueue();
-  readonly #memory: Memory;
-  readonly #network: Network;
-  readonly #wheel: TimerWheel;
-  readonly #writer: SegmentWriter;
+export class Transport extends HostTcp implements TransportInput {
   readonly #segment = new TcpHeader();
   readonly #reply = new ResetReply();
-  readonly #own: NetBufferCursor;
   readonly #prng: Prng;
-  readonly #interfaces: Interface[];
   /** Of ports that only one of the host's addresses listens on: that address. */
   readonly #listeningAt = new Map<number, number>();
   /** Ports that somebody listens on, with the SYNs that may wait there. */
   readonly #listening = new Map<number, number>();
-  readonly #blocked: number[] = [];
   diversion: SegmentDiversion | null = null;
-  /** The receive buffer of the segment in hand, and whether the engine kept it. */
-  #current = 0;
-  #kept = false;
-  /** NET_BUFFERs in out-of-order queues, and how many there may be: they are the devices' receive buffers. */
-  #outOfOrder = 0;
-  outOfOrderMax = Number.MAX_SAFE_INTEGER;
-  now = 0;
-  segmentsIn = 0;
-  segmentsOut = 0;
-  retransmissions = 0;
   checksumErrors = 0;
   resetsSent = 0;
   synDropped = 0;
@@ -85,30 +56,8 @@ export class Transport implements Effects, TimerHandler, TransportInput {
     params: TcpParams,
     prng: Prng,
   ) {
-    this.params = params;
-    this.#memory = memory;
-    this.#network = network;
-    this.#interfaces = interfaces;
+    super(memory, region, capacity, network, interfaces, params);
     this.#prng = prng;
-    this.table = new TcbTable(memory, region, capacity);
-    this.tcb = this.table.cursor();
-    this.buffers = NetBuffer.view(memory);
-    this.#own = NetBuffer.view(memory);
-    this.#wheel = new TimerWheel(capacity, 0);
-    this.#writer = new SegmentWriter(memory, params.mss);
-  }
-
-  /** Places the cursor; the one entry to a connection. */
-  at(slot: number): Tcb {
-    return this.tcb.at(this.table.addressOf(slot));
-  }
-
-  interfaceOf(tcb: Tcb): Interface {
-    return this.#interfaces[tcb.vid]!;
-  }
-
-  pathOf(tcb: Tcb): Path {
-    return this.#network.path(tcb.path);
   }
 
   // --- user calls, from the switch, for connections whose state is here ---
@@ -129,9 +78,9 @@ export class Transport implements Effects, TimerHandler, TransportInput {
 
   /** The local address of connections to this one, 0 without a route. */
   sourceFor(remoteAddress: number): number {
-    const path = this.#network.acquire(remoteAddress, null);
+    const path = this.network.acquire(remoteAddress, null);
     if (path === null) return 0;
-    this.#network.release(path);
+    this.network.release(path);
     return path.source;
   }
 
@@ -155,12 +104,12 @@ export class Transport implements Effects, TimerHandler, TransportInput {
 
   /** Active OPEN: the slot, or -1 when there is no slot, no route or the address pair is taken. */
   connect(remoteAddress: number, remotePort: number, localPort: number): number {
-    const path = this.#network.acquire(remoteAddress, null);
+    const path = this.network.acquire(remoteAddress, null);
     if (path === null) return -1;
     const taken = this.table.lookup(remoteAddress, remotePort, path.source, localPort, path.iface.index) >= 0;
     const slot = taken ? -1 : this.#open(path, remoteAddress, remotePort, localPort);
     if (slot < 0) {
-      this.#network.release(path);
+      this.network.release(path);
       return -1;
     }
     activeOpen(this.at(slot), this.#prng.int32(), this.now, this);
@@ -206,17 +155,17 @@ export class Transport implements Effects, TimerHandler, TransportInput {
 
   /** The slot's connection is over and the switch has let go of it. */
   free(slot: number): void {
-    this.#wheel.cancel(slot);
+    this.cancelTimer(slot);
     this.table.remove(slot);
     const tcb = this.at(slot);
     this.dropOutOfOrder(tcb);
-    this.#network.release(this.pathOf(tcb));
+    this.network.release(this.pathOf(tcb));
     this.table.free(slot);
   }
 
   /** At the end of a connection, and when its state goes to a device. */
   dropOutOfOrder(tcb: Tcb): void {
-    this.#outOfOrder -= tcb.oooCount;
+    this.outOfOrder -= tcb.oooCount;
     dropOutOfOrder(tcb, this.buffers, this);
   }
 
@@ -231,11 +180,11 @@ export class Transport implements Effects, TimerHandler, TransportInput {
     const length = ip.payloadEnd - ip.payloadAt;
     const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
     const segment = this.#segment;
-    if (this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) {
+    if (this.memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) {
       this.checksumErrors++;
       return false;
     }
-    if (parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, segment) !== TcpParse.Ok) {
+    if (parseTcp(this.memory.view, ip.payloadAt, ip.payloadEnd, segment) !== TcpParse.Ok) {
       this.checksumErrors++;
       return false;
     }
@@ -246,7 +195,7 @@ export class Transport implements Effects, TimerHandler, TransportInput {
       return false;
     }
     if (this.at(slot).offloadState !== OffloadState.InHost) {
-      const descriptor = this.#own.at(buffer);
+      const descriptor = this.own.at(buffer);
       descriptor.dataAddress = ip.payloadAt;
       descriptor.dataLength = length;
       descriptor.next = 0;
@@ -258,26 +207,29 @@ export class Transport implements Effects, TimerHandler, TransportInput {
 
   /** Runs the engine on a segment of a connection whose state is here. True: the buffer was kept. */
   process(slot: number, segment: TcpHeader, buffer: number): boolean {
-    this.#current = buffer;
-    this.#kept = false;
+    this.current = buffer;
+    this.kept = false;
     const tcb = this.at(slot);
     const queued = tcb.oooCount;
     if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.#reply)) this.#sendReset(tcb);
-    this.#outOfOrder += tcb.oooCount - queued;
-    this.#current = 0;
-    return this.#kept;
+    this.outOfOrder += tcb.oooCount - queued;
+    this.current = 0;
+    return this.kept;
   }
 
   /** A segment that was held while the state was elsewhere; the buffer is the caller's no more. */
   processHeld(slot: number, buffer: number): void {
-    const descriptor = this.#own.at(buffer);
+    const descriptor = this.own.at(buffer);
     const at = descriptor.dataAddress;
-    const parsed = parseTcp(this.#memory.view, at, at + descriptor.dataLength, this.#segment);
+    const parsed = parseTcp(this.memory.view, at, at + descriptor.dataLength, this.#segment);
     assert(parsed === TcpParse.Ok, 'a held segment was parsed before');
     const tcb = this.at(slot);
     const { adapter } = this.interfaceOf(tcb);
-    // It may have ended meanwhile, and its slot only waits to be freed.
-    if (tcb.state === TcpState.Closed || !this.process(slot, this.#segment, buffer)) adapter.down.returnBuffer(buffer);
+    let kept = false;
+    if (tcb.state !== TcpState.Closed) kept = this.process(slot, this.#segment, buffer);
+    // RFC 9293 3.10.7.1: it has ended meanwhile, and its slot only waits to be freed.
+    else if (resetFor(this.#segment, this.#reply)) this.#sendReset(tcb);
+    if (!kept) adapter.down.returnBuffer(buffer);
   }
 
   #noConnection(iface: Interface, ip: Ipv4Header): void {
@@ -289,21 +241,21 @@ export class Transport implements Effects, TimerHandler, TransportInput {
       return;
     }
     if (!resetFor(segment, this.#reply)) return;
-    const path = this.#network.acquire(ip.source, iface);
+    const path = this.network.acquire(ip.source, iface);
     if (path === null) return;
     this.#emitReset(path, segment.dstPort, segment.srcPort);
-    this.#network.release(path);
+    this.network.release(path);
   }
 
   #accept(iface: Interface, ip: Ipv4Header): void {
     const segment = this.#segment;
-    const path = this.#network.acquire(ip.source, iface);
+    const path = this.network.acquire(ip.source, iface);
     if (path === null) return;
     const slot = this.#open(path, ip.source, segment.srcPort, segment.dstPort);
     if (slot < 0) {
       // Full: as with a full backlog, the SYN is dropped and comes again.
       this.synDropped++;
-      this.#network.release(path);
+      this.network.release(path);
       return;
     }
     passiveOpen(this.at(slot), segment, this.#prng.int32(), this.now, this);
@@ -328,15 +280,15 @@ export class Transport implements Effects, TimerHandler, TransportInput {
   }
 
   #emitReset(path: Path, localPort: number, remotePort: number): void {
-    const buffer = this.#network.begin();
+    const buffer = this.network.begin();
     if (buffer === 0) return;
-    const { view } = this.#memory;
-    const at = this.#network.payloadAt(buffer);
+    const { view } = this.memory;
+    const at = this.network.payloadAt(buffer);
     const { flags, segSeq, segAck } = this.#reply;
     emitTcpHeader(view, at, localPort, remotePort, segSeq, segAck, TCP.headerLength, flags, 0);
     fillTcpChecksum(view, at, TCP.headerLength, path.source, path.destination);
     this.resetsSent++;
-    this.#network.finish(path, buffer, IpProtocol.Tcp, 0, this.params.ttl, TCP.headerLength);
+    this.network.finish(path, buffer, IpProtocol.Tcp, 0, this.params.ttl, TCP.headerLength);
   }
 
   /** RFC 1122 4.2.3.9 and RFC 5927: errors are hints; only "fragmentation needed" changes anything (RFC 1191). */
@@ -357,112 +309,5 @@ export class Transport implements Effects, TimerHandler, TransportInput {
 
   pathFailed(): void {
     // RFC 1122 3.3.1.4: soft; retransmission goes on until the connection gives up.
-  }
-
-  // --- time ---
-
-  timerFired(slot: number, now: number): void {
-    timerFired(this.at(slot), now, this);
-  }
-
-  expireTimers(now: number): number {
-    return this.#wheel.expire(now, this);
-  }
-
-  ticksUntilTimer(now: number): number {
-    return this.#wheel.ticksUntilNext(now);
-  }
-
-  cancelTimer(slot: number): void {
-    this.#wheel.cancel(slot);
-  }
-
-  /** Connections whose segments found no buffer try again. */
-  retryBlocked(): number {
-    const { length } = this.#blocked;
-    for (let i = 0; i < length; i++) {
-      const slot = this.#blocked.shift()!;
-      if (!this.table.isLive(slot)) continue;
-      const tcb = this.at(slot);
-      if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) === 0) continue;
-      tcb.privateFlags &= ~TcpPrivateFlag.TransmitPending;
-      if (tcb.offloadState === OffloadState.InHost) transmit(tcb, this.now, this);
-    }
-    return length;
-  }
-
-  get blockedCount(): number {
-    return this.#blocked.length;
-  }
-
-  // --- Effects ---
-
-  emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean {
-    const buffer = this.#network.begin();
-    if (buffer === 0) return false;
-    const path = this.pathOf(tcb);
-    const total = this.#writer.write(tcb, this.#network.payloadAt(buffer), flags, seq, length, this.now);
-    this.segmentsOut++;
-    if (length > 0 && seqLt(seq, tcb.sndMax)) this.retransmissions++;
-    this.#network.finish(path, buffer, IpProtocol.Tcp, tcb.tos, tcb.ttl, total);
-    return true;
-  }
-
-  transmitBlocked(tcb: Tcb): void {
-    if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0) return;
-    tcb.privateFlags |= TcpPrivateFlag.TransmitPending;
-    this.#blocked.push(this.table.slotOf(tcb));
-  }
-
-  takePayload(at: number, length: number, inOrder: boolean): number {
-    // A device has no buffer left for what fills the gaps when out-of-order text has taken them all.
-    if (!inOrder && this.#outOfOrder >= this.outOfOrderMax) return 0;
-    assert(this.#current !== 0 && !this.#kept, 'one segment, one buffer');
-    this.#kept = true;
-    const buffer = this.#own.at(this.#current);
-    buffer.dataAddress = at;
-    buffer.dataLength = length;
-    return this.#current;
-  }
-
-  indicateReceive(tcb: Tcb, buffer: number): void {
-    this.upcalls.push(Upcall.Received, this.table.slotOf(tcb), buffer);
-  }
-
-  freeBuffer(buffer: number): void {
-    this.interfaceOf(this.tcb).adapter.down.returnBuffer(buffer);
-  }
-
-  sendComplete(tcb: Tcb, buffer: number): void {
-    this.upcalls.push(Upcall.Sent, this.table.slotOf(tcb), buffer);
-  }
-
-  peerClosed(tcb: Tcb): void {
-    this.upcalls.push(Upcall.PeerClosed, this.table.slotOf(tcb), 0);
-  }
-
-  established(tcb: Tcb): void {
-    const passive = (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0;
-    this.upcalls.push(passive ? Upcall.Accepted : Upcall.Connected, this.table.slotOf(tcb), 0);
-  }
-
-  finAcknowledged(tcb: Tcb): void {
-    this.upcalls.push(Upcall.FinAcknowledged, this.table.slotOf(tcb), 0);
-  }
-
-  closed(tcb: Tcb, reason: CloseReason): void {
-    const slot = this.table.slotOf(tcb);
-    this.#wheel.cancel(slot);
-    // Its addresses are free at once; the slot only after the switch has been told.
-    this.table.remove(slot);
-    this.upcalls.push(Upcall.Closed, slot, reason);
-  }
-
-  timeWait(tcb: Tcb): void {
-    this.upcalls.push(Upcall.TimeWait, this.table.slotOf(tcb), 0);
-  }
-
-  armTimer(tcb: Tcb, deadline: number): void {
-    this.#wheel.scheduleNoLaterThan(this.table.slotOf(tcb), deadline);
   }
 }

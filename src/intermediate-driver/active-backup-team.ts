@@ -10,8 +10,8 @@
 import { type Clock } from '../base/clock.ts';
 import { NdisStatus } from '../base/status.ts';
 import type { Memory, Region } from '../memory/memory.ts';
-import { HEARTBEAT_MS } from '../offload/nic-layout.ts';
-import type { EventLog } from '../host/event-log.ts';
+import { HEARTBEAT_MS } from '../ring/nic-layout.ts';
+import type { EventLog } from '../base/event-log.ts';
 import type { Adapter } from '../host/ndis.ts';
 import { isGroupMac } from '../wire/ethernet.ts';
 import { type CallEntry, IntermediateDriver } from './intermediate-driver.ts';

@@ -6,7 +6,7 @@
  * One thread owns the free list (a private stack, last in first out, so that warm buffers are used again). Others give
  * buffers back through a ring. `owns` tells whether an address that came across a ring is a buffer of this pool.
  */
-import { assert } from '../base/assert.ts';
+import { assert, broken } from '../base/assert.ts';
 import type { Memory, Region } from './memory.ts';
 import { NetBuffer } from './net-buffer.ts';
 
@@ -82,7 +82,7 @@ export class BufferPool {
 
   free(address: number): void {
     const index = this.indexOf(address);
-    assert(this.owns(address) && this.#isFree[index] === 0, `buffer ${address} is of this pool and in use`);
+    if (!this.owns(address) || this.#isFree[index] !== 0) broken(`buffer ${address} is of this pool and in use`);
     this.#isFree[index] = 1;
     this.#free[this.#available++] = address;
   }

@@ -1,12 +1,12 @@
 /**
- * Kernels over bytes of the machine's memory: Internet checksum (RFC 1071), copy, Toeplitz hash (Microsoft RSS).
+ * Kernels over bytes of the machine's memory: Internet checksum (RFC 1071), copy, zero, Toeplitz hash (Microsoft RSS).
  *
  * `wasmKernels` binds the WebAssembly that `assembly/kernels.ts` compiles to; both sides of every ring and every NIC use
  * it. `scriptKernels` is the same in plain JavaScript, written to be obviously right: the oracle of the tests and the
  * naive variant of the bench.
  *
  * All ranges must lie inside the memory. An offset is any number of 0..2^32-1; alignment does not matter; lengths may be
- * 0. Nothing but the destination of a copy is written. One instance serves one thread; instances share the memory only.
+ * 0. Nothing but the destination of a copy or of zeros is written. One instance serves one thread; instances share the memory only.
  */
 import { readFileSync } from 'node:fs';
 
@@ -25,6 +25,8 @@ export interface Kernels {
   copyChecksum(dst: number, src: number, length: number, initial: number): number;
   /** Copies; ranges must not overlap. */
   copy(dst: number, src: number, length: number): void;
+  /** Fills with zeros. */
+  zero(dst: number, length: number): void;
   /** Toeplitz hash of `length` (0..36) bytes at offset with the 40-byte key at keyOffset; result as int32. */
   toeplitz(offset: number, length: number, keyOffset: number): number;
 }
@@ -39,6 +41,7 @@ export function wasmKernels(memory: WebAssembly.Memory): Kernels {
     checksum: exports['checksum'] as Kernels['checksum'],
     copyChecksum: exports['copyChecksum'] as Kernels['copyChecksum'],
     copy: exports['copy'] as Kernels['copy'],
+    zero: exports['zero'] as Kernels['zero'],
     toeplitz: exports['toeplitz'] as Kernels['toeplitz'],
   };
 }
@@ -69,6 +72,11 @@ export function scriptKernels(memory: WebAssembly.Memory): Kernels {
     bytes.copyWithin(dst, src, src + length);
   }
 
+  function zero(dst: number, length: number): void {
+    refresh();
+    bytes.fill(0, dst, dst + length);
+  }
+
   function copyChecksum(dst: number, src: number, length: number, initial: number): number {
     copy(dst, src, length);
     return checksum(src, length, initial);
@@ -90,5 +98,5 @@ export function scriptKernels(memory: WebAssembly.Memory): Kernels {
     return (bytes[offset + (bit >>> 3)]! >>> (7 - (bit & 7))) & 1;
   }
 
-  return { checksum, copyChecksum, copy, toeplitz };
+  return { checksum, copyChecksum, copy, zero, toeplitz };
 }

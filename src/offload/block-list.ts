@@ -14,6 +14,7 @@
  * handle itself, in and out: the block lies in memory that both sides see.
  */
 import { assert } from '../base/assert.ts';
+import type { Kernels } from '../memory/kernels.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import { type Cursor, record, u16, u8, word } from '../memory/record.ts';
 
@@ -85,7 +86,7 @@ export class BlockPool {
   readonly end: number;
   readonly capacity: number;
   readonly #free: Int32Array;
-  readonly #i32: Int32Array;
+  readonly #kernels: Kernels;
   readonly #cursor: BlockCursor;
   #available: number;
 
@@ -93,7 +94,7 @@ export class BlockPool {
     this.capacity = Math.floor(region.byteLength / BLOCK_SLOT_BYTES);
     this.start = region.offset;
     this.end = region.offset + this.capacity * BLOCK_SLOT_BYTES;
-    this.#i32 = memory.i32;
+    this.#kernels = memory.kernels;
     this.#free = new Int32Array(this.capacity);
     for (let i = 0; i < this.capacity; i++) this.#free[i] = this.start + (this.capacity - 1 - i) * BLOCK_SLOT_BYTES;
     this.#available = this.capacity;
@@ -108,11 +109,18 @@ export class BlockPool {
     return this.capacity - this.#available;
   }
 
+  /** The number of a block from 0 on, -1 for an address that is none. */
+  indexOf(address: number): number {
+    const from = address - this.start;
+    if (from < 0 || address >= this.end || from % BLOCK_SLOT_BYTES !== 0) return -1;
+    return from / BLOCK_SLOT_BYTES;
+  }
+
   /** A zeroed block, or 0 when there is none. */
   allocate(type: OffloadStateType): number {
     if (this.#available === 0) return 0;
     const address = this.#free[--this.#available]!;
-    this.#i32.fill(0, address >> 2, (address + BLOCK_SLOT_BYTES) >> 2);
+    this.#kernels.zero(address, BLOCK_SLOT_BYTES);
     this.#cursor.at(address).type = type;
     return address;
   }

@@ -4,7 +4,7 @@
  * Hidden files, node_modules and what would not fit are left out; the order is by name, so that a seed picks the same.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { ChimneyError } from '../base/errors.ts';
 
@@ -16,6 +16,7 @@ export interface Document {
 }
 
 const FILES_MAX = 512;
+const FILES_SEEN_MAX = 20_000;
 const FILE_BYTES_MAX = 8 << 20;
 const ALTOGETHER_BYTES_MAX = 64 << 20;
 
@@ -34,12 +35,13 @@ export function readDocuments(folder: string): Document[] {
   if (!isFolder) throw new ChimneyError('ERR_CHIMNEY_WWW', `--www: no such folder: ${folder}`);
   const documents: Document[] = [];
   let altogether = 0;
-  for (const file of filesBelow(folder)) {
-    const size = statSync(file).size;
-    if (documents.length === FILES_MAX || size > FILE_BYTES_MAX || altogether + size > ALTOGETHER_BYTES_MAX) continue;
-    altogether += size;
+  for (const file of filesBelow(folder, { left: FILES_SEEN_MAX })) {
+    if (documents.length === FILES_MAX) break;
+    const bytes = contentOf(file, Math.min(FILE_BYTES_MAX, ALTOGETHER_BYTES_MAX - altogether));
+    if (bytes === null) continue;
+    altogether += bytes.length;
     const path = `/${relative(folder, file).split(sep).map(encodeURIComponent).join('/')}`;
-    documents.push(documentOf(path, readFileSync(file)));
+    documents.push(documentOf(path, bytes));
   }
   if (documents.length === 0) {
     throw new ChimneyError('ERR_CHIMNEY_WWW', `--www: no files to serve in ${folder}`);
@@ -47,13 +49,32 @@ export function readDocuments(folder: string): Document[] {
   return documents;
 }
 
-function filesBelow(folder: string): string[] {
+/** What a file holds, or null for one that is too large, unreadable, or gone since. */
+function contentOf(file: string, bytesMax: number): Uint8Array | null {
+  try {
+    return statSync(file).size <= bytesMax ? readFileSync(file) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param budget entries that may still be looked at: a folder may turn out to be a whole disk */
+function filesBelow(folder: string, budget: { left: number }): string[] {
   const files: string[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+  for (const entry of entriesOf(folder)) {
+    if (budget.left-- <= 0) break;
     if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) files.push(...filesBelow(path));
+    if (entry.isDirectory()) files.push(...filesBelow(path, budget));
     else if (entry.isFile()) files.push(path);
   }
   return files.sort();
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }

@@ -23,8 +23,8 @@ import { EtherType } from '../wire/ethernet.ts';
 import { etherTypeAt } from '../wire/vlan.ts';
 
 const S = OffloadState;
-/** What was in rings and lines when a member ceased to be active has left by then. */
-const SILENCE_AFTER_US = 100_000;
+/** What a member had in rings and lines when it ceased to be active has left by then, even if its firmware hung. */
+const SILENCE_AFTER_US = 300_000;
 const SEND_CHAIN_MAX = 4096;
 
 /** When each NIC last sent anything but ARP. */

@@ -1,7 +1,8 @@
 /**
  * What a seed says: the machine, its network, its load, the faults of its cables and what happens to it on the way.
  *
- * Everything is drawn here, from one generator, before anything runs. Sizes are small and capacities often too small, so
+ * Everything is drawn here, before anything runs; each part from a generator of its own, so that a change to one leaves
+ * what the others draw from a seed. Sizes are small and capacities often too small, so
  * that refusals, full rings and empty pools are the common case (style §6).
  */
 import type { HostWiring } from '../assemble-host.ts';
@@ -11,7 +12,7 @@ import type { PopulationPlan } from '../fabric/fabric.ts';
 import { everything, NOTHING, type OffloadPolicy, youngInBatches } from '../host/policy.ts';
 import type { MachinePlan } from '../machine-layout.ts';
 import { type NicSizing, planMachine } from '../machine-plan.ts';
-import type { NicConfig } from '../offload/nic-layout.ts';
+import type { NicConfig } from '../ring/nic-layout.ts';
 import { type Document, documentOf } from './documents.ts';
 import { type StormNetwork, stormNetwork } from './network.ts';
 import { type Action, drawScript } from './simulate-script.ts';
@@ -40,15 +41,17 @@ const CLIENT_TIMEOUT_TICKS = 100_000_000;
 const FIN_WAIT_2_TICKS = 120_000;
 
 export function drawSeed(seed: number): SeedPlan {
-  const prng = new Prng(seed).fork('plan');
+  const source = new Prng(seed);
+  const prng = source.fork('plan');
   const connections = prng.between(20, 200);
   const concurrency = prng.between(1, prng.chance(0.5) ? connections : Math.min(connections, 16));
   const vids = prng.chance(0.35) ? [10, 20] : [];
   const team = prng.chance(0.85);
-  const documents = drawDocuments(prng);
-  const network = drawNetwork(prng, { vids, connections, concurrency, documents, seed });
-  const machine = drawMachine(prng, { concurrency, team, documents, network, seed });
+  const documents = drawDocuments(source.fork('documents'));
+  const network = drawNetwork(source.fork('network'), { vids, connections, concurrency, documents, seed });
+  const machine = drawMachine(source.fork('machine'), { concurrency, team, documents, network, seed });
   const nics = team ? 2 : 1;
+  const faults = source.fork('faults');
   return {
     seed,
     machine,
@@ -56,8 +59,8 @@ export function drawSeed(seed: number): SeedPlan {
     documents,
     connections,
     vids,
-    faults: Array.from({ length: nics }, () => drawFaults(prng)),
-    script: drawScript(prng, nics, connections),
+    faults: Array.from({ length: nics }, () => drawFaults(faults)),
+    script: drawScript(source.fork('script'), nics, connections),
     checkEvery: prng.between(8, 96),
   };
 }

@@ -2,7 +2,7 @@
  * The documents that a storm serves unless told otherwise: the project's own. Small text files only, so that a reply is
  * a few KB on average, as the web's were (¶15).
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Document, documentOf, readDocuments } from './documents.ts';
 
@@ -20,13 +20,15 @@ export function ownDocuments(root: string): Document[] {
     if (existsSync(path) && statSync(path).isFile()) documents.push(documentOf(`/${name}`, readFileSync(path)));
   }
   for (const folder of FOLDERS) {
-    const path = join(root, folder);
-    if (!existsSync(path) || !holdsFiles(path)) continue;
-    for (const { path: below, bytes } of readDocuments(path)) {
+    for (const { path: below, bytes } of documentsIn(join(root, folder))) {
       if (TEXT.test(below)) documents.push(documentOf(`/${folder}${below}`, bytes));
     }
   }
   return documents.filter(({ bytes }) => bytes.length > 0 && bytes.length <= SMALL_BYTES);
+}
+
+function documentsIn(folder: string): Document[] {
+  return existsSync(folder) && readdirSync(folder).length > 0 ? readDocuments(folder) : [];
 }
 
 /** The documents of a folder that the user named, or the project's own. */

@@ -60,7 +60,7 @@ export const STORM_DEFAULTS: StormOptions = {
 /** `nic0@50%`, several with commas, or `none`. */
 export function parseFailures(text: string): StormOptions['failures'] {
   if (text === 'none') return [];
-  return text.split(',').map((part) => {
+  return text.split(',').map(part => {
     const match = /^([A-Za-z][\w-]*)@(\d+(?:\.\d+)?)%$/.exec(part.trim());
     if (match === null || Number(match[2]) > 100) {
       throw new ChimneyError('ERR_CHIMNEY_OPTION', `--fail: '${part}' is not NIC@PERCENT%, such as nic0@50%, or none`);
@@ -77,12 +77,15 @@ export function stormOptions(given: Partial<StormOptions>): StormOptions {
   const parsed = StormOptions.safeParse(merged);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    const option = String(issue.path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const option = String(issue.path[0]).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
     throw new ChimneyError('ERR_CHIMNEY_OPTION', `--${option}: ${issue.message}`);
   }
   const options = parsed.data;
   if (options.nics === 1 && options.failures.length > 0) {
-    throw new ChimneyError('ERR_CHIMNEY_OPTION', '--fail: no other NIC can take over; add --nics 2, or take --fail none');
+    throw new ChimneyError(
+      'ERR_CHIMNEY_OPTION',
+      '--fail: no other NIC can take over; add --nics 2, or take --fail none',
+    );
   }
   for (const { nic } of options.failures) {
     const index = /^nic(\d+)$/.exec(nic);

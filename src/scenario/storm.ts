@@ -14,6 +14,7 @@ import type { Document } from './documents.ts';
 import { FileServer, repliesBytes } from './file-server.ts';
 import { SERVER_PORT, stormNetwork } from './network.ts';
 import type { StormOptions } from './storm-options.ts';
+import { threadCpuUs } from './thread-cpu.ts';
 
 /** How far a storm is, for the progress line. */
 export interface StormProgress {
@@ -57,7 +58,9 @@ export interface StormResult {
   readonly segments: { host: number; nic: number };
   readonly packets: number;
   readonly doorbells: number;
+  /** What the host thread spent: time of its steps by the clock, and CPU time altogether where the system tells. */
   readonly hostBusyUs: number;
+  readonly hostCpuUs: number | null;
   readonly memoryMiB: number;
   readonly residentMiB: number;
   readonly capturedFrames: number;
@@ -82,6 +85,7 @@ export class Storm {
   readonly #pulled: PulledCable[] = [];
   #startedUs = 0;
   #finishedUs = 0;
+  #cpuUs: number | null = null;
   #stall = { started: 0, ended: 0, us: 0 };
   #interrupt: () => void = () => {};
   #interrupted = false;
@@ -126,11 +130,7 @@ export class Storm {
     const { interfaces, routes } = network;
     const wiring = [{ interfaces, routes, team: options.nics > 1, policy: policyOf(options) }];
     this.#machine = new ThreadedMachine({ plan, wiring, capture: options.pcap ?? undefined });
-    this.#server = new FileServer(
-      this.#machine.memory,
-      this.#machine.layout.hosts[0]!.regions.application,
-      documents,
-    );
+    this.#server = new FileServer(this.#machine.memory, this.#machine.layout.hosts[0]!.regions.application, documents);
     this.#progressAt = this.#machine.layout.fabric.regions.populations.map(({ load }) => load!.progress.offset);
     this.#due = options.failures.toSorted((a, b) => a.at - b.at);
   }
@@ -157,7 +157,9 @@ export class Storm {
     try {
       await machine.start();
       this.#startedUs = machine.clock.nowUs();
+      const cpuUs = threadCpuUs();
       await this.#untilDone(onProgress, everyMs);
+      if (cpuUs !== null) this.#cpuUs = threadCpuUs()! - cpuUs;
       if (this.#finishedUs === 0) this.#finishedUs = machine.clock.nowUs();
       const seconds = (this.#finishedUs - this.#startedUs) / 1e6;
       nics = await withinMs(REPORT_MAX_MS, machine.nicReports(), []);
@@ -294,13 +296,17 @@ export class Storm {
       pulled: this.#pulled,
       retransmissions: {
         host: host.transport.retransmissions,
-        nic: sumNics((nic) => nic.stats.retransmittedSegments),
+        nic: sumNics(nic => nic.stats.retransmittedSegments),
         clients: this.#sum('retransmissions'),
       },
-      segments: { host: host.transport.segmentsIn + host.transport.segmentsOut, nic: sumNics((nic) => nic.stats.inSegments + nic.stats.outSegments) },
-      packets: sumNics((nic) => nic.stats.framesReceived + nic.stats.framesTransmitted),
-      doorbells: hostBells + sumNics((nic) => nic.doorbellsRung) + (report?.doorbellsRung ?? 0),
+      segments: {
+        host: host.transport.segmentsIn + host.transport.segmentsOut,
+        nic: sumNics(nic => nic.stats.inSegments + nic.stats.outSegments),
+      },
+      packets: sumNics(nic => nic.stats.framesReceived + nic.stats.framesTransmitted),
+      doorbells: hostBells + sumNics(nic => nic.doorbellsRung) + (report?.doorbellsRung ?? 0),
       hostBusyUs: machine.loop.busyUs,
+      hostCpuUs: this.#cpuUs,
       memoryMiB: machine.memory.byteLength / 1048576,
       residentMiB: process.memoryUsage.rss() / 1048576,
       capturedFrames: report?.capturedFrames ?? 0,

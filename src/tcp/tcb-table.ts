@@ -4,7 +4,7 @@
  * The key is (remote address, local address, both ports, VID): the same pair of addresses on two VLANs is two
  * connections. Handles are slot and generation, so that a stale one is refused (architecture §2.8).
  */
-import { assert } from '../base/assert.ts';
+import { assert, broken } from '../base/assert.ts';
 import { HANDLE_SLOTS_MAX, handleGeneration, handleSlot, makeHandle, nextGeneration } from '../base/handle.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import { type Tcb, TcbLayout, TcpState } from './tcb.ts';
@@ -77,13 +77,13 @@ export class TcbTable {
     const address = this.addressOf(slot);
     const tcb = this.#probe.at(address);
     const generation = nextGeneration(tcb.generation);
-    this.#memory.i32.fill(0, address >> 2, (address + TcbLayout.byteLength) >> 2);
+    this.#memory.kernels.zero(address, TcbLayout.byteLength);
     tcb.generation = generation;
     return slot;
   }
 
   free(slot: number): void {
-    assert(this.#live[slot] === 1, `TCB slot ${slot} is in use`);
+    if (this.#live[slot] !== 1) broken(`TCB slot ${slot} is in use`);
     this.#live[slot] = 0;
     this.#probe.at(this.addressOf(slot)).state = TcpState.Closed;
     this.#free[this.#freeCount++] = slot;

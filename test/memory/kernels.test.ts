@@ -118,6 +118,17 @@ describe('copy and copyChecksum', () => {
   );
 });
 
+describe('zero', () => {
+  test.prop([seeds, alignments, lengths])('fills exactly the range', (seed, at, length) => {
+    for (const [name, kernels] of variants) {
+      fill(seed);
+      const expected = bytes.slice().fill(0, at, at + length);
+      kernels.zero(at, length);
+      expect(Buffer.compare(bytes, expected), name).toBe(0);
+    }
+  });
+});
+
 describe('toeplitz', () => {
   // The key and the answers of Microsoft's verification suite: source, destination, without ports, with ports.
   const key = '6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa';

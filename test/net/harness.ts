@@ -4,6 +4,7 @@
  * The simulation runs while it has something to do; then the event loop gets its turns, so that streams and http react;
  * only when they are quiet too does virtual time jump. `sweep` checks that nothing was leaked.
  */
+import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { AssembledHost } from '../../src/assemble-host.ts';
@@ -64,6 +65,7 @@ export interface NetMachineOptions {
   readonly small?: boolean;
 }
 
+/** Of the machine before, for the next one. */
 let memory: Memory | undefined;
 
 export class NetMachine implements AsyncDisposable {
@@ -101,7 +103,7 @@ export class NetMachine implements AsyncDisposable {
       seed: options.seed ?? 1,
       memory,
     });
-    memory = this.sim.memory;
+    memory = undefined;
     this.server = createNet(this.#netHost('server', this.sim.hosts[0]!));
     this.client = createNet(this.#netHost('client', this.sim.hosts[1]!));
     this.#pumping = this.#pump();
@@ -175,7 +177,8 @@ export class NetMachine implements AsyncDisposable {
     const hosts = this.sim.hosts.map(({ host }) => host);
     const open = (): number => hosts.reduce((sum, { tli }) => sum + tli.active, 0);
     await this.until('all connections are gone', () => open() === 0);
-    await this.sleep(1000);
+    // ARP gives up on what never answered, too.
+    await this.sleep(5000);
     for (const [index, { copies, sendDescriptors, tx, chimney }] of hosts.entries()) {
       const inUse = { copies: copies.inUse, sendDescriptors: sendDescriptors.inUse, tx: tx.inUse };
       expect({ host: index, ...inUse, offloaded: chimney.offloaded }).toEqual({
@@ -194,6 +197,7 @@ export class NetMachine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#running = false;
     await this.#pumping;
+    memory = this.sim.memory;
     if (this.#failure !== null) throw this.#failure;
   }
 }
@@ -225,4 +229,28 @@ export function pattern(length: number, seed = 1): Buffer {
     bytes[i] = state >>> 24;
   }
   return bytes;
+}
+
+/** All bytes up to `end`; unlike `for await` it does not destroy what it has read to the end. */
+export function collect(stream: NodeJS.ReadableStream): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    stream.once('error', reject);
+  });
+}
+
+/** Resolves with what `close` says; call it before anything can happen. */
+export function closed(emitter: NodeJS.EventEmitter): Promise<unknown> {
+  return new Promise(resolve => void emitter.once('close', resolve));
+}
+
+/** Resolves with the error; call it before anything can happen. */
+export function failure(emitter: NodeJS.EventEmitter): Promise<NodeJS.ErrnoException> {
+  return new Promise(resolve => void emitter.once('error', resolve));
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

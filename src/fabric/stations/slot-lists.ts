@@ -3,7 +3,7 @@
  *
  * Invariant: an item is in at most one of the lists; `listOf(item)` is -1 exactly when it is in none.
  */
-import { assert } from '../../base/assert.ts';
+import { broken } from '../../base/assert.ts';
 
 const NONE = -1;
 
@@ -38,7 +38,7 @@ export class SlotLists {
   }
 
   append(list: number, item: number): void {
-    assert(this.#listOf[item] === NONE, `item ${item} is in no list`);
+    if (this.#listOf[item] !== NONE) broken(`item ${item} is in no list`);
     const tail = this.#tail[list];
     this.#prev[item] = tail;
     this.#next[item] = NONE;

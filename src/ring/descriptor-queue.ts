@@ -6,8 +6,8 @@
  * drained some; the host always drains. That rule breaks every circle of waiting.
  */
 import type { Memory } from '../memory/memory.ts';
-import { RING_FULL, type RingProducer } from '../ring/spsc-ring.ts';
-import { BATCH_MAX, DESCRIPTOR_BYTES } from './descriptors.ts';
+import { RING_FULL, type RingProducer } from './spsc-ring.ts';
+import { BATCH_MAX, DESCRIPTOR_BYTES } from '../offload/descriptors.ts';
 
 const WORDS = DESCRIPTOR_BYTES >> 2;
 

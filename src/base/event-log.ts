@@ -2,7 +2,7 @@
  * The administrator's event log (R24): what offload, failover and devices did, with the time. Kept bounded; listeners see
  * each event as it happens.
  */
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from './clock.ts';
 
 export interface LogEvent {
   readonly us: number;

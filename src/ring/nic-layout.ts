@@ -8,11 +8,11 @@
 import type { Region, RegionPlan } from '../memory/memory.ts';
 import { type PoolShape, poolBytes } from '../memory/buffer-pool.ts';
 import { bytes, record, word } from '../memory/record.ts';
-import { type RingShape, ringBytes } from '../ring/spsc-ring.ts';
-import { wireShape } from '../ring/wire-slot.ts';
+import { type RingShape, ringBytes } from './spsc-ring.ts';
+import { wireShape } from './wire-slot.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
-import { DESCRIPTOR_BYTES } from './descriptors.ts';
-import { NeighborState, PathState } from './state-objects.ts';
+import { DESCRIPTOR_BYTES } from '../offload/descriptors.ts';
+import { NeighborState, PathState } from '../offload/state-objects.ts';
 
 /** Words that a NIC shows of itself at any time; each has one writer. */
 export const NicStatus = record('NIC_STATUS', 192, {

@@ -1,0 +1,191 @@
+/**
+ * The TCP engine's owner on the host: connection table, timers, and what the engine asks for (Effects).
+ *
+ * Segments go down through Network; events are queued for the switch (upcalls.ts) and never handed up inside the engine.
+ * Transport (transport.ts) adds what comes from outside: the user's calls and arriving segments.
+ */
+import { assert } from '../base/assert.ts';
+import { TimerWheel, type TimerHandler } from '../base/timer-wheel.ts';
+import type { Memory, Region } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import { OffloadState } from '../offload/offload-state.ts';
+import type { CloseReason, Effects } from '../tcp/effects.ts';
+import type { TcpParams } from '../tcp/params.ts';
+import { SegmentWriter } from '../tcp/segment-writer.ts';
+import { type NetBufferCursor } from '../tcp/send-queue.ts';
+import { TcbTable } from '../tcp/tcb-table.ts';
+import { type Tcb, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { timerFired } from '../tcp/timer-fired.ts';
+import { transmit } from '../tcp/transmit.ts';
+import { seqLt } from '../base/seq.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
+
+import type { Interface } from './interface.ts';
+import type { Network } from './network.ts';
+import type { Path } from './path.ts';
+import { Upcall, UpcallQueue } from './upcalls.ts';
+
+export class HostTcp implements Effects, TimerHandler {
+  readonly params: TcpParams;
+  readonly table: TcbTable;
+  readonly tcb: Tcb;
+  readonly buffers: NetBufferCursor;
+  readonly upcalls = new UpcallQueue();
+  protected readonly memory: Memory;
+  protected readonly network: Network;
+  protected readonly own: NetBufferCursor;
+  readonly #wheel: TimerWheel;
+  readonly #writer: SegmentWriter;
+  readonly #interfaces: Interface[];
+  readonly #blocked: number[] = [];
+  /** The receive buffer of the segment in hand, and whether the engine kept it. */
+  protected current = 0;
+  protected kept = false;
+  /** NET_BUFFERs in out-of-order queues, and how many there may be: they are the devices' receive buffers. */
+  protected outOfOrder = 0;
+  outOfOrderMax = Number.MAX_SAFE_INTEGER;
+  now = 0;
+  segmentsIn = 0;
+  segmentsOut = 0;
+  retransmissions = 0;
+
+  constructor(
+    memory: Memory,
+    region: Region,
+    capacity: number,
+    network: Network,
+    interfaces: Interface[],
+    params: TcpParams,
+  ) {
+    this.params = params;
+    this.memory = memory;
+    this.network = network;
+    this.#interfaces = interfaces;
+    this.table = new TcbTable(memory, region, capacity);
+    this.tcb = this.table.cursor();
+    this.buffers = NetBuffer.view(memory);
+    this.own = NetBuffer.view(memory);
+    this.#wheel = new TimerWheel(capacity, 0);
+    this.#writer = new SegmentWriter(memory, params.mss);
+  }
+
+  /** Places the cursor; the one entry to a connection. */
+  at(slot: number): Tcb {
+    return this.tcb.at(this.table.addressOf(slot));
+  }
+
+  interfaceOf(tcb: Tcb): Interface {
+    return this.#interfaces[tcb.vid]!;
+  }
+
+  pathOf(tcb: Tcb): Path {
+    return this.network.path(tcb.path);
+  }
+
+  // --- time ---
+
+  timerFired(slot: number, now: number): void {
+    timerFired(this.at(slot), now, this);
+  }
+
+  expireTimers(now: number): number {
+    return this.#wheel.expire(now, this);
+  }
+
+  ticksUntilTimer(now: number): number {
+    return this.#wheel.ticksUntilNext(now);
+  }
+
+  cancelTimer(slot: number): void {
+    this.#wheel.cancel(slot);
+  }
+
+  /** Connections whose segments found no buffer try again. */
+  retryBlocked(): number {
+    const { length } = this.#blocked;
+    for (let i = 0; i < length; i++) {
+      const slot = this.#blocked.shift()!;
+      if (!this.table.isLive(slot)) continue;
+      const tcb = this.at(slot);
+      if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) === 0) continue;
+      tcb.privateFlags &= ~TcpPrivateFlag.TransmitPending;
+      if (tcb.offloadState === OffloadState.InHost) transmit(tcb, this.now, this);
+    }
+    return length;
+  }
+
+  get blockedCount(): number {
+    return this.#blocked.length;
+  }
+
+  // --- Effects ---
+
+  emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean {
+    const buffer = this.network.begin();
+    if (buffer === 0) return false;
+    const path = this.pathOf(tcb);
+    const total = this.#writer.write(tcb, this.network.payloadAt(buffer), flags, seq, length, this.now);
+    this.segmentsOut++;
+    if (length > 0 && seqLt(seq, tcb.sndMax)) this.retransmissions++;
+    this.network.finish(path, buffer, IpProtocol.Tcp, tcb.tos, tcb.ttl, total);
+    return true;
+  }
+
+  transmitBlocked(tcb: Tcb): void {
+    if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0) return;
+    tcb.privateFlags |= TcpPrivateFlag.TransmitPending;
+    this.#blocked.push(this.table.slotOf(tcb));
+  }
+
+  takePayload(at: number, length: number, inOrder: boolean): number {
+    // A device has no buffer left for what fills the gaps when out-of-order text has taken them all.
+    if (!inOrder && this.outOfOrder >= this.outOfOrderMax) return 0;
+    assert(this.current !== 0 && !this.kept, 'one segment, one buffer');
+    this.kept = true;
+    const buffer = this.own.at(this.current);
+    buffer.dataAddress = at;
+    buffer.dataLength = length;
+    return this.current;
+  }
+
+  indicateReceive(tcb: Tcb, buffer: number): void {
+    this.upcalls.push(Upcall.Received, this.table.slotOf(tcb), buffer);
+  }
+
+  freeBuffer(buffer: number): void {
+    this.interfaceOf(this.tcb).adapter.down.returnBuffer(buffer);
+  }
+
+  sendComplete(tcb: Tcb, buffer: number): void {
+    this.upcalls.push(Upcall.Sent, this.table.slotOf(tcb), buffer);
+  }
+
+  peerClosed(tcb: Tcb): void {
+    this.upcalls.push(Upcall.PeerClosed, this.table.slotOf(tcb), 0);
+  }
+
+  established(tcb: Tcb): void {
+    const passive = (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0;
+    this.upcalls.push(passive ? Upcall.Accepted : Upcall.Connected, this.table.slotOf(tcb), 0);
+  }
+
+  finAcknowledged(tcb: Tcb): void {
+    this.upcalls.push(Upcall.FinAcknowledged, this.table.slotOf(tcb), 0);
+  }
+
+  closed(tcb: Tcb, reason: CloseReason): void {
+    const slot = this.table.slotOf(tcb);
+    this.#wheel.cancel(slot);
+    // Its addresses are free at once; the slot only after the switch has been told.
+    this.table.remove(slot);
+    this.upcalls.push(Upcall.Closed, slot, reason);
+  }
+
+  timeWait(tcb: Tcb): void {
+    this.upcalls.push(Upcall.TimeWait, this.table.slotOf(tcb), 0);
+  }
+
+  armTimer(tcb: Tcb, deadline: number): void {
+    this.#wheel.scheduleNoLaterThan(this.table.slotOf(tcb), deadline);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The whole of `chimney storm`, one run after the other on one thread:
+ *
+ *   short runs: host path, chimney, offload one by one → the main job → the rival
+ *
+ * The short runs say what a connection costs the host thread on either path. They also warm up the main thread: what V8
+ * compiled for them serves the main job as well. The rival gets a warm-up of its own. Workers always start cold.
+ */
+import { ChimneyError } from '../base/errors.ts';
+import type { ThreadDeath } from '../machine-threads.ts';
+import type { Document } from './documents.ts';
+import { RIVAL_NODE_NET, RivalNodeNet, type RivalResult } from './rival-node-net.ts';
+import { Storm, type StormProgress, type StormResult } from './storm.ts';
+import { hostBusyNs, offloadNs, reportStorm, type StormComparison, type StormReport } from './storm-report.ts';
+import type { StormOptions, StormPath } from './storm-options.ts';
+
+export const RIVALS = [RIVAL_NODE_NET] as const;
+
+export interface StormJobOptions {
+  readonly storm: StormOptions;
+  /** Whether to make the short runs. */
+  readonly compare: boolean;
+  readonly rivals: readonly string[];
+}
+
+/** Who watches the job: the progress line. */
+export interface StormJobWatcher {
+  phase(text: string): void;
+  progress(progress: StormProgress): void;
+}
+
+const COMPARED_CONNECTIONS = 4000;
+const WARM_UP_CONNECTIONS = 2000;
+const PROGRESS_MS = 200;
+
+export class StormJob {
+  readonly #options: StormJobOptions;
+  readonly #documents: readonly Document[];
+  readonly #watcher: StormJobWatcher;
+  /** Made first: a machine that does not fit in memory fails before anything has run. */
+  readonly #main: Storm;
+  #running: { interrupt(): void } | null = null;
+  #interrupted = false;
+  readonly #deaths: ThreadDeath[] = [];
+
+  constructor(options: StormJobOptions, documents: readonly Document[], watcher: StormJobWatcher) {
+    for (const rival of options.rivals) {
+      if (!RIVALS.some(known => known === rival)) {
+        const message = `--rivals: no rival '${rival}'; there are ${RIVALS.join(', ')}, none`;
+        throw new ChimneyError('ERR_CHIMNEY_OPTION', message);
+      }
+    }
+    this.#options = options;
+    this.#documents = documents;
+    this.#watcher = watcher;
+    this.#main = new Storm(options.storm, documents);
+  }
+
+  /** Ends it early; `run` resolves with the results so far. */
+  interrupt(): void {
+    this.#interrupted = true;
+    this.#running?.interrupt();
+  }
+
+  async run(): Promise<StormReport> {
+    const { storm, compare } = this.#options;
+    const comparison = compare ? await this.#compare() : null;
+    let main: StormResult | null = null;
+    if (this.#goesOn) {
+      this.#watcher.phase(`storm: ${storm.connections} connections, ${storm.nics} NICs, path ${storm.path}`);
+      main = await this.#storm(this.#main);
+    }
+    const rivals: RivalResult[] = [];
+    if (this.#goesOn && this.#options.rivals.length > 0) rivals.push(await this.#rival());
+    return reportStorm({
+      options: storm,
+      documents: this.#documents,
+      main,
+      comparison,
+      rivals,
+      interrupted: this.#interrupted,
+      deaths: this.#deaths,
+    });
+  }
+
+  get #goesOn(): boolean {
+    return !this.#interrupted && this.#deaths.length === 0;
+  }
+
+  async #compare(): Promise<StormComparison> {
+    const { blockList } = this.#options.storm;
+    this.#watcher.phase('warming up');
+    await this.#short('host', WARM_UP_CONNECTIONS, blockList);
+    await this.#short('chimney', WARM_UP_CONNECTIONS, blockList);
+    await this.#short('chimney', WARM_UP_CONNECTIONS, 1);
+    this.#watcher.phase('comparing: host path');
+    const host = await this.#short('host', COMPARED_CONNECTIONS, blockList);
+    this.#watcher.phase('comparing: chimney');
+    const chimney = await this.#short('chimney', COMPARED_CONNECTIONS, blockList);
+    this.#watcher.phase('comparing: offload one by one');
+    const oneByOne = await this.#short('chimney', COMPARED_CONNECTIONS, 1);
+    return {
+      connections: COMPARED_CONNECTIONS,
+      hostBusyNs: { host: host && hostBusyNs(host), chimney: chimney && hostBusyNs(chimney) },
+      offloadNs: { oneByOne: oneByOne && offloadNs(oneByOne), inLists: chimney && offloadNs(chimney) },
+      blockList,
+    };
+  }
+
+  /** The same machine and network without failures and faults; null when it did not come to its end. */
+  async #short(path: StormPath, connections: number, blockList: number): Promise<StormResult | null> {
+    if (!this.#goesOn) return null;
+    const clean = { loss: 0, reorder: 0, duplicate: 0, corrupt: 0, delayMs: 0, failures: [], pcap: null };
+    const options = { ...this.#options.storm, ...clean, path, connections, blockList };
+    const result = await this.#storm(new Storm(options, this.#documents));
+    return result.interrupted || result.deaths.length > 0 ? null : result;
+  }
+
+  async #storm(storm: Storm): Promise<StormResult> {
+    this.#running = storm;
+    const result = await storm.run(progress => this.#watcher.progress(progress), PROGRESS_MS);
+    this.#deaths.push(...result.deaths);
+    return result;
+  }
+
+  async #rival(): Promise<RivalResult> {
+    const { connections, seed } = this.#options.storm;
+    this.#watcher.phase(`rival: ${RIVAL_NODE_NET}, ${connections} connections over loopback`);
+    const rival = new RivalNodeNet(this.#documents, { connections, seed });
+    this.#running = rival;
+    return rival.run();
+  }
+}
