@@ -1,5 +1,6 @@
 // The README's sample as a program: a server behind a team of two NICs, a client on the same network.
 // Run: node examples/hello.mjs
+import { once } from 'node:events';
 import { createMachine } from 'chimney';
 
 const machine = await createMachine({
@@ -14,6 +15,7 @@ machine.events.on('failover', (event) => console.log(event.text));
 
 const socket = machine.peers.client.net.connect(80, '10.0.0.1');
 await machine.nics[0].pullCable();
-for await (const bytes of socket) console.log(String(bytes));
+socket.on('data', (bytes) => console.log(String(bytes)));
+await once(socket, 'close');
 
 await machine.close();
