@@ -58,7 +58,7 @@ function oneLine(text: string): string {
   return text
     .replace(/^error: /, '')
     .trim()
-    .replaceAll(/\s*\n\s*\((.*)\)/g, ', $1')
+    .replaceAll(/\s*\n\s*\((.*)\)/g, ' ($1)')
     .replaceAll(/\s*\n\s*/g, ' ')
     .replace(/\.$/, '');
 }

@@ -2,10 +2,11 @@
  * `chimney simulate`: one whole machine in virtual time from a seed, or a campaign of many on all cores. A seed that
  * failed is printed with the command that replays it.
  */
-import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { ChimneyError } from '../base/errors.ts';
 import { runSeed, type SeedResult } from '../scenario/simulate.ts';
+import { type CampaignResult, type CampaignTotals, runCampaign } from '../scenario/simulate-campaign.ts';
+import { onInterrupt } from './interrupt.ts';
 import { count, figure, printJson, ProgressLine } from './output.ts';
 import { wholeNumber } from './values.ts';
 
@@ -64,16 +65,86 @@ function wrong(message: string): ChimneyError {
 async function campaign(seeds: number, flags: SimulateFlags): Promise<number> {
   const first = flags.first ?? 1;
   if (first + seeds - 1 > SEED_MAX) throw wrong(`--seeds: the last seed would be above ${SEED_MAX}`);
-  const threads = flags.threads ?? availableParallelism();
   const line = new ProgressLine(flags.quiet ?? false);
-  const failed: SeedResult[] = [];
-  for (let seed = first; seed < first + seeds; seed++) {
-    const r = runSeed(seed);
-    if (!r.ok) failed.push(r);
-    line.show(`${seed} ${threads} ${figure(1)}`);
+  const since = performance.now();
+  const seconds = (): number => (performance.now() - since) / 1000;
+  let soFar: CampaignTotals | null = null;
+  const onProgress = (totals: CampaignTotals): void => {
+    soFar = totals;
+    line.show(progressText(totals, seeds, seconds()));
+  };
+  let done = (): void => {};
+  const interrupted = new Promise<null>(resolve => {
+    done = onInterrupt(() => resolve(null));
+  });
+  const running = runCampaign({ first, count: seeds, threads: flags.threads, onProgress });
+  const result = await Promise.race([running, interrupted]);
+  done();
+  line.clear();
+  const report = reportOf(first, seeds, result, soFar, seconds());
+  if (flags.json === true) printJson(report);
+  else process.stdout.write(campaignTable(report));
+  // The pool's threads know no interrupt: they end with the process.
+  if (result === null) process.exit(1);
+  return report.passed === seeds ? 0 : 1;
+}
+
+interface CampaignReport {
+  /** How many were run, of how many. */
+  readonly seeds: number;
+  readonly requested: number;
+  readonly first: number;
+  readonly passed: number;
+  readonly failed: readonly (SeedResult & { replay: string })[];
+  readonly invariantsChecked: number;
+  readonly totals: CampaignTotals | null;
+  readonly seconds: number;
+  readonly interrupted: boolean;
+}
+
+function reportOf(
+  first: number,
+  requested: number,
+  result: CampaignResult | null,
+  soFar: CampaignTotals | null,
+  seconds: number,
+): CampaignReport {
+  const totals = result?.totals ?? soFar;
+  return {
+    seeds: totals?.seeds ?? 0,
+    requested,
+    first,
+    passed: totals === null ? 0 : totals.seeds - totals.failed,
+    failed: (result?.failures ?? []).map(failure => ({ ...failure, replay: replay(failure.seed) })),
+    invariantsChecked: totals?.invariantsChecked ?? 0,
+    totals,
+    seconds,
+    interrupted: result === null,
+  };
+}
+
+function campaignTable(report: CampaignReport): string {
+  const { seeds, requested, first, passed, failed, totals, seconds } = report;
+  const interrupted = report.interrupted ? `; interrupted after ${count(seeds)}` : '';
+  const lines = [
+    `${count(passed)} of ${count(requested)} seeds passed (from ${first}) in ${figure(seconds, 's')}${interrupted}`,
+  ];
+  if (totals !== null) {
+    lines.push(
+      `  ${count(totals.completed)} connections, ${count(totals.failovers)} failovers, ${count(totals.offloaded)} ` +
+        `offloaded, ${count(totals.takenBack)} taken back, ${count(totals.refused)} refused, ${count(totals.lost)} lost`,
+      `  ${count(totals.frames)} frames, ${figure(totals.virtualUs / 1e6, 's')} of virtual time, ` +
+        `${count(totals.invariantsChecked)} invariants checked`,
+    );
   }
-  if (flags.json === true) printJson({ failed });
-  return 0;
+  for (const failure of failed) lines.push(`FAILED seed ${failure.seed}: ${failure.error}`, `  ${failure.replay}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function progressText(totals: CampaignTotals, seeds: number, seconds: number): string {
+  const rate = figure(totals.seeds / seconds);
+  const failures = totals.failed > 0 ? `, ${count(totals.failed)} FAILED` : '';
+  return `${count(totals.seeds)}/${count(seeds)} seeds${failures}, ${rate}/s, ${count(totals.invariantsChecked)} checks`;
 }
 
 function seedTable(result: SeedResult): string {
@@ -91,5 +162,5 @@ function seedTable(result: SeedResult): string {
 }
 
 function replay(seed: number): string {
-  return `chimney simulate --seed ${seed}`;
+  return `npm run simulate -- --seed ${seed}`;
 }

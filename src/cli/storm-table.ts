@@ -13,7 +13,8 @@ export function stormTable(report: StormReport): string {
   const rows: [string, string][] = [
     [
       'connections',
-      `${count(connections.completed)} completed, ${counts(connections, ['failed', 'reset', 'unfinished'])}`,
+      `${count(connections.completed)} completed, ${count(connections.failed)} failed, ${count(connections.reset)} reset` +
+        (report.unfinished > 0 ? `, ${count(report.unfinished)} open at the end` : ''),
     ],
     [
       'bytes',
@@ -64,10 +65,6 @@ function headline({ options, documents, connections }: StormReport): string {
   const nics = options.nics === 1 ? 'one NIC' : `${options.nics} NICs`;
   const vlans = options.vlans.length === 0 ? '' : `, VLANs ${options.vlans.join(' and ')}`;
   return `Storm: ${what}, ${nics}, path ${options.path}${vlans}`;
-}
-
-function counts<T extends object>(numbers: T, names: readonly (keyof T & string)[]): string {
-  return names.map(name => `${count(Number(numbers[name]))} ${name}`).join(', ');
 }
 
 function offloadRows({ offload }: StormReport): [string, string][] {

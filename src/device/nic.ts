@@ -24,6 +24,7 @@ import { ETHERNET, EtherType } from '../wire/ethernet.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
 import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
 import { vidOf, VLAN } from '../wire/vlan.ts';
+import { isChainGranted } from './granted.ts';
 import { InvertedTree } from './inverted-tree.ts';
 import { Mac } from './mac.ts';
 import { OffloadRequests } from './offload-requests.ts';
@@ -221,6 +222,12 @@ export class Nic implements Polled {
       this.#refuse(opcode, argument);
       return;
     }
+    // What is not one of these carries a chain.
+    const isChain = opcode !== Submission.TcpReceiveReturn;
+    if (isChain && !isChainGranted(this.#window, this.#buffer, argument)) {
+      this.#fault(NicFault.Window, `chain ${argument} of descriptor ${opcode}`);
+      return;
+    }
     switch (opcode) {
       case Submission.TcpSend:
         this.firmware.send(slot, argument);
@@ -301,10 +308,6 @@ export class Nic implements Polled {
     const buffer = this.#buffer.at(address);
     const { dataAddress, dataLength } = buffer;
     const context = this.firmware.contextOf(slot);
-    if (!this.#window.allows(dataAddress, dataLength)) {
-      this.#fault(NicFault.Window, `forwarded segment at ${dataAddress}`);
-      return;
-    }
     if (parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok) {
       this.firmware.segment(slot, this.#tcp);
     }

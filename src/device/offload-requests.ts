@@ -20,6 +20,7 @@ import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { type NicBoot, NeighborEntry, PathEntry } from '../ring/nic-layout.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import { mayOffload, TcbLayout, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { isChainGranted } from './granted.ts';
 import { EntryFlag, type InvertedTree } from './inverted-tree.ts';
 import type { NicStatistics } from './statistics.ts';
 import type { TcpFirmware } from './tcp-firmware.ts';
@@ -187,7 +188,7 @@ export class OffloadRequests {
     }
     tcb.at(table.addressOf(slot));
     this.#copy(tcb.base, block.base + BLOCK_HEADER_BYTES, StateRange.tcp.all);
-    if (!mayOffload(tcb.state) || tcb.initialRcvWnd > this.#rcvWindowMax || !this.#sendChainGranted(tcb.sendDataHead)) {
+    if (!mayOffload(tcb.state) || tcb.initialRcvWnd > this.#rcvWindowMax || !this.#isGranted(tcb.sendDataHead)) {
       const tooWide = tcb.initialRcvWnd > this.#rcvWindowMax;
       table.free(slot);
       this.#stats.offloadsRefused++;
@@ -209,17 +210,9 @@ export class OffloadRequests {
     return NdisStatus.Success;
   }
 
-  /** The data of an adopted send chain must lie where the device may read (architecture §2.1). */
-  #sendChainGranted(head: number): boolean {
-    const { buffers } = this.#firmware;
-    let address = head;
-    for (let count = 0; address !== 0; count++) {
-      if (count > 0xffff || !this.#window.allows(address, 64)) return false;
-      buffers.at(address);
-      if (!this.#window.allows(buffers.dataAddress, buffers.dataLength)) return false;
-      address = buffers.next;
-    }
-    return true;
+  /** An adopted send chain must lie where the device may read. */
+  #isGranted(head: number): boolean {
+    return isChainGranted(this.#window, this.#firmware.buffers, head);
   }
 
   /** Uploads what the list names: connections, then paths, then neighbors, so that counts reach zero in order. */

@@ -118,6 +118,11 @@ export class TcpFirmware implements Effects, TimerHandler {
   disconnect(slot: number, chain: number, flags: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
     if (flags === DisconnectFlag.Abortive) {
+      if (tcb.state === TcpState.Closed) {
+        // It ended here before: nothing will happen any more, and the host waits for an answer.
+        this.#completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.Success);
+        return;
+      }
       this.#pendingDisconnect[slot] = chain === 0 ? NO_BUFFER : chain;
       abort(tcb, this);
       return;

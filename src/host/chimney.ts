@@ -300,8 +300,8 @@ export class Chimney implements ConnectionWatcher {
   /** The completion climbs: Framing, Network, Transport each take their entries, the switch lets held calls go. */
   complete(root: number): void {
     const index = this.#blocks.indexOf(root);
-    const request = index < 0 ? null : this.#pending[index];
-    if (request === undefined) return;
+    const request = index < 0 ? null : this.#pending[index]!;
+    if (request === null) return;
     this.#pending[index] = null;
     this.#pendingCount--;
     const started = this.#clock.nowUs();

@@ -626,7 +626,9 @@ export class TliSwitch implements UpcallTarget {
     tcb.rcvPending = connection.heldBytes + connection.owedBytes;
     connection.optionsChanged = false;
     if (tcb.state === TcpState.Closed) {
-      this.#closed(connection, slot, lost ? CloseReason.Reset : CloseReason.Normal);
+      // An orderly end has been told of before; what is left is FIN-WAIT-2's patience, or a peer that does not answer.
+      const gaveUp = connection.finAcked ? CloseReason.Normal : CloseReason.TimedOut;
+      this.#closed(connection, slot, lost ? CloseReason.Reset : gaveUp);
       return;
     }
     if (tcb.state === TcpState.TimeWait) this.#finish(connection, CloseReason.Normal);

@@ -111,7 +111,7 @@ export class TransportOffload implements SegmentDiversion {
     block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
   }
 
-  /** Takes this layer's entries, each with its status: 316 to 320 of Figure 3, 746 and 748 of Figure 7. */
+  /** Takes this layer's entries, each with its status: then 320 of Figure 3. */
   complete(request: OffloadRequest): void {
     for (let i = 0; i < request.count; i++) request.statuses[i] = this.#take(request, i);
     const initiate = request.operation === OffloadOperation.Initiate;

@@ -8,7 +8,13 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { NetCore } from './core.ts';
 import type { NetHost } from './net-host.ts';
-import { type Callback, connectArguments, type ConnectOptions, type ServerOptions, type SocketOptions } from './options.ts';
+import {
+  type Callback,
+  connectArguments,
+  type ConnectOptions,
+  type ServerOptions,
+  type SocketOptions,
+} from './options.ts';
 import { Server } from './server.ts';
 import { Socket } from './socket.ts';
 

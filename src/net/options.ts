@@ -49,7 +49,10 @@ export type Callback = () => void;
 const NO_PATHS = 'a machine has TCP only: give a port instead of a path';
 
 /** (options, cb?) or (port, host?, cb?) */
-export function connectArguments(args: readonly unknown[]): { options: ConnectOptions; callback: Callback | undefined } {
+export function connectArguments(args: readonly unknown[]): {
+  options: ConnectOptions;
+  callback: Callback | undefined;
+} {
   const [first, second] = args;
   const last = args.at(-1);
   const callback = typeof last === 'function' ? (last as Callback) : undefined;

@@ -258,7 +258,10 @@ export class Socket extends Duplex {
   setTimeout(ms: number, callback?: Callback): this {
     if (this.destroyed) return this;
     if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
-      throw argumentError('ERR_INVALID_ARG_TYPE', `The "msecs" argument must be of type number. Received ${received(ms)}`);
+      throw argumentError(
+        'ERR_INVALID_ARG_TYPE',
+        `The "msecs" argument must be of type number. Received ${received(ms)}`,
+      );
     }
     this.timeout = ms;
     this.#timer?.close();

@@ -25,6 +25,7 @@ export class WorkerShell {
   readonly #control: number;
   #taken = 0;
   #stopped = false;
+  #crash: Error | null = null;
 
   constructor(memory: Memory, options: ShellOptions) {
     this.#i32 = memory.i32;
@@ -44,6 +45,7 @@ export class WorkerShell {
     };
     const turn = (): void => {
       pollBurst(component, clock, sleeper, loop);
+      if (this.#crash !== null) throw this.#crash;
       if (this.#stopped) port().close();
       else setImmediate(turn);
     };
@@ -51,6 +53,12 @@ export class WorkerShell {
   }
 
   stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Ends the thread by this error, as soon as the call that asked for it is answered. */
+  crash(error: Error): void {
+    this.#crash = error;
     this.#stopped = true;
   }
 }

@@ -4,7 +4,7 @@
  * Hidden files, node_modules and what would not fit are left out; the order is by name, so that a seed picks the same.
  */
 import { createHash } from 'node:crypto';
-import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, type Dirent, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { ChimneyError } from '../base/errors.ts';
 
@@ -49,10 +49,21 @@ export function readDocuments(folder: string): Document[] {
   return documents;
 }
 
-/** What a file holds, or null for one that is too large, unreadable, or gone since. */
+/**
+ * What a file holds, or null for one that is too large, unreadable, or gone since. Reads as much as its size says and no
+ * more: some files of a system never end.
+ */
 function contentOf(file: string, bytesMax: number): Uint8Array | null {
   try {
-    return statSync(file).size <= bytesMax ? readFileSync(file) : null;
+    const fd = openSync(file, 'r');
+    try {
+      const { size } = fstatSync(fd);
+      if (size > bytesMax) return null;
+      const bytes = new Uint8Array(size);
+      return bytes.subarray(0, size === 0 ? 0 : readSync(fd, bytes));
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     return null;
   }

@@ -97,7 +97,11 @@ export class InvariantChecker {
       this.#hold(connections === 0, `${nic.boot.config.name}: connections left`, connections);
       this.#hold(paths === 0, `${nic.boot.config.name}: paths left`, paths);
       this.#hold(neighbors === 0, `${nic.boot.config.name}: neighbors left`, neighbors);
-      this.#hold(nic.firmware.pool.inUse === 0, `${nic.boot.config.name}: receive buffers lost`, nic.firmware.pool.inUse);
+      this.#hold(
+        nic.firmware.pool.inUse === 0,
+        `${nic.boot.config.name}: receive buffers lost`,
+        nic.firmware.pool.inUse,
+      );
       if (team !== null) this.#hold(team.entriesOn(index) === 0, 'team entries left', team.entriesOn(index));
     });
     for (const driver of [team, vlans]) {
@@ -158,7 +162,11 @@ export class InvariantChecker {
     for (let slot = 0; slot < paths.capacity; slot++) {
       if (!paths.isLive(slot)) continue;
       objects.placePath(slot);
-      this.#hold(objects.path.dependents === dependents[slot], `${name}: dependents of path ${slot}`, dependents[slot]!);
+      this.#hold(
+        objects.path.dependents === dependents[slot],
+        `${name}: dependents of path ${slot}`,
+        dependents[slot]!,
+      );
       this.#hold(neighbors.isLive(objects.path.neighbor), `${name}: path ${slot} has its neighbor`, slot);
       ofNeighbor[objects.path.neighbor]!++;
     }
@@ -271,7 +279,11 @@ export class InvariantChecker {
       const counted = this.#dependents.get(neighbor) ?? 0;
       this.#hold(neighbor.offloadedPaths === counted, `paths on neighbor ${neighbor.address}`, neighbor.offloadedPaths);
       const isThere = neighbor.offloadState === S.Offloaded || neighbor.offloadState === S.Offloading;
-      this.#hold(counted === 0 || isThere, `neighbor ${neighbor.address} has paths, its state is`, neighbor.offloadState);
+      this.#hold(
+        counted === 0 || isThere,
+        `neighbor ${neighbor.address} has paths, its state is`,
+        neighbor.offloadState,
+      );
     }
   }
 

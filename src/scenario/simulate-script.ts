@@ -129,7 +129,9 @@ export class ScriptRunner {
         this.#query(action.draw);
         return;
       case 'update': {
-        const neighbors = [...host.framing.neighbors].filter(({ offloadState }) => offloadState !== OffloadState.InHost);
+        const neighbors = [...host.framing.neighbors].filter(
+          ({ offloadState }) => offloadState !== OffloadState.InHost,
+        );
         if (neighbors.length > 0) host.framing.updateNeighbor(neighbors[action.draw % neighbors.length]!);
         return;
       }

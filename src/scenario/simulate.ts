@@ -26,6 +26,8 @@ export interface SeedResult {
   readonly rounds: number;
   readonly connections: number;
   readonly completed: number;
+  /** Cut off by the server on purpose. */
+  readonly aborted: number;
   readonly failovers: number;
   /** Connections that devices took over, gave back, and lost. */
   readonly offloaded: number;
@@ -130,6 +132,7 @@ export class SeedRun {
       rounds: sim.rounds,
       connections: plan.connections,
       completed: this.completed,
+      aborted: this.server.aborted,
       failovers: team?.failovers.length ?? 0,
       offloaded: stats.connectionsOffloaded,
       takenBack: stats.connectionsTakenBack,

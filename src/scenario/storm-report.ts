@@ -26,6 +26,8 @@ export interface StormReport {
   /** Why not ok, in words. */
   readonly problems: readonly string[];
   readonly connections: StormConnections;
+  /** Connections that were open when the run ended early. */
+  readonly unfinished: number;
   readonly bytes: { verified: number; wrong: number; lost: number };
   readonly failures: Readonly<Record<string, number>>;
   readonly seconds: number;
@@ -88,7 +90,8 @@ export function reportStorm(findings: StormFindings): StormReport {
   return {
     ok: problems.length === 0,
     problems,
-    connections: main?.connections ?? { requested, completed: 0, failed: 0, reset: 0, unfinished: 0 },
+    connections: main?.connections ?? { requested, completed: 0, failed: 0, reset: 0 },
+    unfinished: main?.unfinished ?? 0,
     bytes: main?.bytes ?? { verified: 0, wrong: 0, lost: 0 },
     failures: main?.failures ?? {},
     seconds,
@@ -176,7 +179,8 @@ function problemsOf({ main, options, interrupted, deaths }: StormFindings): stri
   if (interrupted) problems.push('interrupted');
   for (const { thread, reason } of deaths) problems.push(`thread ${thread} died: ${reason}`);
   if (main === null) return problems.length === 0 ? ['the main job did not run'] : problems;
-  const { requested, completed, failed, reset, unfinished } = main.connections;
+  const { unfinished } = main;
+  const { requested, completed, failed, reset } = main.connections;
   if (failed > 0) {
     const why = Object.entries(main.failures).map(([reason, count]) => `${reason} ${count}`);
     problems.push(`${failed} connections failed${why.length === 0 ? '' : `: ${why.join(', ')}`}`);

@@ -32,8 +32,6 @@ export interface StormConnections {
   readonly completed: number;
   readonly failed: number;
   readonly reset: number;
-  /** Open when the run ended: only if it ended early. */
-  readonly unfinished: number;
 }
 
 /** A failure that was asked for, as it came about. */
@@ -46,6 +44,8 @@ export interface PulledCable {
 export interface StormResult {
   readonly options: StormOptions;
   readonly connections: StormConnections;
+  /** Connections that were open when the run ended: only if it ended early. */
+  readonly unfinished: number;
   readonly bytes: { verified: number; wrong: number; lost: number };
   /** Why connections failed. */
   readonly failures: Record<string, number>;
@@ -280,13 +280,8 @@ export class Storm {
     const hostBells = host.miniports.reduce((sum, miniport) => sum + miniport.doorbell.rings, 0);
     return {
       options: this.#options,
-      connections: {
-        requested: this.#options.connections,
-        completed,
-        failed,
-        reset: this.#sum('reset'),
-        unfinished: this.#sum('started') - completed - failed,
-      },
+      connections: { requested: this.#options.connections, completed, failed, reset: this.#sum('reset') },
+      unfinished: this.#sum('started') - completed - failed,
       bytes: { verified, wrong: this.#sum('bytesWrong'), lost: this.#sum('bytesLost') },
       failures,
       seconds,

@@ -443,10 +443,10 @@ describe('refusal', () => {
     1ms  ndis       > nic0 terminate offload, 2 blocks                   // 722
     1ms  blocks     nic0 terminate N.{P=}
     1ms  blocks     nic0 terminate complete N.{P=}
-    1ms  nic0       > framing terminate complete                         // 742
-    1ms  framing    > network terminate complete                         // 744
-    1ms  network    > transport terminate complete                       // 746
-    1ms  transport  > tli terminate complete                             // 748
+    1ms  nic0       > framing terminate complete                         // 742, 744
+    1ms  framing    > network terminate complete                         // 746
+    1ms  network    > transport terminate complete                       // 748
+    1ms  transport  > tli terminate complete
     1ms  check      c3 offload=InHost sndUna=1 sndNxt=11
     1ms  check      nic0 tcp=2 paths=1 neighbors=1 refused=1
     2ms  c3         < P. 1:51(50) ack 11
@@ -502,7 +502,12 @@ describe('refusal', () => {
 
   machineLadder(
     'the neighbor table is full: nothing below is attempted, no slot is lost (A05)',
-    { ...TREE, peers: { c4: '10.0.0.16:5004', ...TREE.peers }, nics: [{ name: 'nic0', neighborEntries: 1 }], quiet: true },
+    {
+      ...TREE,
+      peers: { c4: '10.0.0.16:5004', ...TREE.peers },
+      nics: [{ name: 'nic0', neighborEntries: 1 }],
+      quiet: true,
+    },
     `
     0ms  tli        offload c4 c1 c2 c3
     0ms  blocks     nic0 initiate N+{P+{T}} N+{P+{T T} P+{T}}
@@ -542,7 +547,7 @@ describe('refusal', () => {
     3ms  framing    > network initiate complete                          // 312
     3ms  network    > transport initiate complete                        // 316
     3ms  transport  > tli initiate complete                              // 320
-    3ms  tli        > transport held calls                               // 322
+    3ms  tli        > transport held calls
     3ms  transport  process held segment
     3ms  log        offload-refused nic0 1 of 1 connections
     3ms  app        c1 received 50

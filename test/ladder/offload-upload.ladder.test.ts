@@ -48,10 +48,10 @@ describe('one connection', () => {
     3ms  ndis       > nic0 terminate offload, 3 blocks                   // 722
     3ms  blocks     nic0 terminate N={P={T}}
     3ms  blocks     nic0 terminate complete N={P={T}}
-    3ms  nic0       > framing terminate complete                         // 742
-    3ms  framing    > network terminate complete                         // 744
-    3ms  network    > transport terminate complete                       // 746
-    3ms  transport  > tli terminate complete                             // 748
+    3ms  nic0       > framing terminate complete                         // 742, 744
+    3ms  framing    > network terminate complete                         // 746
+    3ms  network    > transport terminate complete                       // 748
+    3ms  transport  > tli terminate complete
     3ms  check      nic0 tcp=0 paths=0 neighbors=0
          // TIME-WAIT is the host's: it answers the FIN that comes again.
   500ms  c1         < F. 1:1(0) ack 102
@@ -62,7 +62,7 @@ describe('one connection', () => {
   );
 
   machineLadder(
-    'the device gives up after its retransmissions and says why: TimeoutExpiration (Figure 7, digest 3.8)',
+    'the device gives up after its retransmissions and says why; the application hears of the time-out (Figure 7, digest 3.8)',
     ONE,
     `
     0ms  tli        offload c1
@@ -100,11 +100,11 @@ describe('one connection', () => {
 342200ms  ndis       > nic0 terminate offload, 3 blocks                  // 722
 342200ms  blocks     nic0 terminate N={P={T}}
 342200ms  blocks     nic0 terminate complete N={P={T}}
-342200ms  nic0       > framing terminate complete                        // 742
-342200ms  framing    > network terminate complete                        // 744
-342200ms  network    > transport terminate complete                      // 746
-342200ms  transport  > tli terminate complete                            // 748
-342200ms  app        c1 closed Normal
+342200ms  nic0       > framing terminate complete                        // 742, 744
+342200ms  framing    > network terminate complete                        // 746
+342200ms  network    > transport terminate complete                      // 748
+342200ms  transport  > tli terminate complete
+342200ms  app        c1 closed TimedOut
 800000ms  check      nic0 tcp=0 paths=0 neighbors=0
 800000ms  check      host blocks=0 sends=0 connections=0
 `,
@@ -137,10 +137,10 @@ describe('one connection', () => {
     2ms  blocks     nic0 terminate N={P={T}}
     2ms  nic0       > tli disconnect complete: UploadInProgress          // 732, 734
     2ms  blocks     nic0 terminate complete N={P={T}}
-    2ms  nic0       > framing terminate complete                         // 742
-    2ms  framing    > network terminate complete                         // 744
-    2ms  network    > transport terminate complete                       // 746
-    2ms  transport  > tli terminate complete                             // 748
+    2ms  nic0       > framing terminate complete                         // 742, 744
+    2ms  framing    > network terminate complete                         // 746
+    2ms  network    > transport terminate complete                       // 748
+    2ms  transport  > tli terminate complete
     2ms  check      c1 state=FIN-WAIT-1 sndUna=1 sndNxt=102 sndMax=102 queued=100
          // The FIN has no byte in the queue; the host retransmits it with the rest when its time comes.
   201ms  host       > c1 FP. 1:101(100) ack 1
@@ -172,8 +172,9 @@ describe('one connection', () => {
     5ms  c1         < . 1:1(0) ack 2921
     5ms  app        c1 sent 1000
     5ms  host       > c1 P. 2921:3001(80) ack 1
-    6ms  c1         < . 1:1(0) ack 2961
+    6ms  c1         < . 1:1(0) ack 3001
     6ms  app        c1 sent 500
+    6ms  app        c1 sent 40
     6ms  check      host sends=0 blocks=0
 `,
   );
@@ -249,11 +250,11 @@ describe('one connection', () => {
     4ms  im         release
     4ms  blocks     nic0 terminate N={P={T}}
     4ms  blocks     nic0 terminate complete N={P={T}}
-    4ms  nic0       > framing terminate complete                         // 742
-    4ms  framing    > network terminate complete                         // 744
-    4ms  network    > transport terminate complete                       // 746
-    4ms  transport  > tli terminate complete                             // 748
-    4ms  tli        > transport held calls                               // 322
+    4ms  nic0       > framing terminate complete                         // 742, 744
+    4ms  framing    > network terminate complete                         // 746
+    4ms  network    > transport terminate complete                       // 748
+    4ms  transport  > tli terminate complete
+    4ms  tli        > transport held calls
     4ms  host       > c1 . 1:1(0) ack 11
     4ms  host       > c1 P. 1:21(20) ack 11
    60ms  check      nic0 tcp=0 buffers=0
@@ -291,11 +292,11 @@ describe('one connection', () => {
     4ms  transport  hold segment
     5ms  im         release
     5ms  blocks     nic0 terminate complete N={P={T}}
-    5ms  nic0       > framing terminate complete                         // 742
-    5ms  framing    > network terminate complete                         // 744
-    5ms  network    > transport terminate complete                       // 746
-    5ms  transport  > tli terminate complete                             // 748
-    5ms  tli        > transport held calls                               // 322
+    5ms  nic0       > framing terminate complete                         // 742, 744
+    5ms  framing    > network terminate complete                         // 746
+    5ms  network    > transport terminate complete                       // 748
+    5ms  transport  > tli terminate complete
+    5ms  tli        > transport held calls
     5ms  transport  process held segment
     5ms  transport  process held segment
     5ms  app        c1 received 10
@@ -424,10 +425,10 @@ describe('one connection', () => {
     2ms  ndis       > nic0 terminate offload, 3 blocks                   // 722
     2ms  blocks     nic0 terminate N={P={T}}
     2ms  blocks     nic0 terminate complete N={P={T}}
-    2ms  nic0       > framing terminate complete                         // 742
-    2ms  framing    > network terminate complete                         // 744
-    2ms  network    > transport terminate complete                       // 746
-    2ms  transport  > tli terminate complete                             // 748
+    2ms  nic0       > framing terminate complete                         // 742, 744
+    2ms  framing    > network terminate complete                         // 746
+    2ms  network    > transport terminate complete                       // 748
+    2ms  transport  > tli terminate complete
     2ms  check      host sends=0 connections=0
 `,
   );
@@ -594,10 +595,10 @@ describe('a tree of three connections on two paths that share a neighbor', () =>
     1ms  ndis       > nic0 terminate offload, 3 blocks                   // 722
     1ms  blocks     nic0 terminate N.{P.{T}}
     1ms  blocks     nic0 terminate complete N.{P.{T}}
-    1ms  nic0       > framing terminate complete                         // 742
-    1ms  framing    > network terminate complete                         // 744
-    1ms  network    > transport terminate complete                       // 746
-    1ms  transport  > tli terminate complete                             // 748
+    1ms  nic0       > framing terminate complete                         // 742, 744
+    1ms  framing    > network terminate complete                         // 746
+    1ms  network    > transport terminate complete                       // 748
+    1ms  transport  > tli terminate complete
     1ms  check      nic0 tcp=2 paths=2 neighbors=1
     2ms  tli        upload c2
     2ms  tli        > transport terminate offload, 1 connections
@@ -607,10 +608,10 @@ describe('a tree of three connections on two paths that share a neighbor', () =>
     2ms  ndis       > nic0 terminate offload, 3 blocks                   // 722
     2ms  blocks     nic0 terminate N.{P={T}}
     2ms  blocks     nic0 terminate complete N.{P={T}}
-    2ms  nic0       > framing terminate complete                         // 742
-    2ms  framing    > network terminate complete                         // 744
-    2ms  network    > transport terminate complete                       // 746
-    2ms  transport  > tli terminate complete                             // 748
+    2ms  nic0       > framing terminate complete                         // 742, 744
+    2ms  framing    > network terminate complete                         // 746
+    2ms  network    > transport terminate complete                       // 748
+    2ms  transport  > tli terminate complete
     2ms  check      nic0 tcp=1 paths=1 neighbors=1
     3ms  tli        upload c3
     3ms  tli        > transport terminate offload, 1 connections
@@ -620,10 +621,10 @@ describe('a tree of three connections on two paths that share a neighbor', () =>
     3ms  ndis       > nic0 terminate offload, 3 blocks                   // 722
     3ms  blocks     nic0 terminate N={P={T}}
     3ms  blocks     nic0 terminate complete N={P={T}}
-    3ms  nic0       > framing terminate complete                         // 742
-    3ms  framing    > network terminate complete                         // 744
-    3ms  network    > transport terminate complete                       // 746
-    3ms  transport  > tli terminate complete                             // 748
+    3ms  nic0       > framing terminate complete                         // 742, 744
+    3ms  framing    > network terminate complete                         // 746
+    3ms  network    > transport terminate complete                       // 748
+    3ms  transport  > tli terminate complete
     3ms  check      nic0 tcp=0 paths=0 neighbors=0
     3ms  check      host blocks=0 offloaded=0
 `,
@@ -657,10 +658,10 @@ describe('a tree of three connections on two paths that share a neighbor', () =>
     2ms  ndis       > nic0 terminate offload, 6 blocks                   // 722
     2ms  blocks     nic0 terminate N={P={T T} P={T}}
     2ms  blocks     nic0 terminate complete N={P={T T} P={T}}
-    2ms  nic0       > framing terminate complete                         // 742
-    2ms  framing    > network terminate complete                         // 744
-    2ms  network    > transport terminate complete                       // 746
-    2ms  transport  > tli terminate complete                             // 748
+    2ms  nic0       > framing terminate complete                         // 742, 744
+    2ms  framing    > network terminate complete                         // 746
+    2ms  network    > transport terminate complete                       // 748
+    2ms  transport  > tli terminate complete
     2ms  check      nic0 tcp=0 paths=0 neighbors=0
     3ms  c1         < . 1:1(0) ack 11
     3ms  app        c1 sent 10

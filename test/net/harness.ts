@@ -76,7 +76,7 @@ export class NetMachine implements AsyncDisposable {
   /** Whether each host's sockets want the event loop, by name. */
   readonly kept = new Map<string, boolean>();
   #calls = 0;
-  #running = true;
+  #stopped = false;
   #failure: unknown = null;
   readonly #pumping: Promise<void>;
 
@@ -131,7 +131,7 @@ export class NetMachine implements AsyncDisposable {
 
   async #pump(): Promise<void> {
     try {
-      for (let quiet = 0; this.#running; quiet++) {
+      for (let quiet = 0; !this.#stopped; quiet++) {
         const calls = this.#calls;
         let rounds = 0;
         const wasBusy = this.sim.run(() => ++rounds >= ROUNDS_PER_TURN, this.nowUs);
@@ -150,9 +150,9 @@ export class NetMachine implements AsyncDisposable {
     let until = now + 1_000_000;
     for (const timer of this.timers) until = Math.min(until, timer.at);
     this.sim.run(() => this.nowUs > now, until);
-    for (const timer of [...this.timers]) {
-      if (timer.at > this.nowUs) continue;
-      this.timers.delete(timer);
+    const due = [...this.timers].filter(timer => timer.at <= this.nowUs);
+    for (const timer of due) {
+      if (!this.timers.delete(timer)) continue;
       timer.callback();
     }
   }
@@ -179,13 +179,19 @@ export class NetMachine implements AsyncDisposable {
     await this.until('all connections are gone', () => open() === 0);
     // ARP gives up on what never answered, too.
     await this.sleep(5000);
-    for (const [index, { copies, sendDescriptors, tx, chimney }] of hosts.entries()) {
-      const inUse = { copies: copies.inUse, sendDescriptors: sendDescriptors.inUse, tx: tx.inUse };
+    for (const [index, { copies, sendDescriptors, tx, blocks, chimney }] of hosts.entries()) {
+      const inUse = {
+        copies: copies.inUse,
+        sendDescriptors: sendDescriptors.inUse,
+        tx: tx.inUse,
+        blocks: blocks.inUse,
+      };
       expect({ host: index, ...inUse, offloaded: chimney.offloaded }).toEqual({
         host: index,
         copies: 0,
         sendDescriptors: 0,
         tx: 0,
+        blocks: 0,
         offloaded: 0,
       });
     }
@@ -195,7 +201,7 @@ export class NetMachine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#running = false;
+    this.#stopped = true;
     await this.#pumping;
     memory = this.sim.memory;
     if (this.#failure !== null) throw this.#failure;
@@ -238,6 +244,7 @@ export function collect(stream: NodeJS.ReadableStream): Promise<Buffer> {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('end', () => resolve(Buffer.concat(chunks)));
     stream.once('error', reject);
+    stream.resume();
   });
 }
 

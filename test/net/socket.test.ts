@@ -1,6 +1,8 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { everything } from '../../src/host/policy.ts';
 import type { Socket } from '../../src/net/socket.ts';
+import { TcpCachedFlag } from '../../src/tcp/tcb.ts';
 import {
   CLIENT,
   closed,
@@ -381,6 +383,19 @@ describe('a socket', () => {
       expect(await count()).toBeGreaterThan(nagled);
       near.resume();
       near.end();
+    }));
+
+  it('tells the NIC of its options while it is offloaded', () =>
+    withMachine({ policy: everything(0) }, async machine => {
+      const [near, far] = await pair(machine);
+      await machine.until('offloaded', () => far.isOffloaded);
+      far.setNoDelay();
+      far.setKeepAlive(true, 30_000);
+      await machine.sleep(100);
+      const { table, tcb } = machine.sim.nics[0]!.firmware;
+      tcb.at(table.addressOf(0));
+      expect([tcb.cachedFlags, tcb.kaTimeout]).toEqual([TcpCachedFlag.KeepAliveEnabled, 30_000]);
+      for (const socket of [near, far]) socket.resume().end();
     }));
 
   it('is destroyed by an AbortSignal', () =>

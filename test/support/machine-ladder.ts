@@ -15,11 +15,13 @@
  *
  * Injected: segments of a peer (its name and `<`), calls of the application (`app c1 send|send+close|close|abort|hold|
  * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume`,
- * `team fail NIC`, `router NAME moves` (its MAC address changes), and a driver that keeps calls of one dispatch table entry until it is told to let them go (`im hold ENTRY`,
- * `im release`). `check` compares fields. Everything else must have happened, in this order and at this time, and nothing
- * besides: the trace of the layers (`tli > transport …`), the block lists at the device's edge, upcalls, and what is on the
- * cables. A frame's actor is who built it: `host` or the NIC, told by the half of the IPv4 identification space (R31); in a
- * team the host's frames say which cable they took, `host@nic1`. `log` is the administrator's event log.
+ * `team fail NIC`, `router NAME moves` (its MAC address changes), `policy everything` (for what is offered again after a
+ * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
+ * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
+ * as far as the host, the application and each sender of frames go, each for itself: the trace of the layers
+ * (`tli > transport …`), the block lists at the device's edge, upcalls, and what is on the cables. A frame's actor is who
+ * built it: `host` or the NIC, told by the half of the IPv4 identification space (R31); in a team the host's frames say
+ * which cable they took, `host@nic1`. `log` is the administrator's event log.
  *
  * Block lists: N neighbor, P path, T connection; + new, = object of the device, . placeholder; the status where it is not
  * Success. Of a segment, window and options count only where they are written. Every ladder runs under several seeds, which
@@ -90,8 +92,8 @@ interface Event {
   readonly us: number;
   readonly actor: string;
   readonly text: string;
-  /** The cable it was seen on, empty for what happened in the host: each is in order of its own. */
-  readonly cable: string;
+  /** Whose order it belongs to: a sender's frames, the application's upcalls, or else the host's. */
+  readonly sequence: string;
 }
 
 interface Line {
@@ -276,8 +278,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     return peer;
   }
 
-  #record(actor: string, text: string, cable = ''): void {
-    this.events.push({ us: this.sim.clock.nowUs() - this.startUs, actor, text: text.trim(), cable });
+  #record(actor: string, text: string, sequence = actor === 'app' ? 'app' : ''): void {
+    this.events.push({ us: this.sim.clock.nowUs() - this.startUs, actor, text: text.trim(), sequence });
   }
 
   #traced(actor: string, to: string, text: string): void {
@@ -379,7 +381,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     const parsed = isTcp && parseTcp(view, ip.payloadAt, ip.payloadEnd, tcp) === TcpParse.Ok;
     const peer = parsed ? this.port.peerAt(ip.destination, tcp.dstPort) : undefined;
     if (peer === undefined) {
-      this.#record(who, `> ${formatFrame(view, frameAt, length)}`, cable);
+      this.#record(who, `> ${formatFrame(view, frameAt, length)}`, who);
       return;
     }
     if ((tcp.flags & TcpFlag.Syn) !== 0) peer.irs = tcp.segSeq;
@@ -387,7 +389,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     const bases = { seq: peer.irs, ack: peer.iss, padding: false };
     // The next hop is in the frame's destination: a moved router shows.
     const moved = view.getInt32(frameAt + 2) === peer.hop ? '' : ' (new MAC)';
-    this.#record(who, `> ${peer.name}${moved} ${formatTcp(view, ip.payloadAt, tcp, bases)}`, cable);
+    this.#record(who, `> ${peer.name}${moved} ${formatTcp(view, ip.payloadAt, tcp, bases)}`, who);
   }
 
   #checkSegment(peer: LadderPeer, tcp: TcpHeader): void {
@@ -398,7 +400,10 @@ export class LadderMachine implements TliHandler, FrameTap {
       assert(right, `byte ${offset + i} for ${peer.name} is the one that was sent`);
     }
     if (!tcp.hasTimestamp) return;
-    assert(((tcp.tsVal - peer.lastTsVal) | 0) >= 0 || peer.lastTsVal === 0, `timestamps for ${peer.name} never go back`);
+    assert(
+      ((tcp.tsVal - peer.lastTsVal) | 0) >= 0 || peer.lastTsVal === 0,
+      `timestamps for ${peer.name} never go back`,
+    );
     peer.lastTsVal = tcp.tsVal;
   }
 
@@ -625,7 +630,7 @@ class Runner {
     if (inject !== null) {
       this.#nothingMore(`when "${line.raw}" is due`);
       const now = machine.sim.clock.nowUs() - machine.startUs;
-      const event = { us: now, actor: line.actor, text: line.text, cable: '' };
+      const event = { us: now, actor: line.actor, text: line.text, sequence: '' };
       machine.events.push(event);
       this.#matched.add(event);
       inject();
@@ -641,16 +646,17 @@ class Runner {
     const heads = this.#heads();
     if (heads.length === 0) throw new Mismatch(`it did not happen: ${line.raw}`);
     const actual = heads.find(head => isSame(line, head));
-    if (actual === undefined) throw new Mismatch(`expected ${line.raw}\nnext is ${heads.map(written).join('\n     or ')}`);
+    if (actual === undefined)
+      throw new Mismatch(`expected ${line.raw}\nnext is ${heads.map(written).join('\n     or ')}`);
     if (msOf(actual) !== line.time) throw new Mismatch(`it happened at ${msOf(actual)}ms: ${line.raw}`);
     this.#matched.add(actual);
   }
 
-  /** The next event of the host and of each cable. */
+  /** The next event of each sequence. */
   #heads(): Event[] {
     const heads: Event[] = [];
     for (const event of this.#machine.events) {
-      if (!this.#matched.has(event) && !heads.some(({ cable }) => cable === event.cable)) heads.push(event);
+      if (!this.#matched.has(event) && !heads.some(({ sequence }) => sequence === event.sequence)) heads.push(event);
     }
     return heads;
   }

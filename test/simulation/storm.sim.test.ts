@@ -1,0 +1,155 @@
+/**
+ * Whole machines in virtual time, each drawn from a seed (src/scenario/simulate.ts): bytes, invariants, determinism.
+ *
+ * A failure names its seed; `npm run simulate -- --seed N` runs it again, frame for frame. A seed that found something joins
+ * the list with what it found.
+ */
+import { afterAll, describe, expect, test } from 'vitest';
+import { createMemory } from '../../src/memory/memory.ts';
+import { OffloadState } from '../../src/offload/offload-state.ts';
+import { runSeed, type SeedResult, type SeedRun } from '../../src/scenario/simulate.ts';
+import { TcpState } from '../../src/tcp/tcb.ts';
+
+const memory = createMemory(24 << 20);
+
+/** Seeds that failed once, and what they found. */
+const FOUND: readonly [seed: number, what: string][] = [
+  [1274, 'a NIC forgot a blocked connection: its list was full of slots that had been freed and used again'],
+];
+
+const FIRST = 1;
+const COUNT = 200;
+const SEEDS_A_TEST = 20;
+
+function expectOk(result: SeedResult): void {
+  const { seed, ok, error } = result;
+  if (!ok) expect.fail(`SEED=${seed} npm run simulate -- --seed ${seed}\n${error}`);
+}
+
+describe('every byte arrives and every invariant holds', () => {
+  let checked = 0;
+
+  test.each(FOUND)('seed %i: %s', seed => expectOk(runSeed(seed, { memory })));
+
+  const starts = Array.from({ length: COUNT / SEEDS_A_TEST }, (_, index) => FIRST + index * SEEDS_A_TEST);
+  test.each(starts)(`${SEEDS_A_TEST} seeds from %i`, first => {
+    for (let seed = first; seed < first + SEEDS_A_TEST; seed++) {
+      const result = runSeed(seed, { memory });
+      checked += result.invariantsChecked;
+      expectOk(result);
+    }
+  });
+
+  afterAll(() => expect(checked).toBeGreaterThan(COUNT * 1000));
+});
+
+describe('a seed is a run', () => {
+  const SEED = 11;
+
+  test('the same seed gives the same frames, also in used memory', () => {
+    const first = runSeed(SEED);
+    runSeed(SEED + 1, { memory });
+    expect(runSeed(SEED, { memory })).toEqual(first);
+  });
+
+  test('another seed gives other frames', () => {
+    expect(runSeed(SEED, { memory }).traceHash).not.toBe(runSeed(SEED + 1, { memory }).traceHash);
+  });
+});
+
+/** Breaks something once there is something to break; says what the checker found. */
+function sabotaged(sabotage: (run: SeedRun) => boolean): string {
+  for (let seed = 1; seed <= 20; seed++) {
+    let isDone = false;
+    const result = runSeed(seed, {
+      memory,
+      prepare: run => {
+        const { onRound } = run.sim;
+        run.sim.onRound = nowUs => {
+          if (!isDone) isDone = sabotage(run);
+          if (isDone) run.checker.check();
+          onRound(nowUs);
+        };
+      },
+    });
+    if (isDone) return result.error ?? 'nothing';
+  }
+  throw new Error('no seed gave the chance');
+}
+
+/** Moves the host's cursor to the first connection in that place; false when there is none. */
+function find(run: SeedRun, offloadState: OffloadState): boolean {
+  const { transport } = run.sim.host.host;
+  for (let slot = 0; slot < transport.table.capacity; slot++) {
+    if (!transport.table.isLive(slot)) continue;
+    const tcb = transport.at(slot);
+    if (tcb.offloadState === offloadState && tcb.state === TcpState.Established) return true;
+  }
+  return false;
+}
+
+describe('the checker notices', () => {
+  test('a connection that both the host and a NIC own', () => {
+    const found = sabotaged(run => {
+      if (!find(run, OffloadState.Offloaded)) return false;
+      run.sim.host.host.transport.tcb.offloadState = OffloadState.InHost;
+      return true;
+    });
+    expect(found).toContain('a NIC has it too');
+  });
+
+  test('a connection that nobody owns', () => {
+    const found = sabotaged(run => {
+      if (!find(run, OffloadState.InHost)) return false;
+      run.sim.host.host.transport.tcb.offloadState = OffloadState.Offloaded;
+      return true;
+    });
+    expect(found).toContain('0 NICs have it');
+  });
+
+  test('SND.NXT beyond what was sent', () => {
+    const found = sabotaged(run => {
+      if (!find(run, OffloadState.InHost)) return false;
+      run.sim.host.host.transport.tcb.sndNxt += 100;
+      return true;
+    });
+    expect(found).toContain('SND.NXT <= sndMax');
+  });
+
+  test('a reference too many on a path', () => {
+    const found = sabotaged(run => {
+      for (const path of run.sim.host.host.network.paths) {
+        path.offloadedConnections++;
+        return true;
+      }
+      return false;
+    });
+    expect(found).toContain('offloaded on path');
+  });
+
+  test('a dependent too few in a NIC', () => {
+    const found = sabotaged(run => {
+      const { objects } = run.sim.nics[0]!;
+      const slot = Array.from({ length: objects.paths.capacity }, (_, at) => at).find(at => objects.paths.isLive(at));
+      if (slot === undefined) return false;
+      objects.placePath(slot);
+      objects.path.dependents--;
+      return true;
+    });
+    expect(found).toContain('dependents of path');
+  });
+
+  test.each([
+    ['transmit buffer', (run: SeedRun) => run.sim.host.host.tx.allocate()],
+    ['send descriptor', (run: SeedRun) => run.sim.host.host.sendDescriptors.allocate()],
+    ['block', (run: SeedRun) => run.sim.host.host.blocks.allocate(17)],
+  ])('a lost %s', (_what, lose) => {
+    const found = sabotaged(run => lose(run) > 0);
+    expect(found).toContain('lost: 1');
+  });
+
+  test('a lost receive buffer', () => {
+    const found = sabotaged(run => run.sim.nics[0]!.firmware.pool.allocate() > 0);
+    expect(found).toContain('nic0: receive buffers lost: 1');
+  });
+});
