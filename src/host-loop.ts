@@ -98,6 +98,12 @@ export class HostLoop {
     const now = this.#clock.nowUs();
     let wait = SLEEP_MAX_MS;
     for (const host of this.#hosts) wait = Math.min(wait, sleepMs(host.usUntilNext(now), SLEEP_MAX_MS));
+    if (wait <= 0) {
+      // Due, and yet there was nothing to do: a wait of 0 would come back as a microtask, and so starve the event loop.
+      this.#sleeper.awake();
+      this.#schedule();
+      return;
+    }
     this.#asleep = true;
     void this.#sleeper.waitAsync(wait).then(() => {
       this.#asleep = false;

@@ -1,87 +1,10 @@
 #!/usr/bin/env node
 /**
- * The command line: `chimney storm`, `simulate`, `bench`.
- *
- * Exit codes: 0 success, 1 a failed result, 2 a usage error, told in one line that names the option and the remedy.
+ * Entry of the `chimney` command: runs it, sets the exit code, and sees to it that the process ends.
+ * What there is to run is in program.ts.
  */
-import { Command, CommanderError } from 'commander';
-import { ChimneyError } from '../base/errors.ts';
-import { benchCommand } from './bench.ts';
 import { leaveSoon } from './interrupt.ts';
-import { printJson } from './output.ts';
-import { packageVersion } from './package-root.ts';
-import { simulateCommand } from './simulate.ts';
-import { stormCommand } from './storm.ts';
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-
-/** What the user can put right; everything else with a code is a failure. */
-const USAGE_CODES = new Set([
-  'ERR_CHIMNEY_OPTION',
-  'ERR_CHIMNEY_WWW',
-  'ERR_CHIMNEY_MEMORY',
-  'ERR_CHIMNEY_CAPTURE',
-  'ERR_CHIMNEY_CLIENT_LOAD',
-  'ERR_CHIMNEY_BENCH',
-]);
-
-const EXAMPLES = `
-Examples:
-  chimney storm                    the main job, with a failover half-way
-  chimney storm --help             its options
-  chimney simulate --seeds 200     200 seeded machines in virtual time
-  chimney bench --quick            the benchmarks, briefly
-`;
-
-function makeProgram(): Command {
-  const setExitCode = (code: number): void => {
-    process.exitCode = code;
-  };
-  const program = new Command('chimney')
-    .description('An emulator of network adapters that take over whole TCP connections (TCP chimney offload).')
-    .version(packageVersion(), '-V, --version', 'print the version')
-    .addHelpText('after', EXAMPLES);
-  for (const command of [stormCommand(setExitCode), simulateCommand(setExitCode), benchCommand(setExitCode)]) {
-    program.addCommand(command);
-  }
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride();
-    command.configureOutput({ outputError: text => complain(oneLine(text), command) });
-    command.helpOption('-h, --help', 'print this help');
-  }
-  return program;
-}
-
-/** Commander says `error: …`, a suggestion on a line of its own. */
-function oneLine(text: string): string {
-  return text
-    .replace(/^error: /, '')
-    .trim()
-    .replaceAll(/\s*\n\s*\((.*)\)/g, ' ($1)')
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .replace(/\.$/, '');
-}
-
-function complain(text: string, command: Command): void {
-  const name = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
-  process.stderr.write(`chimney: ${text} (see ${name} --help)\n`);
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  if (error instanceof ChimneyError && USAGE_CODES.has(error.code)) {
-    process.stderr.write(`chimney: ${oneLine(error.message)}\n`);
-    return EXIT_USAGE;
-  }
-  const told = error instanceof ChimneyError ? error.message : error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`chimney: ${told}\n`);
-  if (process.argv.includes('--json')) {
-    const { code, message } = error as Partial<ChimneyError>;
-    printJson({ ok: false, error: { code: code ?? 'ERR_CHIMNEY_INTERNAL', message: message ?? String(error) } });
-  }
-  return EXIT_FAILED;
-}
+import { runCommandLine } from './program.ts';
 
 // A reader that has seen enough (head, a pager that was left) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -89,9 +12,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-try {
-  await makeProgram().parseAsync();
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
-}
+process.exitCode = await runCommandLine(process.argv.slice(2));
 leaveSoon();

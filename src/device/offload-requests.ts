@@ -319,7 +319,7 @@ export class OffloadRequests {
     const slot = table.slotOfHandle(block.offloadHandle);
     if (slot < 0 || block.type !== OffloadStateType.TcpCached) return this.#known(-1);
     this.#copyRange(table.addressOf(slot), from, StateRange.tcp.cached);
-    this.#firmware.kick(slot);
+    this.#firmware.refreshed(slot);
     return NdisStatus.Success;
   }
 

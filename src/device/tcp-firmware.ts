@@ -23,7 +23,8 @@ import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { type Tcb, TcpCachedFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
@@ -151,6 +152,18 @@ export class TcpFirmware implements Effects, TimerHandler {
   /** A loaded or relinked connection may have something to send. */
   kick(slot: number): void {
     transmit(this.tcb.at(this.table.addressOf(slot)), this.now, this);
+  }
+
+  /** New cached values lie in the slot; keep-alive starts anew when that is asked for. */
+  refreshed(slot: number): void {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    if (tcb.state === TcpState.Closed) return;
+    if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveRestart) !== 0) {
+      tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveRestart;
+      if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveEnabled) === 0) stopKeepAlive(tcb);
+      else if (tcb.state !== TcpState.TimeWait) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
+    }
+    transmit(tcb, this.now, this);
   }
 
   timerFired(slot: number, now: number): void {

@@ -10,9 +10,9 @@ import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import type { BlockPool } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
-import type { ConnectionWatcher, TliSwitch } from './tli.ts';
+import type { TliSwitch } from './tli.ts';
 import { ConnectionQueue } from './connection-queue.ts';
-import type { TliConnection } from './connection.ts';
+import type { ConnectionWatcher, TliConnection } from './connection.ts';
 import type { EventLog } from '../base/event-log.ts';
 import type { Framing } from './framing.ts';
 import type { Adapter } from './ndis.ts';
@@ -144,7 +144,7 @@ export class Chimney implements ConnectionWatcher {
     queue.paused = false;
     queue.uploadingAll = false;
     this.#log.emit('offload-resume', adapter.name, `${adapter.capabilities.tcpConnections} connections`);
-    this.#tli.forEach(connection => {
+    this.#tli.connections.forEach(connection => {
       if (connection.handler !== null && this.#tli.adapterOf(connection) === adapter) this.candidate(connection);
     });
   }
@@ -155,7 +155,7 @@ export class Chimney implements ConnectionWatcher {
     queue.orphansDue = true;
     this.#giveUpYoung(queue);
     this.#log.emit('upload-all', adapter.name, `${queue.offloaded} connections`);
-    this.#tli.forEach(connection => {
+    this.#tli.connections.forEach(connection => {
       if (this.#tli.adapterOf(connection) === adapter) this.takeBack(connection);
     });
   }
@@ -323,7 +323,7 @@ export class Chimney implements ConnectionWatcher {
     let refused = 0;
     for (let i = 0; i < request.count; i++) {
       const slot = request.slots[i]!;
-      const connection = this.#tli.bySlot(slot);
+      const connection = this.#tli.connections.at(slot);
       if (request.statuses[i] === NdisStatus.Success) this.stats.connectionsOffloaded++;
       else refused++;
       if (this.trace !== null) this.#traceHeld(connection);
@@ -342,7 +342,7 @@ export class Chimney implements ConnectionWatcher {
     queue.offloaded -= request.count;
     for (let i = 0; i < request.count; i++) {
       const slot = request.slots[i]!;
-      const connection = this.#tli.bySlot(slot);
+      const connection = this.#tli.connections.at(slot);
       const lost = request.statuses[i] !== NdisStatus.Success;
       this.stats.connectionsTakenBack++;
       if (lost) this.stats.connectionsLost++;

@@ -25,6 +25,16 @@ export interface TliHandler {
   closed(connection: TliConnection, reason: number): void;
 }
 
+/** What the chimney wants to hear of (chimney.ts). */
+export interface ConnectionWatcher {
+  /** Established, or otherwise worth another look: may be offloaded. */
+  candidate(connection: TliConnection): void;
+  /** To be taken back from the device. */
+  takeBack(connection: TliConnection): void;
+  /** Cached state of an offloaded connection changed: the device has to hear of it (update offload). */
+  cachedChanged(connection: TliConnection): void;
+}
+
 export class TliConnection {
   readonly slot: number;
   readonly #tli: TliSwitch;
@@ -82,22 +92,22 @@ export class TliConnection {
 
   /** Sends bytes that stay where they are until `sent(cookie)`: memory that devices were granted. */
   send(address: number, length: number, cookie: number): boolean {
-    return this.#tli.send(this, address, length, cookie, false);
+    return this.#tli.sends.send(this, address, length, cookie, false);
   }
 
   /** Sends and closes this direction; the FIN rides on the last bytes. */
   sendAndDisconnect(address: number, length: number, cookie: number): boolean {
-    return this.#tli.send(this, address, length, cookie, true);
+    return this.#tli.sends.send(this, address, length, cookie, true);
   }
 
   /** Copies the bytes and sends the copy; false when no buffers are free: see `TliSwitch.whenRoom`. */
   write(bytes: Uint8Array, cookie: number): boolean {
-    return this.#tli.write(this, bytes, cookie);
+    return this.#tli.sends.write(this, bytes, cookie);
   }
 
   /** Graceful close of the sending direction. */
   disconnect(): boolean {
-    return this.#tli.disconnect(this);
+    return this.#tli.sends.disconnect(this);
   }
 
   /** RST. `closed` follows. */

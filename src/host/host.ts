@@ -226,7 +226,7 @@ export class Host implements Polled {
       },
       tcpOffloadForwardComplete: (context, buffer, status) => this.#forwardComplete(adapter, context, buffer, status),
       indicateReceive: (context, buffer) => {
-        const connection = tli.byHandle(context);
+        const connection = tli.connections.byHandle(context);
         if (connection === null) adapter.down.returnBuffer(buffer);
         else tli.received(connection, buffer);
       },
@@ -236,7 +236,7 @@ export class Host implements Polled {
   }
 
   #forwardComplete(adapter: Adapter, context: number, buffer: number, status: number): void {
-    const connection = this.tli.byHandle(context === 0 ? this.offload.ownerOf(buffer) : context);
+    const connection = this.tli.connections.byHandle(context === 0 ? this.offload.ownerOf(buffer) : context);
     if (connection === null) adapter.down.returnBuffer(buffer);
     else this.offload.forwardComplete(connection.slot, buffer, status);
   }
@@ -247,7 +247,7 @@ export class Host implements Polled {
   }
 
   #event(adapter: Adapter, context: number, event: number, argument: number): void {
-    const connection = this.tli.byHandle(context);
+    const connection = this.tli.connections.byHandle(context);
     if (connection === null) return;
     if (event === TcpOffloadEvent.IndicateDisconnect) {
       this.chimney.trace?.emit(adapter.name, 'tli', 'disconnect');

@@ -21,7 +21,7 @@ import {
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { StateRange } from '../offload/state-objects.ts';
-import { mayOffload, TcpState } from '../tcp/tcb.ts';
+import { mayOffload, TcpCachedFlag, TcpState } from '../tcp/tcb.ts';
 import type { Network } from './network.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import type { SegmentDiversion, Transport } from './transport.ts';
@@ -156,6 +156,7 @@ export class TransportOffload implements SegmentDiversion {
     if (address === 0) return;
     const { start, end } = StateRange.tcp.cached;
     this.#copy(address + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
+    tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveRestart;
     const block = this.#block.at(address);
     block.offloadHandle = tcb.offloadHandle;
     block.ndisOffloadHandle = this.#transport.table.handleOf(slot);

@@ -19,7 +19,7 @@ import { takeSendQueue } from '../tcp/send-queue.ts';
 import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { transmit } from '../tcp/transmit.ts';
-import { abort, close, consumed, maySend, send, sendAndClose } from '../tcp/user-calls.ts';
+import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
 import { type Ipv4Header, IpProtocol } from '../wire/ipv4.ts';
@@ -97,9 +97,9 @@ export class Transport extends HostTcp implements TransportInput {
     if (timeout > 0) tcb.kaTimeout = timeout;
     if (enabled) tcb.cachedFlags |= TcpCachedFlag.KeepAliveEnabled;
     else tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveEnabled;
-    if (tcb.offloadState !== OffloadState.InHost) return;
-    if (!enabled) stopKeepAlive(tcb);
-    else if (maySend(tcb.state) && mayOffload(tcb.state)) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
+    if (tcb.offloadState !== OffloadState.InHost) tcb.cachedFlags |= TcpCachedFlag.KeepAliveRestart;
+    else if (!enabled) stopKeepAlive(tcb);
+    else if (mayOffload(tcb.state)) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
   }
 
   /** Active OPEN: the slot, or -1 when there is no slot, no route or the address pair is taken. */

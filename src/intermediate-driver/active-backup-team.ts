@@ -192,7 +192,7 @@ export class ActiveBackupTeam extends IntermediateDriver {
       atUs: now,
       detectedAfterMs: sinceUs < 0 ? 0 : Math.max(0, now - sinceUs) / 1000,
       connectionsMoved: this.isDead(from) ? 0 : moved,
-      connectionsLost: this.isDead(from) ? moved : 0,
+      connectionsLost: this.isDead(from) ? this.entries.connectionsTaken(from) : 0,
       bytesLost: 0,
       ms: 0,
     };

@@ -55,6 +55,16 @@ export class OffloadEntries {
     this.#free.push(entry);
   }
 
+  /** Connections that the member has taken: without those that it is only being asked to take. */
+  connectionsTaken(member: number): number {
+    let count = 0;
+    for (let entry = 0; entry < this.#used; entry++) {
+      const isTaken = this.#live[entry] === 1 && this.lower[entry] !== 0;
+      if (isTaken && this.member[entry] === member && this.layer[entry] === 2) count++;
+    }
+    return count;
+  }
+
   handleOf(entry: number): number {
     return makeHandle(entry, this.#generation[entry]!);
   }

@@ -40,7 +40,7 @@ export class NetCore implements LinkCore {
 
   /** Bytes that a write can carry now. */
   get writeRoom(): number {
-    return this.#host.tli.writeRoom;
+    return this.#host.tli.sends.writeRoom;
   }
 
   enter(): void {
@@ -114,7 +114,7 @@ export class NetCore implements LinkCore {
     if (!this.#waiting.includes(link)) this.#waiting.push(link);
     if (this.#roomAsked) return;
     this.#roomAsked = true;
-    this.#host.tli.whenRoom(() => {
+    this.#host.tli.sends.whenRoom(() => {
       this.#roomAsked = false;
       for (const waiting of this.#waiting.splice(0)) waiting.schedule();
     });

@@ -229,7 +229,7 @@ export class InvariantChecker {
     const { host } = this.#sim.host;
     const isMoving = tcb.offloadState === S.Offloading || tcb.offloadState === S.Uploading;
     this.#holdFor(isMoving || !host.offload.holds(slot), tcb, 'host', 'segments are held for no hand-over');
-    const connection = host.tli.peek(slot);
+    const connection = host.tli.connections.get(slot);
     if (connection === null) return;
     this.#holdFor(isMoving || connection.queuedHead === 0, tcb, 'host', 'sends are held for no hand-over');
     const isExpected = connection.listed || tcb.offloadState === S.Offloading;

@@ -152,7 +152,7 @@ export class ScriptRunner {
     const { table } = host.transport;
     for (let i = 0; i < table.capacity; i++) {
       const slot = (i + draw) % table.capacity;
-      const connection = table.isLive(slot) ? host.tli.peek(slot) : null;
+      const connection = table.isLive(slot) ? host.tli.connections.get(slot) : null;
       if (connection === null || !connection.isOffloaded) continue;
       const root = host.blocks.allocate(OffloadStateType.Tcp);
       if (root === 0) return;

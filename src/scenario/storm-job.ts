@@ -67,7 +67,9 @@ export class StormJob {
     const comparison = compare ? await this.#compare() : null;
     let main: StormResult | null = null;
     if (this.#goesOn) {
-      this.#watcher.phase(`storm: ${storm.connections} connections, ${storm.nics} NICs, path ${storm.path}`);
+      this.#watcher.phase(
+        `storm: ${storm.connections.toLocaleString('en-US')} connections, ${storm.nics} NICs, path ${storm.path}`,
+      );
       main = await this.#storm(this.#main);
     }
     const rivals: RivalResult[] = [];
@@ -125,7 +127,7 @@ export class StormJob {
 
   async #rival(): Promise<RivalResult> {
     const { connections, seed } = this.#options.storm;
-    this.#watcher.phase(`rival: ${RIVAL_NODE_NET}, ${connections} connections over loopback`);
+    this.#watcher.phase(`rival: ${RIVAL_NODE_NET}, ${connections.toLocaleString('en-US')} connections over loopback`);
     const rival = new RivalNodeNet(this.#documents, { connections, seed });
     this.#running = rival;
     return rival.run();

@@ -69,6 +69,9 @@ export function parseFailures(text: string): StormOptions['failures'] {
   });
 }
 
+/** Options that are called otherwise on the command line. */
+const FLAGS: Readonly<Record<string, string>> = { failures: 'fail', vlans: 'vlan' };
+
 /** Completes and checks options; the message names the option and what it takes. */
 export function stormOptions(given: Partial<StormOptions>): StormOptions {
   const merged = { ...STORM_DEFAULTS, ...given };
@@ -77,7 +80,8 @@ export function stormOptions(given: Partial<StormOptions>): StormOptions {
   const parsed = StormOptions.safeParse(merged);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    const option = String(issue.path[0]).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    const key = String(issue.path[0]);
+    const option = FLAGS[key] ?? key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
     throw new ChimneyError('ERR_CHIMNEY_OPTION', `--${option}: ${issue.message}`);
   }
   const options = parsed.data;
@@ -94,8 +98,18 @@ export function stormOptions(given: Partial<StormOptions>): StormOptions {
       throw new ChimneyError('ERR_CHIMNEY_OPTION', `--fail: no NIC '${nic}'; there are ${names}`);
     }
   }
-  if (new Set(options.vlans).size !== options.vlans.length) {
-    throw new ChimneyError('ERR_CHIMNEY_OPTION', '--vlan: each VID once');
-  }
+  checkVlans(options);
   return options;
+}
+
+/** Each has a network of its own in 10.0.0.0/8 (network.ts), and at least one client. */
+const VLANS_MAX = 16;
+
+function checkVlans({ vlans, connections, concurrency }: StormOptions): void {
+  let problem = '';
+  if (new Set(vlans).size !== vlans.length) problem = '--vlan: each VID once';
+  else if (vlans.length > VLANS_MAX) problem = `--vlan: ${VLANS_MAX} VLANs at most`;
+  else if (connections < vlans.length) problem = '--connections: at least one for each VLAN';
+  else if (concurrency < vlans.length) problem = '--concurrency: at least one for each VLAN';
+  if (problem !== '') throw new ChimneyError('ERR_CHIMNEY_OPTION', problem);
 }

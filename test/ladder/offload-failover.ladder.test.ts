@@ -1,5 +1,5 @@
 /** Failover through the host as Figure 9 has it: pause, traffic to the other member, upload all, resume. */
-import { describe } from 'vitest';
+import { describe, expect } from 'vitest';
 import { machineLadder } from '../support/machine-ladder.ts';
 
 const NICS = [{ name: 'nic0' }, { name: 'nic1' }];
@@ -315,5 +315,43 @@ describe('an active-backup team', () => {
     6ms  app        c1 sent 1000
     6ms  check      host sends=0 blocks=0
 `,
+  );
+
+  machineLadder(
+    'of a NIC that hangs: what it was only asked to take goes on in the host, what it had is lost and counted (R37, B11)',
+    // One seed: when it is noticed depends on how heartbeat and check fall together.
+    { ...TEAM, quiet: true, seeds: [1] },
+    `
+    0ms  tli        offload c2
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    0ms  blocks     nic0 initiate complete N+{P+{T}}
+    1ms  nic        nic0 stall
+    1ms  tli        offload c1
+    1ms  blocks     nic0 initiate N={P={T}}
+    1ms  app        c1 send 10
+    1ms  app        c2 send 10
+  300ms  log        device-dead nic0 heartbeat
+  300ms  log        failover nic0 to nic1: heartbeat, 2 connections
+  300ms  log        offload-pause team0
+  300ms  log        upload-all team0 2 connections
+  300ms  log        offload-refused team0 1 of 1 connections
+  300ms  app        c2 closed Reset
+  300ms  host@nic1  > arp announce 10.0.0.1 (02:43:4e:00:00:01)
+  300ms  host@nic1  > c3 . 1:1(0) ack 1
+  300ms  host@nic1  > c1 P. 1:11(10) ack 1
+  300ms  log        offload-resume team0 64 connections
+  400ms  check      c1 offload=InHost
+  400ms  check      host blocks=0 pending=0 offloaded=0 connections=2
+  401ms  c1         < P. 1:11(10) ack 11
+         // Nobody knows c2 any more.
+  401ms  app        c1 sent 10
+  401ms  app        c1 received 10
+  402ms  c2         < P. 1:11(10) ack 1
+  402ms  host@nic1  > c2 R 1:1(0)
+`,
+    machine => {
+      const [failover] = machine.sim.host.team!.failovers;
+      expect(failover).toMatchObject({ cause: 'heartbeat', connectionsLost: 1, connectionsMoved: 0 });
+    },
   );
 });

@@ -69,6 +69,25 @@ describe.each(POLICIES)('a socket $name', ({ policy }) => {
       expect(String(await collect(near))).toBe('answer');
     }));
 
+  it('may be half open for long, and not for ever when the peer is gone', () =>
+    withMachine({ policy: policy() }, async machine => {
+      const [near, far] = await pair(machine, { allowHalfOpen: true });
+      near.end('question');
+      far.resume();
+      await machine.sleep(150_000);
+      far.write('part of the answer;');
+      await machine.sleep(150_000);
+      far.end('rest');
+      expect(String(await collect(near))).toBe('part of the answer;rest');
+      const [other, left] = await pair(machine, { allowHalfOpen: true });
+      const error = failure(other);
+      other.end();
+      machine.sim.fabric.cable('far')!.pull();
+      expect((await error).code).toBe('ETIMEDOUT');
+      machine.sim.fabric.cable('far')!.plug();
+      left.destroy();
+    }));
+
   it('answers the end of the peer with its own, unless half-open is allowed', () =>
     withMachine({ policy: policy() }, async machine => {
       const [near, far] = await pair(machine);

@@ -1,0 +1,53 @@
+/**
+ * The switch's connections by slot of Transport's table: who has which, and how a handle that a device passed back finds
+ * its connection again.
+ */
+import { broken } from '../base/assert.ts';
+import type { Transport } from './transport.ts';
+import type { TliConnection } from './connection.ts';
+
+export class ConnectionTable {
+  readonly #transport: Transport;
+  readonly #connections: (TliConnection | null)[];
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+    this.#connections = Array.from({ length: transport.table.capacity }, () => null);
+  }
+
+  set(slot: number, connection: TliConnection | null): void {
+    this.#connections[slot] = connection;
+  }
+
+  /** The connection of a slot, null while it has none. */
+  get(slot: number): TliConnection | null {
+    return this.#connections[slot] ?? null;
+  }
+
+  /** The connection of a slot that must have one. */
+  at(slot: number): TliConnection {
+    const connection = this.get(slot);
+    if (connection === null) broken(`slot ${slot} has a connection`);
+    return connection;
+  }
+
+  /** The connection of a handle that a device passed back; null when it is stale. */
+  byHandle(context: number): TliConnection | null {
+    const slot = this.#transport.table.slotOfHandle(context);
+    return slot < 0 ? null : this.get(slot);
+  }
+
+  /** An object may be older than the connection that has its slot now. */
+  isCurrent(connection: TliConnection): boolean {
+    return this.#connections[connection.slot] === connection;
+  }
+
+  /** Every live connection, for the chimney's sweeps. */
+  forEach(visit: (connection: TliConnection) => void): void {
+    const { table } = this.#transport;
+    for (let slot = 0; slot < table.capacity; slot++) {
+      const connection = this.get(slot);
+      if (connection !== null && table.isLive(slot)) visit(connection);
+    }
+  }
+}
