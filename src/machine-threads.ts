@@ -17,7 +17,7 @@ import {
   type MachineLayout,
   type MachinePlan,
 } from './machine-layout.ts';
-import { createMemory, type Memory } from './memory/memory.ts';
+import { type Memory, reuseMemory } from './memory/memory.ts';
 import { MachineThread } from './thread.ts';
 
 export interface ThreadedOptions {
@@ -25,6 +25,8 @@ export interface ThreadedOptions {
   readonly wiring: readonly HostWiring[];
   /** File for a pcapng capture of every cable. */
   readonly capture?: string | undefined;
+  /** Memory of a machine that was closed, to be used again. */
+  readonly memory?: Memory | undefined;
 }
 
 export interface ThreadDeath {
@@ -52,7 +54,7 @@ export class ThreadedMachine {
   constructor(options: ThreadedOptions) {
     this.#options = options;
     this.layout = layOut(options.plan);
-    this.memory = createMemory(this.layout.byteLength);
+    this.memory = reuseMemory(options.memory, this.layout.byteLength);
     initializeLayout(this.memory, this.layout);
     this.epochMs = epochMs();
     this.clock = new RealClock(this.epochMs);

@@ -11,7 +11,7 @@ import { Prng } from './base/prng.ts';
 import { Nic } from './device/nic.ts';
 import { Fabric } from './fabric/fabric.ts';
 import { initializeLayout, layOut, type MachineLayout, type MachinePlan } from './machine-layout.ts';
-import { createMemory, type Memory } from './memory/memory.ts';
+import { type Memory, reuseMemory } from './memory/memory.ts';
 import type { Polled } from './ring/poll-loop.ts';
 
 const BUDGET_MAX = 64;
@@ -40,7 +40,7 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     this.#prng = new Prng(options.seed);
     this.layout = layOut(options.plan);
-    this.memory = reuse(options.memory, this.layout.byteLength);
+    this.memory = reuseMemory(options.memory, this.layout.byteLength);
     initializeLayout(this.memory, this.layout);
     this.fabric = new Fabric(this.memory, this.layout.fabric, 0);
     this.nics = this.layout.fabric.nics.map(boot => new Nic(this.memory, boot));
@@ -103,10 +103,4 @@ export class Simulation {
     }
     return least;
   }
-}
-
-function reuse(memory: Memory | undefined, byteLength: number): Memory {
-  if (memory === undefined || memory.byteLength < byteLength) return createMemory(byteLength);
-  memory.u8.fill(0, 0, byteLength);
-  return memory;
 }

@@ -22,7 +22,8 @@ export function stormTable(report: StormReport): string {
     ],
     [
       'rate',
-      `${count(rate.connectionsPerSecond)} connections/s for ${figure(report.seconds, 's')} (${figure(rate.megabytesPerSecond, 'MB/s')})`,
+      `${count(rate.connectionsPerSecond)} connections/s behind the first ${count(rate.warmUp)}, ` +
+        `${count(rate.coldConnectionsPerSecond)} with them: ${figure(report.seconds, 's')} in all`,
     ],
     ...offloadRows(report),
     ...failoverRows(report),
@@ -109,16 +110,18 @@ function micros(ns: number | null): string {
 }
 
 function rivalLines({ rivals, rate }: StormReport): string[] {
-  return rivals.flatMap(({ name, connectionsPerSecond, ratio, connections, error }) => {
-    const columns = ['chimney', name, 'ratio'].map(title => title.padStart(12)).join('');
-    const values = [count(rate.connectionsPerSecond), count(connectionsPerSecond), `${figure(ratio)} ×`];
-    const all = connections.completed === connections.requested;
-    const note = all ? '' : `${name} completed ${count(connections.completed)} of ${count(connections.requested)}`;
-    return [
+  return rivals.flatMap(({ name, connectionsPerSecond, ratio, coldRatio, connections, error }) => {
+    const line = (label: string, ...cells: string[]): string =>
+      `  ${label.padEnd(LABEL_WIDTH + 8)}${cells.map(cell => cell.padStart(12)).join('')}`;
+    const theirs = count(connectionsPerSecond);
+    const lines = [
       '',
-      `  ${'side by side'.padEnd(LABEL_WIDTH)}${columns}`,
-      `  ${'connections/s'.padEnd(LABEL_WIDTH)}${values.map(value => value.padStart(12)).join('')}`,
-      ...(note === '' ? [] : wrapped('', error === undefined ? note : `${note}: ${error}`)),
+      line('side by side', 'chimney', name, 'ratio'),
+      line('connections/s', count(rate.connectionsPerSecond), theirs, `${figure(ratio)} ×`),
+      line('our cold start included', count(rate.coldConnectionsPerSecond), theirs, `${figure(coldRatio)} ×`),
     ];
+    if (connections.completed === connections.requested) return lines;
+    const note = `${name} completed ${count(connections.completed)} of ${count(connections.requested)}`;
+    return [...lines, ...wrapped('', error === undefined ? note : `${note}: ${error}`)];
   });
 }

@@ -1,5 +1,7 @@
 /**
- * `chimney storm`: options, progress line, the job, its table or document. Returns the exit code.
+ * `chimney storm`: options, progress line, the job, its table or document.
+ *
+ * Whatever can be known to be wrong is looked for before anything starts: values, folder, capture file, memory.
  */
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { Command } from 'commander';

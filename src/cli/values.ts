@@ -1,5 +1,6 @@
 /**
- * Values of options: text to number, checked at once, so that the error names option, value and what it takes.
+ * Values of options: text to number, checked at once. Commander puts option and value in front of the message, which
+ * says what the option takes.
  */
 import { InvalidArgumentError } from 'commander';
 

@@ -59,6 +59,13 @@ export function createMemory(byteLength: number): Memory {
   }
 }
 
+/** An earlier machine's memory, emptied, if it is large enough: shared memory is given back late, if ever. */
+export function reuseMemory(memory: Memory | undefined, byteLength: number): Memory {
+  if (memory === undefined || memory.byteLength < byteLength) return createMemory(byteLength);
+  memory.u8.fill(0, 0, byteLength);
+  return memory;
+}
+
 /** Sizes a machine before its memory exists, then hands out the regions: run the same plan twice. */
 export class RegionPlan {
   readonly regions: Region[] = [];

@@ -36,7 +36,7 @@ export const RIVAL_NODE_NET = 'node:net';
 
 /** Of 32 to 1,024 sockets at a time: it is fastest with 64 to 128, and loses a tenth with more. */
 const CONCURRENCY = 64;
-const WARM_UP = 2000;
+const WARM_UP = 5000;
 const LIMIT_MS = 15_000;
 const LOOPBACK = '127.0.0.1';
 const REQUEST_MIN = 100;

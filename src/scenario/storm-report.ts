@@ -31,7 +31,13 @@ export interface StormReport {
   readonly bytes: { verified: number; wrong: number; lost: number };
   readonly failures: Readonly<Record<string, number>>;
   readonly seconds: number;
-  readonly rate: { connectionsPerSecond: number; megabytesPerSecond: number };
+  /** `connectionsPerSecond` leaves out the first `warmUp` connections, as the rivals' does; `cold…` does not. */
+  readonly rate: {
+    connectionsPerSecond: number;
+    coldConnectionsPerSecond: number;
+    warmUp: number;
+    megabytesPerSecond: number;
+  };
   readonly offload: {
     readonly calls: number;
     readonly blocks: number;
@@ -66,8 +72,9 @@ export interface StormReport {
 }
 
 export interface StormRival extends RivalResult {
-  /** Our connections per second to theirs. */
+  /** Our connections per second to theirs: both warm, and our cold start against their warm run. */
   readonly ratio: number | null;
+  readonly coldRatio: number | null;
 }
 
 export interface StormFindings {
@@ -97,6 +104,8 @@ export function reportStorm(findings: StormFindings): StormReport {
     seconds,
     rate: {
       connectionsPerSecond: perSecond,
+      coldConnectionsPerSecond: main?.coldConnectionsPerSecond ?? 0,
+      warmUp: main?.warmUp ?? 0,
       megabytesPerSecond: main !== null && seconds > 0 ? main.bytes.verified / seconds / 1e6 : 0,
     },
     offload: offloadOf(main, comparison),
@@ -113,6 +122,7 @@ export function reportStorm(findings: StormFindings): StormReport {
     rivals: findings.rivals.map(rival => ({
       ...rival,
       ratio: main === null ? null : quotient(perSecond, rival.connectionsPerSecond),
+      coldRatio: main === null ? null : quotient(main.coldConnectionsPerSecond, rival.connectionsPerSecond),
     })),
     documents: {
       files: documents.length,

@@ -35,6 +35,8 @@ function resultOf(changes: Partial<StormResult>): StormResult {
     failures: {},
     seconds: 0.5,
     connectionsPerSecond: 2000,
+    coldConnectionsPerSecond: 1500,
+    warmUp: 250,
     chimney,
     failovers: [failover],
     pulled: [{ nic: 'nic0', wasActive: true }],
@@ -91,8 +93,8 @@ describe('the report', () => {
       bytes: { verified: 3_000_000, wrong: 0, lost: 0 },
       offload: { calls: 10, blocks: 2500, connections: 1000, nsPerConnection: 1200, blocksPerCall: 250 },
       failovers: [{ nic: 'nic0', to: 'nic1', cause: 'link', connectionsMoved: 200, bytesLost: 0, ms: 7 }],
-      rate: { connectionsPerSecond: 2000, megabytesPerSecond: 6 },
-      rivals: [{ name: 'node:net', connectionsPerSecond: 1000, ratio: 2 }],
+      rate: { connectionsPerSecond: 2000, coldConnectionsPerSecond: 1500, warmUp: 250, megabytesPerSecond: 6 },
+      rivals: [{ name: 'node:net', connectionsPerSecond: 1000, ratio: 2, coldRatio: 1.5 }],
       hostBusyNsPerConnection: { host: 12_000, chimney: 6000, thisRun: 10_000 },
       doorbellsPer1000Packets: 5,
     });
@@ -160,6 +162,7 @@ describe('the table', () => {
       '20,000 frames in',
       'node:net',
       '2.00 ×',
+      '1.50 ×',
       'every byte verified',
     ]) {
       expect(table.replaceAll(/\s+/g, ' ')).toContain(words);
