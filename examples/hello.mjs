@@ -10,12 +10,12 @@ const machine = await createMachine({
   peers: [{ name: 'client', address: '10.0.0.2/24' }],
 });
 
-machine.net.createServer((socket) => socket.end('hello')).listen(80);
-machine.events.on('failover', (event) => console.log(event.text));
+machine.net.createServer(socket => socket.end('hello')).listen(80);
+machine.events.on('failover', event => console.log(event.text));
 
 const socket = machine.peers.client.net.connect(80, '10.0.0.1');
 await machine.nics[0].pullCable();
-socket.on('data', (bytes) => console.log(String(bytes)));
+socket.on('data', bytes => console.log(String(bytes)));
 await once(socket, 'close');
 
 await machine.close();

@@ -11,20 +11,22 @@ const machine = await createMachine({
   offload: { policy: 'everything' },
   peers: [{ name: 'client', address: '10.0.0.2/24' }],
 });
-const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
 
 const file = randomBytes(4 << 20);
 const server = http.createServer((_request, response) => response.end(file));
-machine.net.createServer((socket) => server.emit('connection', socket)).listen(80);
+machine.net.createServer(socket => server.emit('connection', socket)).listen(80);
 
 const createConnection = () => machine.peers.client.net.connect(80, '10.0.0.1');
 const received = await new Promise((resolve, reject) => {
-  http.get({ host: '10.0.0.1', createConnection }, (response) => {
-    const parts = [];
-    response.once('data', () => machine.nics[0].pullCable());
-    response.on('data', (part) => parts.push(part));
-    response.on('end', () => resolve(Buffer.concat(parts)));
-  }).on('error', reject);
+  http
+    .get({ host: '10.0.0.1', createConnection }, response => {
+      const parts = [];
+      response.once('data', () => machine.nics[0].pullCable());
+      response.on('data', part => parts.push(part));
+      response.on('end', () => resolve(Buffer.concat(parts)));
+    })
+    .on('error', reject);
 });
 
 const { failovers, everOffloaded } = machine.status();

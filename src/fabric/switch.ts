@@ -23,7 +23,7 @@ import { Learned, MacTable } from './mac-table.ts';
 import type { FabricPart, Port, Uplink } from './port.ts';
 
 /** Bytes before a frame that `input` may overwrite. */
-export const HEADROOM = 8;
+const HEADROOM = 8;
 
 export type PortMode =
   | { readonly mode: 'access'; readonly vid?: number }

@@ -2,7 +2,7 @@
  * Opening a connection: OPEN calls (RFC 9293 3.10.1) and the SYN of a peer (3.10.7.2), with option negotiation
  * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2).
  */
-import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
+import type { TcpHeader } from '../wire/tcp.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
@@ -102,8 +102,4 @@ export function enterEstablished(tcb: Tcb, fx: Effects): void {
 /** Starts (or restarts) the 2 MSL wait: RFC 9293 3.10.7.4. */
 export function startTimeWait(tcb: Tcb, now: number, fx: Effects): void {
   startRtx(tcb, TcpTimer.TimeWait, (now + fx.params.timeWaitTicks) | 0, fx);
-}
-
-export function isSyn(segment: TcpHeader): boolean {
-  return (segment.flags & TcpFlag.Syn) !== 0;
 }
