@@ -11,7 +11,7 @@
  *
  * Only C-TAGs (0x8100) are looked at; a frame with an S-TAG outermost is an untagged one.
  *
- * Tags come and go in place: the caller lends `HEADROOM` bytes before the frame, and gets the frame back as it was.
+ * Tags come and go in place: the caller lends 8 bytes, two tags, before the frame, and gets the frame back as it was.
  * `input` may be entered again from a `deliver` (a station that answers at once); no state of a frame outlives a call.
  */
 import { assert } from '../base/assert.ts';
@@ -21,9 +21,6 @@ import { ETHERNET, EtherType, isGroupMac } from '../wire/ethernet.ts';
 import { VLAN, Vid, insertTag, removeTag, tciOf } from '../wire/vlan.ts';
 import { Learned, MacTable } from './mac-table.ts';
 import type { FabricPart, Port, Uplink } from './port.ts';
-
-/** Bytes before a frame that `input` may overwrite. */
-const HEADROOM = 8;
 
 export type PortMode =
   | { readonly mode: 'access'; readonly vid?: number }
