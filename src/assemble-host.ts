@@ -75,10 +75,16 @@ export function assembleHost(
 }
 
 function healthOf(memory: Memory, miniport: Miniport): MemberHealth {
-  const changed = (miniport.boot.regions.status.offset + NicStatus.offset.carrierChangedUs) >> 2;
+  const { offset } = miniport.boot.regions.status;
+  const changed = (offset + NicStatus.offset.carrierChangedUs) >> 2;
+  const fenced = (offset + NicStatus.offset.fenced) >> 2;
   return {
     heartbeat: () => miniport.heartbeat,
     fault: () => miniport.fault,
     carrierChangedUs: () => Atomics.load(memory.i32, changed),
+    fence: () => {
+      miniport.dead = true;
+      Atomics.store(memory.i32, fenced, 1);
+    },
   };
 }

@@ -22,8 +22,8 @@ export function stormTable(report: StormReport): string {
     ],
     [
       'rate',
-      `${count(rate.connectionsPerSecond)} connections/s behind the first ${count(rate.warmUp)}, ` +
-        `${count(rate.coldConnectionsPerSecond)} with them: ${figure(report.seconds, 's')} in all`,
+      `${count(rate.connectionsPerSecond)} connections/s with all clients at work (behind the first ${count(rate.warmUp)}); ` +
+        `whole run ${figure(report.seconds, 's')}, ${count(rate.coldConnectionsPerSecond)}/s`,
     ],
     ...offloadRows(report),
     ...failoverRows(report),
@@ -118,7 +118,7 @@ function rivalLines({ rivals, rate }: StormReport): string[] {
       '',
       line('side by side', 'chimney', name, 'ratio'),
       line('connections/s', count(rate.connectionsPerSecond), theirs, `${figure(ratio)} ×`),
-      line('our cold start included', count(rate.coldConnectionsPerSecond), theirs, `${figure(coldRatio)} ×`),
+      line('our whole run', count(rate.coldConnectionsPerSecond), theirs, `${figure(coldRatio)} ×`),
     ];
     if (connections.completed === connections.requested) return lines;
     const note = `${name} completed ${count(connections.completed)} of ${count(connections.requested)}`;

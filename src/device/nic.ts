@@ -100,7 +100,7 @@ export class Nic implements Polled {
   }
 
   step(nowUs: number, budget: number): number {
-    if (this.#stalled || this.#status.fault !== NicFault.None) return 0;
+    if (!this.#mayAct) return 0;
     this.firmware.now = ticksOf(nowUs);
     this.#beat(nowUs);
     let work = this.#senseLink();
@@ -112,8 +112,13 @@ export class Nic implements Polled {
     return work;
   }
 
+  /** A NIC that hung and was given up may wake again: what it had is no longer its own. */
+  get #mayAct(): boolean {
+    return !this.#stalled && this.#status.fault === NicFault.None && this.#status.fenced === 0;
+  }
+
   hasWork(): boolean {
-    if (this.#stalled || this.#status.fault !== NicFault.None) return false;
+    if (!this.#mayAct) return false;
     const carrier = Atomics.load(this.#memory.i32, this.#carrierIndex);
     if ((carrier !== 0) !== this.#mac.linkUp) return true;
     if (this.#host.backlogged) return this.#host.ring.free() > 0;

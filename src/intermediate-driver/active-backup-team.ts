@@ -39,6 +39,8 @@ export interface MemberHealth {
   fault(): number;
   /** When its carrier last changed, µs of the machine's clock, or -1. */
   carrierChangedUs(): number;
+  /** Takes the device out of service for good: should it wake, it must not act on state that is no longer its own. */
+  fence(): void;
 }
 
 const CHECK_US = HEARTBEAT_MS * 1000;
@@ -166,6 +168,7 @@ export class ActiveBackupTeam extends IntermediateDriver {
 
   #declareDead(member: number, cause: FailoverCause, nowUs: number): void {
     this.#states[member]!.dead = true;
+    this.#health[member]!.fence();
     this.#log.emit('device-dead', this.members[member]!.name, cause);
     for (const call of this.calls.values()) if (call.member === member) this.#failedCalls.push(call);
     if (member === this.#active) this.#failOver(cause, nowUs - MISSED_MAX * CHECK_US);

@@ -63,6 +63,8 @@ export class RivalNodeNet {
   #failed = 0;
   #bytes = 0;
   #error = '';
+  /** When the last connection was begun, and how many had completed by then: rates end there, ours too. */
+  #drain = { ms: 0, completed: 0 };
   #stopped = false;
   #roundDone: () => void = () => {};
 
@@ -94,11 +96,15 @@ export class RivalNodeNet {
     this.#port = (this.#server.address() as AddressInfo).port;
     const limit = setTimeout(() => this.interrupt(), limitMs);
     let seconds = 0;
+    let perSecond = 0;
     try {
       if (warmUp > 0) await this.#round(warmUp);
       const since = performance.now();
       await this.#round(connections);
-      seconds = (performance.now() - since) / 1000;
+      const now = performance.now();
+      seconds = (now - since) / 1000;
+      const { ms, completed } = this.#drain;
+      perSecond = ms > 0 ? (completed / (ms - since)) * 1000 : (this.#completed / (now - since)) * 1000;
     } finally {
       clearTimeout(limit);
       for (const socket of this.#open) socket.destroy();
@@ -109,7 +115,7 @@ export class RivalNodeNet {
       connections: { requested: connections, completed: this.#completed, failed: this.#failed },
       bytesVerified: this.#bytes,
       seconds,
-      connectionsPerSecond: seconds > 0 ? this.#completed / seconds : 0,
+      connectionsPerSecond: perSecond,
       concurrency,
       ...(this.#error === '' ? {} : { error: this.#error }),
     };
@@ -118,6 +124,7 @@ export class RivalNodeNet {
   async #round(connections: number): Promise<void> {
     this.#target = connections;
     this.#started = this.#completed = this.#failed = this.#bytes = 0;
+    this.#drain = { ms: 0, completed: 0 };
     if (this.#stopped) return;
     await new Promise<void>(resolve => {
       this.#roundDone = resolve;
@@ -128,7 +135,7 @@ export class RivalNodeNet {
   #next(): void {
     if (this.#stopped) return;
     if (this.#started < this.#target) {
-      this.#started++;
+      if (++this.#started === this.#target) this.#drain = { ms: performance.now(), completed: this.#completed };
       this.#fetch(this.#orders[this.#prng.below(this.#orders.length)]!);
     } else if (this.#completed + this.#failed === this.#target) this.#roundDone();
   }

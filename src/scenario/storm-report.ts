@@ -31,7 +31,7 @@ export interface StormReport {
   readonly bytes: { verified: number; wrong: number; lost: number };
   readonly failures: Readonly<Record<string, number>>;
   readonly seconds: number;
-  /** `connectionsPerSecond` leaves out the first `warmUp` connections, as the rivals' does; `cold…` does not. */
+  /** With all clients at work behind the first `warmUp` connections, as the rivals'; `cold…` is of the whole run. */
   readonly rate: {
     connectionsPerSecond: number;
     coldConnectionsPerSecond: number;
@@ -72,7 +72,7 @@ export interface StormReport {
 }
 
 export interface StormRival extends RivalResult {
-  /** Our connections per second to theirs: both warm, and our cold start against their warm run. */
+  /** Our connections per second to theirs: both at work, and our whole run against their warm one. */
   readonly ratio: number | null;
   readonly coldRatio: number | null;
 }

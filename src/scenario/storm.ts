@@ -51,9 +51,9 @@ export interface StormResult {
   /** Why connections failed. */
   readonly failures: Record<string, number>;
   readonly seconds: number;
-  /** Behind the warm-up: as the rival's. */
+  /** With all clients at work, behind the warm-up: as the rival's. */
   readonly connectionsPerSecond: number;
-  /** From the first connection on, threads still cold. */
+  /** From the first connection, threads still cold, to the end of the last. */
   readonly coldConnectionsPerSecond: number;
   /** Connections before those that `connectionsPerSecond` counts. */
   readonly warmUp: number;
@@ -76,6 +76,7 @@ export interface StormResult {
 }
 
 const POLL_MS = 20;
+const STEADY_MIN_US = 100_000;
 
 /**
  * Connections whose time does not count in a rate, ours and the rival's alike: V8 still compiles. They are part of the
@@ -99,8 +100,9 @@ export class Storm {
   readonly #pulled: PulledCable[] = [];
   #startedUs = 0;
   #finishedUs = 0;
-  /** When the warm-up was over, and how many connections had ended by then. */
+  /** When the warm-up was over and when the last connection was begun, and how many had ended by then. */
   #warm = { ended: 0, us: 0 };
+  #drain = { ended: 0, us: 0 };
   #cpuUs: number | null = null;
   #stall = { started: 0, ended: 0, us: 0 };
   #interrupt: () => void = () => {};
@@ -209,6 +211,7 @@ export class Storm {
       const timer = setInterval(() => {
         elapsed += POLL_MS;
         this.#fail();
+        this.#noteRate();
         if (elapsed >= nextReport) {
           nextReport += everyMs;
           onProgress(this.#progress());
@@ -247,9 +250,6 @@ export class Storm {
   /** The failures that are due: pulls the cable. */
   #fail(): void {
     const done = this.#sum('completed') + this.#sum('failed');
-    if (this.#warm.us === 0 && done >= warmUpOf(this.#options.connections)) {
-      this.#warm = { ended: done, us: this.#machine.clock.nowUs() };
-    }
     while (this.#due.length > 0 && done >= this.#due[0]!.at * this.#options.connections) {
       const { nic } = this.#due.shift()!;
       const isFirst = this.#pulled.every(pulled => pulled.nic !== nic);
@@ -288,12 +288,22 @@ export class Storm {
     };
   }
 
-  /** Of the whole run where nothing came behind the warm-up. */
-  #warmRate(ended: number): number {
-    const isWarm = this.#warm.us > 0 && ended > this.#warm.ended;
-    const since = isWarm ? this.#warm : { ended: 0, us: this.#startedUs };
-    const us = this.#finishedUs - since.us;
-    return us <= 0 ? 0 : ((ended - since.ended) / us) * 1e6;
+  #noteRate(): void {
+    const { connections } = this.#options;
+    const ended = this.#sum('completed') + this.#sum('failed');
+    const now = this.#machine.clock.nowUs();
+    if (this.#warm.us === 0 && ended >= warmUpOf(connections)) this.#warm = { ended, us: now };
+    if (this.#drain.us === 0 && this.#sum('started') === connections) this.#drain = { ended, us: now };
+  }
+
+  /**
+   * With all clients at work: behind the warm-up, and before the last of them wait for one that has to send a SYN again
+   * after a second. Of the whole run where that is too short to tell.
+   */
+  #steadyRate(ended: number): number {
+    const us = this.#drain.us - this.#warm.us;
+    if (this.#warm.us > 0 && us >= STEADY_MIN_US) return ((this.#drain.ended - this.#warm.ended) / us) * 1e6;
+    return (ended / (this.#finishedUs - this.#startedUs)) * 1e6;
   }
 
   #result(seconds: number, nics: NicReport[], report: FabricReport | undefined): StormResult {
@@ -317,7 +327,7 @@ export class Storm {
       bytes: { verified, wrong: this.#sum('bytesWrong'), lost: this.#sum('bytesLost') },
       failures,
       seconds,
-      connectionsPerSecond: this.#warmRate(completed + failed),
+      connectionsPerSecond: seconds > 0 ? this.#steadyRate(completed + failed) : 0,
       coldConnectionsPerSecond: seconds > 0 ? completed / seconds : 0,
       warmUp: warmUpOf(this.#options.connections),
       chimney: host.chimney.stats,
