@@ -70,8 +70,8 @@ function hostConfig(host: HostSizing, small: boolean): HostConfig {
     sendDescriptors: Math.max(64, host.connections * 2),
     copyBuffers: host.copyBuffers ?? (small ? 256 : 2048),
     copyBufferBytes: 4096,
-    // Several lists under way at once, each up to three blocks a connection.
-    blocks: Math.max(1024, blockListMax * 3 * (small ? 4 : 16)),
+    // Several lists under way at once, each up to three blocks a connection; with short lists, as many as may be due.
+    blocks: Math.max(1024, blockListMax * 3 * (small ? 4 : 16), small ? 0 : Math.min(2 * host.connections, 1 << 16)),
     applicationBytes: host.applicationBytes ?? 0,
     blockListMax,
     tcp: { ...DEFAULT_TCP_PARAMS, mss: mtu - 40, ...host.tcp },

@@ -13,6 +13,7 @@ import { OffloadState } from '../offload/offload-state.ts';
 import type { TliSwitch } from './tli.ts';
 import { ConnectionQueue } from './connection-queue.ts';
 import type { ConnectionWatcher, TliConnection } from './connection.ts';
+import { ChimneyStatistics } from './chimney-statistics.ts';
 import type { EventLog } from '../base/event-log.ts';
 import type { Framing } from './framing.ts';
 import type { Adapter } from './ndis.ts';
@@ -20,6 +21,9 @@ import type { Network } from './network.ts';
 import { OffloadOperation, OffloadRequest } from './offload-request.ts';
 import type { OffloadPolicy } from './policy.ts';
 import type { TransportOffload } from './transport-offload.ts';
+
+/** Lists that one step sends at most, so that short lists do not take the host for themselves. */
+const LISTS_PER_STEP = 64;
 
 /** Young and returning connections of one adapter. */
 class AdapterQueue {
@@ -32,25 +36,13 @@ class AdapterQueue {
   uploadingAll = false;
   /** Paths or neighbors may be on the device without a connection. */
   orphansDue = false;
+  /** A list was due and could not go: no blocks, or nothing settled. */
+  stuck = false;
   offloaded = 0;
 
   constructor(adapter: Adapter) {
     this.adapter = adapter;
   }
-}
-
-export class ChimneyStatistics {
-  initiateCalls = 0;
-  initiateBlocks = 0;
-  connectionsOffloaded = 0;
-  connectionsRefused = 0;
-  terminateCalls = 0;
-  connectionsTakenBack = 0;
-  connectionsLost = 0;
-  /** Host-thread time in requests and completions, µs. */
-  initiateUs = 0;
-  terminateUs = 0;
-  largestList = 0;
 }
 
 export class Chimney implements ConnectionWatcher {
@@ -117,6 +109,7 @@ export class Chimney implements ConnectionWatcher {
     connection.listed = true;
     // Once: what comes back after a failover is not kept waiting again.
     if (this.policy.holdsData && !connection.everOffloaded) connection.paused = true;
+    queue.stuck = false;
     queue.young.push(connection);
   }
 
@@ -125,6 +118,7 @@ export class Chimney implements ConnectionWatcher {
     const queue = this.#queueOf(connection);
     if (queue.returning.length === 0) queue.returningSinceUs = this.nowUs;
     connection.listed = true;
+    queue.stuck = false;
     queue.returning.push(connection);
   }
 
@@ -167,8 +161,16 @@ export class Chimney implements ConnectionWatcher {
     this.nowUs = nowUs;
     let sent = 0;
     for (const queue of this.#queues.values()) {
-      if (queue.returning.length > 0 && this.#returningReady(queue)) sent += this.#terminate(queue);
-      if (queue.young.length > 0 && !queue.paused && this.#youngReady(queue)) sent += this.#initiate(queue);
+      if (queue.returning.length > 0 && this.#returningReady(queue)) {
+        const lists = this.#terminate(queue);
+        queue.stuck = lists === 0;
+        sent += lists;
+      }
+      if (queue.young.length > 0 && !queue.paused && this.#youngReady(queue)) {
+        const lists = this.#initiateReady(queue);
+        queue.stuck ||= lists === 0;
+        sent += lists;
+      }
       if (queue.orphansDue && queue.returning.length === 0) this.#terminateOrphans(queue);
     }
     return sent;
@@ -178,6 +180,8 @@ export class Chimney implements ConnectionWatcher {
   usUntilNext(nowUs: number): number {
     let least = -1;
     for (const queue of this.#queues.values()) {
+      // What is due but cannot go waits for a completion, not for time.
+      if (queue.stuck) continue;
       const ages = [
         queue.young.length > 0 && !queue.paused ? queue.youngSinceUs : -1,
         queue.returning.length > 0 ? queue.returningSinceUs : -1,
@@ -200,13 +204,24 @@ export class Chimney implements ConnectionWatcher {
     return this.nowUs - queue.returningSinceUs >= this.policy.batchUs;
   }
 
+  /** Full lists go at once, as many as there are, within reason. */
+  #initiateReady(queue: AdapterQueue): number {
+    let sent = 0;
+    while (sent < LISTS_PER_STEP && this.#initiate(queue) > 0) {
+      sent++;
+      if (queue.young.length < this.#listMax) break;
+    }
+    return sent;
+  }
+
   #initiate(queue: AdapterQueue): number {
     const room = queue.adapter.capabilities.tcpConnections - queue.offloaded;
     const limit = Math.min(this.#listMax, room);
-    if (limit <= 0 || this.#blocks.available < 3 * this.#listMax) {
+    if (limit <= 0) {
       this.#giveUpYoung(queue);
       return 0;
     }
+    if (this.#blocks.available < 3 * this.#listMax) return 0;
     const started = this.#clock.nowUs();
     const request = this.#request(OffloadOperation.Initiate, queue.adapter);
     const { young } = queue;
@@ -304,6 +319,7 @@ export class Chimney implements ConnectionWatcher {
     if (request === null) return;
     this.#pending[index] = null;
     this.#pendingCount--;
+    for (const queue of this.#queues.values()) queue.stuck = false;
     const started = this.#clock.nowUs();
     const initiate = request.operation === OffloadOperation.Initiate;
     this.trace?.emit(request.adapter.name, 'framing', initiate ? 'initiate complete' : 'terminate complete');

@@ -4,7 +4,7 @@
  */
 import { ThreadedMachine, type ThreadDeath } from '../machine-threads.ts';
 import { planMachine } from '../machine-plan.ts';
-import type { ChimneyStatistics } from '../host/chimney.ts';
+import type { ChimneyStatistics } from '../host/chimney-statistics.ts';
 import { everything, NOTHING, type OffloadPolicy, youngInBatches } from '../host/policy.ts';
 import type { FailoverRecord } from '../intermediate-driver/active-backup-team.ts';
 import type { NicReport } from '../device/worker.ts';

@@ -1,7 +1,7 @@
 /** What a report says about success, and the table that is made from it. */
 import { describe, expect, test } from 'vitest';
 import { stormTable } from '../../src/cli/storm-table.ts';
-import { ChimneyStatistics } from '../../src/host/chimney.ts';
+import { ChimneyStatistics } from '../../src/host/chimney-statistics.ts';
 import { documentOf } from '../../src/scenario/documents.ts';
 import type { StormResult } from '../../src/scenario/storm.ts';
 import { stormOptions } from '../../src/scenario/storm-options.ts';
