@@ -18,8 +18,6 @@ export interface HostPlan {
   readonly name: string;
   readonly config: HostConfig;
   readonly nics: readonly NicConfig[];
-  /** Its NICs are stepped in the fabric's thread rather than in threads of their own. */
-  readonly inFabric: boolean;
 }
 
 export interface MachinePlan {
@@ -35,7 +33,6 @@ export interface HostBoot {
   readonly config: HostConfig;
   readonly regions: HostRegions;
   readonly nics: readonly NicBoot[];
-  readonly inFabric: boolean;
 }
 
 export interface MachineLayout {
@@ -78,14 +75,13 @@ export function layOut(machine: MachinePlan): MachineLayout {
     ];
     const nics = planned.map((nic): NicBoot => ({
       ...nic,
-      regions: host.inFabric ? { ...nic.regions, doorbell: fabricRegions.doorbell } : nic.regions,
       hostDoorbell,
       fabricDoorbell: fabricRegions.doorbell,
       grants,
       blocks: regions.blocks,
       layoutFingerprint: LAYOUT_FINGERPRINT,
     }));
-    return { name: host.name, config: host.config, regions, nics, inFabric: host.inFabric };
+    return { name: host.name, config: host.config, regions, nics };
   });
   const fabric = { config: fabricConfig, regions: fabricRegions, nics: hosts.flatMap(({ nics }) => nics) };
   return { byteLength: plan.byteLength, hostDoorbell, hosts, fabric, regions: plan.regions };

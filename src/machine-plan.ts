@@ -28,7 +28,6 @@ export interface HostSizing {
   readonly applicationBytes?: number;
   readonly copyBuffers?: number;
   readonly tcp?: Partial<TcpParams>;
-  readonly inFabric?: boolean;
 }
 
 export interface MachineSizing {
@@ -49,7 +48,6 @@ export function planMachine(sizing: MachineSizing): MachinePlan {
     name: host.name,
     config: hostConfig(host, small),
     nics: host.nics.map(nic => nicConfig(nic, host, serial++, small)),
-    inFabric: host.inFabric ?? false,
   }));
   return {
     hosts,

@@ -85,7 +85,7 @@ export class NetMachine implements AsyncDisposable {
     const plan = planMachine({
       hosts: [
         { name: 'server', nics: [{ name: 'nic0' }, { name: 'nic1' }], ...common, ...options.server },
-        { name: 'client', nics: [{ name: 'far' }], inFabric: true, ...common, ...options.client },
+        { name: 'client', nics: [{ name: 'far' }], ...common, ...options.client },
       ],
       faults: { delayUs: 200, ...options.faults },
       seed: options.seed ?? 1,
