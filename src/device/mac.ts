@@ -91,13 +91,6 @@ export class Mac {
     }
   }
 
-  /** The frame that `receive` gave cannot be taken now: it is the next again. */
-  unreceive(): void {
-    this.#rx.unread();
-    this.#stats.framesReceived--;
-    this.#stats.bytesReceived -= this.frameLength;
-  }
-
   hasFrames(): boolean {
     return this.#rx.hasWork();
   }

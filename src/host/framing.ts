@@ -5,7 +5,6 @@
  * Above it stands Network, below it the adapters' dispatch tables. It is the client (the upper edge) of every adapter
  * for frames; offload calls of the client table are passed on to the layers they are for (host.ts).
  */
-import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
@@ -16,14 +15,14 @@ import {
   BLOCK_HEADER_BYTES,
   type BlockCursor,
   type BlockPool,
-  BlockRole,
   OffloadStateType,
 } from '../offload/block-list.ts';
-import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
+import { OffloadState } from '../offload/offload-state.ts';
 import { NeighborState } from '../offload/state-objects.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, emitArpAnnouncement, parseArp } from '../wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { type Interface, keyOf } from './interface.ts';
+import { describeInitiate, describeTerminate, takeEntry } from './lower-object.ts';
 import type { Adapter } from './ndis.ts';
 import { Neighbor, Reachability } from './neighbor.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
@@ -278,38 +277,17 @@ export class Framing {
       neighbor.firstDependent = 0;
       neighbor.lastDependent = 0;
       neighbors.blocks[i] = address;
-      if (request.operation === OffloadOperation.Initiate) this.#describeInitiate(neighbor, address);
-      else this.#describeTerminate(neighbor, address);
+      if (request.operation === OffloadOperation.Initiate) {
+        if (describeInitiate(neighbor, block)) this.#writeState(neighbor, address);
+      } else {
+        describeTerminate(neighbor, neighbor.offloadedPaths, block);
+      }
       if (previous === 0) request.root = address;
       else this.#block.at(previous).nextBlock = address;
       previous = address;
     }
     const what = request.operation === OffloadOperation.Initiate ? 'initiate' : 'terminate';
     this.trace?.emit('framing', 'ndis', `${what} offload, ${request.blockCount} blocks`);
-  }
-
-  #describeInitiate(neighbor: Neighbor, address: number): void {
-    const block = this.#block.at(address);
-    if (neighbor.offloadState === OffloadState.Offloaded) {
-      block.role = BlockRole.Linker;
-      block.offloadHandle = neighbor.offloadHandle;
-      return;
-    }
-    block.role = BlockRole.New;
-    neighbor.offloadState = nextOffloadState(neighbor.offloadState, OffloadEvent.Initiate);
-    this.#writeState(neighbor, address);
-  }
-
-  #describeTerminate(neighbor: Neighbor, address: number): void {
-    const block = this.#block.at(address);
-    // ¶104: the last dependent goes, so this layer asks for its own object too.
-    if (neighbor.offloadedPaths > 0 || neighbor.offloadState !== OffloadState.Offloaded) {
-      block.role = BlockRole.Placeholder;
-      return;
-    }
-    block.role = BlockRole.Linker;
-    block.offloadHandle = neighbor.offloadHandle;
-    neighbor.offloadState = nextOffloadState(neighbor.offloadState, OffloadEvent.Terminate);
   }
 
   #writeState(neighbor: Neighbor, address: number): void {
@@ -335,17 +313,8 @@ export class Framing {
     for (let i = 0; i < neighbors.count; i++) {
       const neighbor = neighbors.objects[i]!;
       const address = neighbors.blocks[i]!;
-      const { status, offloadHandle, role } = this.#block.at(address);
+      takeEntry(neighbor, initiate, this.#block.at(address));
       this.#blocks.free(address);
-      if (initiate && role === BlockRole.New) {
-        const taken = status === NdisStatus.Success || status === NdisStatus.OffloadPartialSuccess;
-        const event = taken ? OffloadEvent.Taken : OffloadEvent.Refused;
-        neighbor.offloadState = nextOffloadState(neighbor.offloadState, event);
-        neighbor.offloadHandle = taken ? offloadHandle : 0;
-      } else if (!initiate && role === BlockRole.Linker) {
-        neighbor.offloadState = nextOffloadState(neighbor.offloadState, OffloadEvent.Uploaded);
-        neighbor.offloadHandle = 0;
-      }
       if (neighbor.updateDue && neighbor.offloadState === OffloadState.Offloaded) this.updateNeighbor(neighbor);
     }
     this.trace?.emit('framing', 'network', initiate ? 'initiate complete' : 'terminate complete');

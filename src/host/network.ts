@@ -2,21 +2,18 @@
  * The Network layer: IPv4 (RFC 791, RFC 1122 3.2), ICMP for the host, path objects, and the path blocks of offload
  * requests. Datagrams are sent whole with DF set (RFC 1191); fragments that arrive are counted and dropped.
  */
-import { isOffloaded } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
-import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import {
   Block,
   BLOCK_HEADER_BYTES,
   type BlockCursor,
   type BlockPool,
-  BlockRole,
   OffloadStateType,
 } from '../offload/block-list.ts';
-import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
+import { OffloadState } from '../offload/offload-state.ts';
 import { PathState } from '../offload/state-objects.ts';
 import { ETHERNET } from '../wire/ethernet.ts';
 import {
@@ -34,6 +31,7 @@ import { type Framing, type NetworkInput, TX_FRAME_OFFSET } from './framing.ts';
 import { HostIcmp } from './host-icmp.ts';
 import { type Interface, keyOf } from './interface.ts';
 import type { Neighbor } from './neighbor.ts';
+import { describeInitiate, describeTerminate, Outcome, takeEntry } from './lower-object.ts';
 import type { Adapter } from './ndis.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import { Path } from './path.ts';
@@ -65,7 +63,6 @@ export class Network implements NetworkInput {
   readonly #ip = new Ipv4Header();
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof PathState.fields>;
-  readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #icmp: HostIcmp;
   #idle = 0;
   transport: TransportInput | null = null;
@@ -83,7 +80,6 @@ export class Network implements NetworkInput {
     this.#blocks = blocks;
     this.#block = Block.view(memory);
     this.#state = PathState.view(memory);
-    this.#buffer = NetBuffer.view(memory);
     this.#icmp = new HostIcmp(memory, this);
   }
 
@@ -204,9 +200,15 @@ export class Network implements NetworkInput {
       path.firstDependent = 0;
       path.lastDependent = 0;
       paths.blocks[i] = address;
-      if (initiate) this.#describeInitiate(path, address);
-      else this.#describeTerminate(path, address);
       const { neighbor } = path;
+      if (initiate) {
+        if (describeInitiate(path, block)) {
+          neighbor.offloadedPaths++;
+          this.#writeState(path, address);
+        }
+      } else if (describeTerminate(path, path.offloadedConnections, block)) {
+        neighbor.offloadedPaths--;
+      }
       if (neighbor.firstDependent === 0) {
         neighbor.firstDependent = address;
         request.neighbors.add(neighbor);
@@ -220,33 +222,12 @@ export class Network implements NetworkInput {
     this.#framing.describe(request);
   }
 
-  #describeInitiate(path: Path, address: number): void {
-    const block = this.#block.at(address);
-    if (path.offloadState === OffloadState.Offloaded) {
-      block.role = BlockRole.Linker;
-      block.offloadHandle = path.offloadHandle;
-      return;
-    }
-    block.role = BlockRole.New;
-    path.offloadState = nextOffloadState(path.offloadState, OffloadEvent.Initiate);
-    path.neighbor.offloadedPaths++;
+  #writeState(path: Path, address: number): void {
     const state = this.#state.at(address + BLOCK_HEADER_BYTES);
     state.sourceAddress = path.source;
     state.destinationAddress = path.destination;
     state.pathMtu = path.mtu;
     state.ipIdStart = path.ipIdStart;
-  }
-
-  #describeTerminate(path: Path, address: number): void {
-    const block = this.#block.at(address);
-    if (path.offloadedConnections > 0 || path.offloadState !== OffloadState.Offloaded) {
-      block.role = BlockRole.Placeholder;
-      return;
-    }
-    block.role = BlockRole.Linker;
-    block.offloadHandle = path.offloadHandle;
-    path.offloadState = nextOffloadState(path.offloadState, OffloadEvent.Terminate);
-    path.neighbor.offloadedPaths--;
   }
 
   /** Takes this layer's entries out of a completed request. */
@@ -256,18 +237,9 @@ export class Network implements NetworkInput {
     for (let i = 0; i < paths.count; i++) {
       const path = paths.objects[i]!;
       const address = paths.blocks[i]!;
-      const block = this.#block.at(address);
-      const { role, status, offloadHandle } = block;
-      if (initiate && role === BlockRole.New) {
-        const taken = isOffloaded(status);
-        path.offloadState = nextOffloadState(path.offloadState, taken ? OffloadEvent.Taken : OffloadEvent.Refused);
-        path.offloadHandle = taken ? offloadHandle : 0;
-        if (!taken) path.neighbor.offloadedPaths--;
-      } else if (!initiate && role === BlockRole.Linker) {
-        path.offloadState = nextOffloadState(path.offloadState, OffloadEvent.Uploaded);
-        path.offloadHandle = 0;
-        path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
-      }
+      const outcome = takeEntry(path, initiate, this.#block.at(address));
+      if (outcome === Outcome.Refused) path.neighbor.offloadedPaths--;
+      else if (outcome === Outcome.Uploaded) path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
       this.#blocks.free(address);
     }
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
@@ -285,14 +257,6 @@ export class Network implements NetworkInput {
   /** Every path, for statistics and checks. */
   get paths(): Iterable<Path> {
     return this.#byDestination.values();
-  }
-
-  get pathCount(): number {
-    return this.#byDestination.size;
-  }
-
-  netBuffer(address: number): Cursor<typeof NetBuffer.fields> {
-    return this.#buffer.at(address);
   }
 }
 

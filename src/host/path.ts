@@ -23,7 +23,6 @@ export class Path {
   offloadState: OffloadState = OffloadState.InHost;
   /** Connections that are offloaded on it, or on their way (R6). */
   offloadedConnections = 0;
-  updateDue = false;
   /** While a block list is described: the chain of blocks that depend on this one. */
   firstDependent = 0;
   lastDependent = 0;

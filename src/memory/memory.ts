@@ -9,7 +9,7 @@ import { ChimneyError } from '../base/errors.ts';
 import { type Kernels, wasmKernels } from './kernels.ts';
 
 const PAGE = 65536;
-/** The kernels' own data lives below this; nobody else uses the first page. */
+/** The first page stays unused, so that 0 and small numbers are never addresses. */
 const FIRST_ADDRESS = PAGE;
 const LARGEST_BYTES = 0x7fff0000;
 

@@ -32,8 +32,6 @@ export const NetBufferFlag = {
   Push: 1,
   /** The descriptor carries a graceful disconnect after its bytes. */
   Disconnect: 2,
-  /** The bytes are in a pool buffer that was copied for the caller. */
-  Copied: 4,
   /** Out-of-order queue: a FIN follows the bytes. */
   Fin: 8,
 } as const;
