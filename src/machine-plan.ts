@@ -7,6 +7,8 @@ import type { FaultPlan } from './fabric/faults.ts';
 import type { PopulationPlan } from './fabric/fabric.ts';
 import type { HostConfig } from './host/host.ts';
 import type { HostPlan, MachinePlan } from './machine-layout.ts';
+import { DEFAULT_HOST_OFFLOAD_OPTIONS, type HostOffloadOptions } from './host/offload-options.ts';
+import { DEFAULT_TARGET_OPTIONS, type TargetOptions } from './offload/target-options.ts';
 import type { NicConfig } from './ring/nic-layout.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from './tcp/params.ts';
 
@@ -16,6 +18,7 @@ export interface NicSizing {
   readonly tcpEntries?: number;
   readonly pathEntries?: number;
   readonly neighborEntries?: number;
+  readonly target?: Partial<TargetOptions> | undefined;
 }
 
 export interface HostSizing {
@@ -28,6 +31,7 @@ export interface HostSizing {
   readonly applicationBytes?: number;
   readonly copyBuffers?: number;
   readonly tcp?: Partial<TcpParams>;
+  readonly offload?: Partial<HostOffloadOptions> | undefined;
 }
 
 export interface MachineSizing {
@@ -72,8 +76,13 @@ function hostConfig(host: HostSizing, small: boolean): HostConfig {
     blocks: Math.max(1024, blockListMax * 3 * (small ? 4 : 16), small ? 0 : Math.min(2 * host.connections, 1 << 16)),
     applicationBytes: host.applicationBytes ?? 0,
     blockListMax,
-    tcp: { ...DEFAULT_TCP_PARAMS, mss: mtu - 40, ...host.tcp },
+    offload: { ...DEFAULT_HOST_OFFLOAD_OPTIONS, ...host.offload },
+    tcp: tcpParams(host),
   };
+}
+
+function tcpParams(host: HostSizing): TcpParams {
+  return { ...DEFAULT_TCP_PARAMS, mss: (host.mtu ?? 1500) - 40, ...host.tcp };
 }
 
 /** Locally administered unicast MACs: 02:43 ('C'), then host and NIC. */
@@ -93,5 +102,7 @@ function nicConfig(nic: NicSizing, host: HostSizing, serial: number, small: bool
     descriptorSlots: small ? 256 : 2048,
     wireSlots: small ? 128 : 512,
     rcvWindowMax: 1 << 30,
+    tcp: tcpParams(host),
+    target: { ...DEFAULT_TARGET_OPTIONS, ...nic.target },
   };
 }

@@ -20,6 +20,7 @@ export const NdisStatus = {
   UploadAll: 0x40020002,
   OffloadResume: 0x40020003,
   OffloadPartialSuccess: 0x40020004,
+  OffloadStateInvalid: 0x40020005,
   UploadInProgress: 0xc0231001 | 0,
   RequestUpload: 0xc0231002 | 0,
   UploadRequested: 0xc0231003 | 0,
@@ -39,6 +40,8 @@ export const NdisStatus = {
   OffloadRequestReset: 0xc0231011 | 0,
   /** Named by the documentation, absent from ndis.h: the number is ours. */
   OffloadPathMtu: 0xc02310f0 | 0,
+  /** The target judged the connection a poor candidate; documented without a number: ours. */
+  OffloadConnectionRejected: 0xc02310f1 | 0,
 } as const;
 export type NdisStatus = (typeof NdisStatus)[keyof typeof NdisStatus];
 

@@ -24,14 +24,15 @@ import { ETHERNET, EtherType } from '../wire/ethernet.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
 import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
 import { vidOf, VLAN } from '../wire/vlan.ts';
-import { isChainGranted } from './granted.ts';
+import { DataCalls } from './data-calls.ts';
 import { InvertedTree } from './inverted-tree.ts';
 import { Mac } from './mac.ts';
-import { OffloadRequests } from './offload-requests.ts';
+import { Initiate } from './initiate.ts';
+import { NicFault } from './nic-fault.ts';
+import { StateOperations } from './state-operations.ts';
 import { NicStatistics } from './statistics.ts';
+import { Terminate } from './terminate.ts';
 import { TcpFirmware } from './tcp-firmware.ts';
-
-export const NicFault = { None: 0, Protocol: 1, Window: 2, Crashed: 3 } as const;
 
 /** Room that one descriptor or one frame may need in the receive pool. */
 const POOL_RESERVE = 2;
@@ -47,7 +48,10 @@ export class Nic implements Polled {
   readonly #memory: Memory;
   readonly #window: Window;
   readonly #mac: Mac;
-  readonly #requests: OffloadRequests;
+  readonly #initiate: Initiate;
+  readonly #terminate: Terminate;
+  readonly #operations: StateOperations;
+  readonly #calls: DataCalls;
   readonly #submissions: RingConsumer;
   readonly #host: DescriptorQueue;
   readonly #hostBell: Doorbell;
@@ -80,7 +84,10 @@ export class Nic implements Polled {
     const tree = new InvertedTree(memory, regions);
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
-    this.#requests = new OffloadRequests(memory, boot, this.#window, this.firmware, tree, this.stats);
+    this.#initiate = new Initiate(memory, boot, this.#window, this.firmware, tree, this.stats);
+    this.#terminate = new Terminate(memory, boot, this.firmware, tree, this.stats);
+    this.#operations = new StateOperations(memory, boot, this.firmware, tree, this.stats);
+    this.#calls = new DataCalls(memory, this.#window, this.firmware, this.#host, this.stats);
     this.#buffer = NetBuffer.view(memory);
     this.#descriptor = Descriptor.view(memory);
     this.#status = NicStatus.view(memory).at(regions.status.offset);
@@ -91,8 +98,8 @@ export class Nic implements Polled {
   }
 
   get tree(): { paths: number; neighbors: number; connections: number } {
-    const { table } = this.firmware;
-    return { ...this.#requestsTree(), connections: table.inUse };
+    const { paths, neighbors } = this.objects;
+    return { paths: paths.inUse, neighbors: neighbors.inUse, connections: this.firmware.table.inUse };
   }
 
   get doorbellsRung(): number {
@@ -144,10 +151,6 @@ export class Nic implements Polled {
     this.#stalled = false;
   }
 
-  #requestsTree(): { paths: number; neighbors: number } {
-    return { paths: this.#requests.pathsInUse, neighbors: this.#requests.neighborsInUse };
-  }
-
   // --- the parts of a step ---
 
   #beat(nowUs: number): void {
@@ -194,20 +197,20 @@ export class Nic implements Polled {
         this.#returnBuffers(descriptor);
         return true;
       case Submission.InitiateOffload:
-        this.#operation(this.#requests.initiate(a0), Completion.InitiateOffloadComplete, a0);
-        this.#requests.start();
+        this.#operation(this.#initiate.run(a0), Completion.InitiateOffloadComplete, a0);
+        this.#initiate.start();
         return true;
       case Submission.TerminateOffload:
-        this.#operation(this.#requests.terminate(a0), Completion.TerminateOffloadComplete, a0);
+        this.#operation(this.#terminate.run(a0), Completion.TerminateOffloadComplete, a0);
         return true;
       case Submission.UpdateOffload:
-        this.#operation(this.#requests.update(a0), Completion.UpdateOffloadComplete, a0);
+        this.#operation(this.#operations.update(a0), Completion.UpdateOffloadComplete, a0);
         return true;
       case Submission.InvalidateOffload:
-        this.#operation(this.#requests.invalidate(a0), Completion.InvalidateOffloadComplete, a0);
+        this.#operation(this.#operations.invalidate(a0), Completion.InvalidateOffloadComplete, a0);
         return true;
       case Submission.QueryOffload:
-        this.#operation(this.#requests.query(a0), Completion.QueryOffloadComplete, a0);
+        this.#operation(this.#operations.query(a0), Completion.QueryOffloadComplete, a0);
         return true;
       case Submission.SetMac:
         this.#mac.macHi = a0;
@@ -219,51 +222,9 @@ export class Nic implements Polled {
     }
   }
 
-  #dataCall(opcode: number, handle: number, argument: number, flags: number): void {
-    const slot = this.firmware.table.slotOfHandle(handle);
-    if (slot < 0) {
-      // A call that crossed the end of the offload: the host asked for both, its own bookkeeping stands.
-      this.stats.staleHandles++;
-      this.#refuse(opcode, argument);
-      return;
-    }
-    // What is not one of these carries a chain.
-    const isChain = opcode !== Submission.TcpReceiveReturn;
-    if (isChain && !isChainGranted(this.#window, this.#buffer, argument)) {
-      this.#fault(NicFault.Window, `chain ${argument} of descriptor ${opcode}`);
-      return;
-    }
-    switch (opcode) {
-      case Submission.TcpSend:
-        this.firmware.send(slot, argument);
-        return;
-      case Submission.TcpReceive:
-        this.firmware.delivery.post(slot, this.firmware.contextOf(slot), argument);
-        return;
-      case Submission.TcpDisconnect:
-        this.firmware.disconnect(slot, argument, flags);
-        return;
-      case Submission.TcpForward:
-        this.#forward(slot, argument);
-        return;
-      case Submission.TcpReceiveReturn:
-        this.firmware.receiveReturn(slot, argument);
-        return;
-      default:
-        this.#fault(NicFault.Protocol, `unknown descriptor ${opcode}`);
-    }
-  }
-
-  /** ¶57: data for a connection that is not (or no longer) here goes back, upload in progress. */
-  #refuse(opcode: number, argument: number): void {
-    if (opcode === Submission.TcpReceiveReturn || argument === 0) return;
-    // No context: the connection is gone here. The buffer itself says whose it was.
-    if (opcode === Submission.TcpForward) {
-      this.#host.push(Completion.TcpForwardComplete, 0, argument, NdisStatus.UploadInProgress);
-    } else {
-      const completion = opcode === Submission.TcpReceive ? Completion.TcpReceiveComplete : Completion.TcpSendComplete;
-      this.#host.push(completion, 0, argument, NdisStatus.UploadInProgress);
-    }
+  #dataCall(opcode: number, a0: number, a1: number, flags: number): void {
+    const problem = this.#calls.call(opcode, a0, a1, flags);
+    if (problem !== '') this.#fault(this.#calls.fault, problem);
   }
 
   #operation(ok: boolean, completion: number, root: number): void {
@@ -306,17 +267,6 @@ export class Nic implements Polled {
       if (this.firmware.pool.isLent(address)) this.firmware.pool.free(address);
       else this.#fault(NicFault.Protocol, `returned buffer ${address} was not lent`);
     }
-  }
-
-  /** MiniportTcpOffloadForward: one whole TCP segment that reached the host (R29). */
-  #forward(slot: number, address: number): void {
-    const buffer = this.#buffer.at(address);
-    const { dataAddress, dataLength } = buffer;
-    const context = this.firmware.contextOf(slot);
-    if (parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok) {
-      this.firmware.segment(slot, this.#tcp);
-    }
-    this.#host.push(Completion.TcpForwardComplete, context, address, NdisStatus.Success);
   }
 
   #takeFrames(budget: number): number {

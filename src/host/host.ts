@@ -23,6 +23,7 @@ import { Interface } from './interface.ts';
 import type { Miniport } from './miniport.ts';
 import type { Adapter, ClientTable } from './ndis.ts';
 import { Network } from './network.ts';
+import type { HostOffloadOptions } from './offload-options.ts';
 import type { OffloadPolicy } from './policy.ts';
 import { TliSwitch } from './tli.ts';
 import { Transport } from './transport.ts';
@@ -41,6 +42,7 @@ export interface HostConfig {
   /** Bytes for applications to send from in place. */
   readonly applicationBytes: number;
   readonly blockListMax: number;
+  readonly offload: HostOffloadOptions;
   readonly tcp: TcpParams;
 }
 
@@ -215,6 +217,7 @@ export class Host implements Polled {
       updateOffloadComplete: updateComplete,
       invalidateOffloadComplete: updateComplete,
       queryOffloadComplete: updateComplete,
+      loadOffloadStateComplete: complete,
       tcpOffloadSendComplete: (context, buffer, status) => {
         if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'send', status);
         tli.sendComplete(context, buffer, status);
@@ -231,6 +234,7 @@ export class Host implements Polled {
         else tli.received(connection, buffer);
       },
       indicateEvent: (context, event, argument) => this.#event(adapter, context, event, argument),
+      indicateOffloadEvent: () => {},
       indicateStatus: status => this.#status(iface, status),
     };
   }

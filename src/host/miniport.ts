@@ -113,6 +113,7 @@ export class Miniport {
       updateOffload: operation(Submission.UpdateOffload),
       invalidateOffload: operation(Submission.InvalidateOffload),
       queryOffload: operation(Submission.QueryOffload),
+      loadOffloadState: operation(Submission.LoadOffloadState),
       tcpOffloadSend: call(Submission.TcpSend),
       tcpOffloadReceive: call(Submission.TcpReceive),
       tcpOffloadDisconnect: (handle, chain, flags) => {
@@ -120,6 +121,10 @@ export class Miniport {
       },
       tcpOffloadForward: call(Submission.TcpForward),
       tcpOffloadReceiveReturn: call(Submission.TcpReceiveReturn),
+      tcpIndicationRefused: (handle, buffer, consumed) => {
+        if (!this.dead) queue.push(Submission.TcpIndicationRefused, handle, buffer, consumed);
+      },
+      setStatistics: operation(Submission.SetStatistics),
       setMac: (hi, lo) => queue.push(Submission.SetMac, hi, lo, 0),
     };
   }
@@ -147,6 +152,9 @@ export class Miniport {
       case Completion.QueryOffloadComplete:
         up.queryOffloadComplete(a0);
         return;
+      case Completion.LoadOffloadStateComplete:
+        up.loadOffloadStateComplete(a0);
+        return;
       case Completion.TcpSendComplete:
         up.tcpOffloadSendComplete(a0, a1, a2);
         return;
@@ -164,6 +172,9 @@ export class Miniport {
         return;
       case Completion.TcpIndicateEvent:
         up.indicateEvent(a0, a1, a2);
+        return;
+      case Completion.IndicateOffloadEvent:
+        up.indicateOffloadEvent(a0, a1, a2);
         return;
       case Completion.IndicateStatus:
         this.adapter.linkUp = a0 === NdisStatus.MediaConnect;

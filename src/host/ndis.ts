@@ -22,12 +22,18 @@ export interface ProviderTable {
   updateOffload(root: number): void;
   invalidateOffload(root: number): void;
   queryOffload(root: number): void;
+  /** Figure 3, second half: the state of objects that initiate only made room for, one layer's list at a time. */
+  loadOffloadState(root: number): void;
   /** Handles are the ones that initiate wrote into the blocks. */
   tcpOffloadSend(handle: number, chain: number): void;
   tcpOffloadReceive(handle: number, chain: number): void;
   tcpOffloadDisconnect(handle: number, chain: number, flags: number): void;
   tcpOffloadForward(handle: number, buffer: number): void;
   tcpOffloadReceiveReturn(handle: number, bytes: number): void;
+  /** The answer to `indicateReceive` when not all was taken: the buffer is the device's again, `consumed` bytes are not. */
+  tcpIndicationRefused(handle: number, buffer: number, consumed: number): void;
+  /** Set of OID_…_OFFLOAD_STATS: the counters of one OffloadStatsFamily become zero. */
+  setStatistics(family: number): void;
   /** OID_802_3_…: frames to this address are the adapter's. */
   setMac(macHi: number, macLo: number): void;
 }
@@ -43,15 +49,18 @@ export interface ClientTable {
   updateOffloadComplete(root: number): void;
   invalidateOffloadComplete(root: number): void;
   queryOffloadComplete(root: number): void;
+  loadOffloadStateComplete(root: number): void;
   tcpOffloadSendComplete(context: number, buffer: number, status: number): void;
   tcpOffloadReceiveComplete(context: number, buffer: number, status: number): void;
   /** `buffer` is 0 when the disconnect carried none. */
   tcpOffloadDisconnectComplete(context: number, buffer: number, status: number): void;
   tcpOffloadForwardComplete(context: number, buffer: number, status: number): void;
-  /** NdisTcpOffloadReceiveHandler: the callee owns the buffer until returnBuffer. */
+  /** NdisTcpOffloadReceiveHandler: the callee owns the buffer until returnBuffer, or gives it back by tcpIndicationRefused. */
   indicateReceive(context: number, buffer: number): void;
   /** NdisTcpOffloadEventHandler: TcpOffloadEvent and its argument. */
   indicateEvent(context: number, event: number, argument: number): void;
+  /** NdisMOffloadEventIndicate, of a neighbor: OffloadEventCode and its argument. */
+  indicateOffloadEvent(context: number, code: number, argument: number): void;
   /** NdisMIndicateStatusEx: NdisStatus codes of media and offload. */
   indicateStatus(status: number): void;
 }
@@ -102,12 +111,14 @@ const UNBOUND: ClientTable = {
   updateOffloadComplete: unbound,
   invalidateOffloadComplete: unbound,
   queryOffloadComplete: unbound,
+  loadOffloadStateComplete: unbound,
   tcpOffloadSendComplete: unbound,
   tcpOffloadReceiveComplete: unbound,
   tcpOffloadDisconnectComplete: unbound,
   tcpOffloadForwardComplete: unbound,
   indicateReceive: unbound,
   indicateEvent: unbound,
+  indicateOffloadEvent: unbound,
   indicateStatus: () => {},
 };
 

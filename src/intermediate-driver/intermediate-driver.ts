@@ -33,7 +33,7 @@ export interface CallEntry {
 
 type OperationTable = Pick<
   ProviderTable,
-  'initiateOffload' | 'terminateOffload' | 'updateOffload' | 'invalidateOffload' | 'queryOffload'
+  'initiateOffload' | 'terminateOffload' | 'updateOffload' | 'invalidateOffload' | 'queryOffload' | 'loadOffloadState'
 >;
 
 const COMPLETIONS = {
@@ -42,6 +42,7 @@ const COMPLETIONS = {
   updateOffload: 'updateOffloadComplete',
   invalidateOffload: 'invalidateOffloadComplete',
   queryOffload: 'queryOffloadComplete',
+  loadOffloadState: 'loadOffloadStateComplete',
 } as const;
 
 export abstract class IntermediateDriver {
@@ -143,6 +144,7 @@ export abstract class IntermediateDriver {
       updateOffload: operation('updateOffload'),
       invalidateOffload: operation('invalidateOffload'),
       queryOffload: operation('queryOffload'),
+      loadOffloadState: operation('loadOffloadState'),
       tcpOffloadSend: (handle, chain) => this.#data(handle, (down, lower) => down.tcpOffloadSend(lower, chain)),
       tcpOffloadReceive: (handle, chain) => this.#data(handle, (down, lower) => down.tcpOffloadReceive(lower, chain)),
       tcpOffloadDisconnect: (handle, chain, flags) =>
@@ -150,6 +152,10 @@ export abstract class IntermediateDriver {
       tcpOffloadForward: (handle, buffer) => this.#data(handle, (down, lower) => down.tcpOffloadForward(lower, buffer)),
       tcpOffloadReceiveReturn: (handle, bytes) =>
         this.#data(handle, (down, lower) => down.tcpOffloadReceiveReturn(lower, bytes)),
+      tcpIndicationRefused: (handle, buffer, consumed) => this.#refused(handle, buffer, consumed),
+      setStatistics: family => {
+        for (const member of this.members) member.down.setStatistics(family);
+      },
       setMac: (hi, lo) => {
         for (const member of this.members) member.down.setMac(hi, lo);
       },
@@ -161,6 +167,13 @@ export abstract class IntermediateDriver {
     const entry = this.entries.entryOf(handle);
     if (entry < 0) call(this.members[0]!.down, 0);
     else call(this.members[this.entries.member[entry]!]!.down, this.entries.lower[entry]!);
+  }
+
+  /** The indication's buffer goes back to the member whose it is, also when the connection is no longer there. */
+  #refused(handle: number, buffer: number, consumed: number): void {
+    const entry = this.entries.entryOf(handle);
+    const member = this.#memberOfPool.get(this.buffer.at(buffer).poolId) ?? 0;
+    this.members[member]!.down.tcpIndicationRefused(entry < 0 ? 0 : this.entries.lower[entry]!, buffer, consumed);
   }
 
   #down(operation: keyof OperationTable, virtual: number, root: number): void {
@@ -261,6 +274,7 @@ export abstract class IntermediateDriver {
       updateOffloadComplete: complete,
       invalidateOffloadComplete: complete,
       queryOffloadComplete: complete,
+      loadOffloadStateComplete: complete,
       tcpOffloadSendComplete: (context, buffer, status) =>
         this.#up(context, (up, upper) => up.tcpOffloadSendComplete(upper, buffer, status)),
       tcpOffloadReceiveComplete: (context, buffer, status) =>
@@ -272,6 +286,8 @@ export abstract class IntermediateDriver {
       indicateReceive: (context, buffer) => this.#up(context, (up, upper) => up.indicateReceive(upper, buffer)),
       indicateEvent: (context, event, argument) =>
         this.#up(context, (up, upper) => up.indicateEvent(upper, event, argument)),
+      indicateOffloadEvent: (context, code, argument) =>
+        this.#up(context, (up, upper) => up.indicateOffloadEvent(upper, code, argument)),
       indicateStatus: status => this.statusIndicated(member, status),
     };
   }

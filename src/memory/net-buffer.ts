@@ -32,6 +32,10 @@ export const NetBufferFlag = {
   Push: 1,
   /** The descriptor carries a graceful disconnect after its bytes. */
   Disconnect: 2,
+  /** Receive, posted: TcpReceiveNoPush — the buffer is completed only when it is full. */
+  NoPush: 4,
   /** Out-of-order queue: a FIN follows the bytes. */
   Fin: 8,
+  /** First indication behind a refusal: whatever was on its way when it was refused has come back. */
+  Resumed: 16,
 } as const;

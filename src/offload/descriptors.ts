@@ -53,6 +53,15 @@ export const Submission = {
   TcpReceiveReturn: 12,
   /** MiniportPause/MAC filter: a0 = MAC high, a1 = MAC low: frames to this address are the NIC's. */
   SetMac: 13,
+  /** Figure 3, 308–320: the state of objects that initiate made room for; a0 = root block of one layer's list. */
+  LoadOffloadState: 14,
+  /**
+   * What NdisTcpOffloadReceiveHandler returns when it did not take everything: a0 = handle, a1 = the NET_BUFFER, which is
+   * the device's again, a2 = BytesConsumed (0: DATA_NOT_ACCEPTED, else DATA_PARTIALLY_ACCEPTED).
+   */
+  TcpIndicationRefused: 15,
+  /** Set of OID_{TCP4,IP4}_OFFLOAD_STATS: a0 = OffloadStatsFamily, whose counters become zero. */
+  SetStatistics: 16,
 } as const;
 export type Submission = (typeof Submission)[keyof typeof Submission];
 
@@ -82,7 +91,15 @@ export const Completion = {
   TcpIndicateEvent: 13,
   /** NdisMIndicateStatusEx: a0 = NdisStatus (media connect or disconnect). */
   IndicateStatus: 14,
+  /** Answer to LoadOffloadState: a0 = root block. */
+  LoadOffloadStateComplete: 15,
+  /** NdisMOffloadEventIndicate: a0 = host handle of the neighbor, a1 = OffloadEventCode, a2 = its argument. */
+  IndicateOffloadEvent: 16,
 } as const;
 export type Completion = (typeof Completion)[keyof typeof Completion];
+
+/** The two families of counters that are set, and zeroed, each for itself (E28). */
+export const OffloadStatsFamily = { Tcp4: 0, Ip4: 1 } as const;
+export type OffloadStatsFamily = (typeof OffloadStatsFamily)[keyof typeof OffloadStatsFamily];
 
 export const DisconnectFlag = { Graceful: 1, Abortive: 2 } as const;

@@ -1,7 +1,8 @@
 /**
- * What a device tells about an offloaded connection: TCP_OFFLOAD_EVENT_TYPE and TCP_UPLOAD_REASON, header numbers.
+ * What a device tells about offloaded objects: TCP_OFFLOAD_EVENT_TYPE and TCP_UPLOAD_REASON of a connection,
+ * OFFLOAD_EVENT codes of a neighbor (NdisMOffloadEventIndicate), all with the header's numbers.
  *
- * Events go up in the order in which they happened, between the indications and completions of the same connection.
+ * Events go up in the order in which they happened, between the indications and completions of the same object.
  */
 export const TcpOffloadEvent = {
   /** The preferred amount of outstanding send data changed. */
@@ -29,6 +30,30 @@ export const TcpUploadReason = {
   HardwareFailure: 11,
 } as const;
 export type TcpUploadReason = (typeof TcpUploadReason)[keyof typeof TcpUploadReason];
+
+/**
+ * Digest §3.8: the host may ignore an optional reason, and the target then goes on working; for a mandatory one the target
+ * has stopped, and every request until the terminate is answered UPLOAD_IN_PROGRESS.
+ */
+export function isMandatory(reason: number): boolean {
+  return (
+    reason === TcpUploadReason.ReceivedUrgentData ||
+    (reason >= TcpUploadReason.TimeoutExpiration && reason <= TcpUploadReason.HardwareFailure)
+  );
+}
+
+/** NdisMOffloadEventIndicate: what a device says of a neighbor (digest §3.8, §3.9). */
+export const OffloadEventCode = {
+  /** Reserved by the interface: nothing sends it. */
+  NeighborReachabilityInDoubt: 1,
+  /**
+   * Is it still reachable? Argument: the device's NicReachabilityDelta. The host answers by updating the neighbor's
+   * HostReachabilityDelta (the shipped call is synchronous and has it written into the block; across rings the answer is
+   * an update).
+   */
+  NeighborReachabilityQuery: 2,
+} as const;
+export type OffloadEventCode = (typeof OffloadEventCode)[keyof typeof OffloadEventCode];
 
 const reasonNames = new Map<number, string>(Object.entries(TcpUploadReason).map(([name, code]) => [code, name]));
 

@@ -10,8 +10,10 @@ import { type PoolShape, poolBytes } from '../memory/buffer-pool.ts';
 import { bytes, record, word } from '../memory/record.ts';
 import { type RingShape, ringBytes } from './spsc-ring.ts';
 import { wireShape } from './wire-slot.ts';
+import type { TcpParams } from '../tcp/params.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
 import { DESCRIPTOR_BYTES } from '../offload/descriptors.ts';
+import type { TargetOptions } from '../offload/target-options.ts';
 import { NeighborState, PathState } from '../offload/state-objects.ts';
 
 /** Words that a NIC shows of itself at any time; each has one writer. */
@@ -59,8 +61,11 @@ export interface NicConfig {
   readonly receiveBuffers: number;
   readonly descriptorSlots: number;
   readonly wireSlots: number;
-  /** IPv4 identifications the device may use are [0x8000, 0xffff]; the host keeps the lower half (R31). */
+  /** Largest InitialRcvWnd, bytes. */
   readonly rcvWindowMax: number;
+  /** NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS: the host's, so that a connection behaves alike on both sides. */
+  readonly tcp: TcpParams;
+  readonly target: TargetOptions;
 }
 
 export interface NicRegions {

@@ -1,7 +1,7 @@
 /**
  * The transmission control block (RFC 9293 3.3.1) as a shared-memory record: one layout for host, NIC and stations.
  *
- *   | CONST 16 | CACHED 32 | DELEGATED 112 | private 96 |
+ *   | CONST 16 | CACHED 32 | DELEGATED 116 | private 92 |
  *
  * Offload copies the first three ranges, update the second, upload the third (architecture §2.2–2.3). Private fields
  * belong to whoever runs the engine at the moment and are made anew by the next owner. Fields carry RFC names; the doc
@@ -73,6 +73,7 @@ export const TcbLayout = record('TCB', 256, {
   recover: d(word('recover of RFC 6582')),
   rcvPending: d(word('bytes indicated that the application has not consumed')),
   rtxKind: d(word('TcpTimer that Retransmit.TimeoutDelta carries')),
+  dWnd: d(word('DWnd: delay window of Compound TCP (NDIS 6.1), bytes; carried, not used')),
   // Private: never handed over.
   localAddress: p(word('IPv4, int32')),
   remoteAddress: p(word('IPv4, int32')),
@@ -94,15 +95,14 @@ export const TcbLayout = record('TCB', 256, {
   generation: p(u16('of the slot: stale handles are refused')),
   vid: p(u16('802.1Q VID the connection lives on, 0 = untagged')),
   timers: p(u8('TcpTimerBit of running timers')),
-  privateFlags: p(u8('TcpPrivateFlag')),
   offloadState: p(u8('host: OffloadState of the connection')),
+  privateFlags: p(u16('TcpPrivateFlag')),
   oooCount: p(u8('NET_BUFFERs in the out-of-order queue')),
+  rtoBackoff: p(u8('doublings of RTO kept until the next valid sample (Karn), beside rtxCount')),
+  reservedPrivate: p(u16('zero')),
   offloadHandle: p(word("host: the device's handle while offloaded, or 0")),
   block: p(word('host: block of the connection in the list being built, or 0')),
-  rtoBackoff: p(u8('doublings of RTO kept until the next valid sample (Karn), beside rtxCount')),
-  reservedPrivate1: p(u8('zero')),
-  reservedPrivate2: p(u16('zero')),
-  scratch: p(bytes(8)),
+  scratch: p(bytes(4)),
 });
 
 export type Tcb = Cursor<typeof TcbLayout.fields>;
@@ -172,6 +172,11 @@ export const TcpPrivateFlag = {
   Frozen: 32,
   /** The segment at SND.UNA is to be sent again before anything else (fast retransmit). */
   RetransmitFirst: 64,
+  /**
+   * A device has asked for the connection with a mandatory reason. On the device: it processes nothing more of it. On the
+   * host: segments and calls are held, although the state is still there, until it has been taken back.
+   */
+  UploadDue: 128,
 } as const;
 
 /** The timers a connection may run; Retransmit, Persist, FinWait2 and TimeWait exclude one another and share rtxAt. */

@@ -19,6 +19,7 @@ describe('NDIS_STATUS', () => {
       UploadAll: 0x40020002,
       OffloadResume: 0x40020003,
       OffloadPartialSuccess: 0x40020004,
+      OffloadStateInvalid: 0x40020005,
       UploadInProgress: 0xc0231001,
       RequestUpload: 0xc0231002,
       UploadRequested: 0xc0231003,
@@ -37,6 +38,7 @@ describe('NDIS_STATUS', () => {
       OffloadDataPartiallyAccepted: 0xc0231010,
       OffloadRequestReset: 0xc0231011,
       OffloadPathMtu: 0xc02310f0,
+      OffloadConnectionRejected: 0xc02310f1,
     });
   });
 

@@ -8,6 +8,7 @@ import { Reachability } from '../../src/host/neighbor.ts';
 import { NOTHING } from '../../src/host/policy.ts';
 import { createMemory, RegionPlan } from '../../src/memory/memory.ts';
 import { NetBuffer } from '../../src/memory/net-buffer.ts';
+import { DEFAULT_HOST_OFFLOAD_OPTIONS } from '../../src/host/offload-options.ts';
 import { DEFAULT_TCP_PARAMS } from '../../src/tcp/params.ts';
 import { ARP, ArpOperation, emitArp, emitArpProbe } from '../../src/wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet } from '../../src/wire/ethernet.ts';
@@ -31,6 +32,7 @@ const config: HostConfig = {
   blocks: 64,
   applicationBytes: 0,
   blockListMax: 8,
+  offload: DEFAULT_HOST_OFFLOAD_OPTIONS,
   tcp: DEFAULT_TCP_PARAMS,
 };
 

@@ -1,0 +1,102 @@
+/**
+ * The data calls of the interface in the device (digest §3.7): send, receive, disconnect, forward, receive return.
+ *
+ * Each names a connection by its handle. A handle that is stale is no fault: the call crossed the end of the offload, and is
+ * answered UPLOAD_IN_PROGRESS (¶57). A chain that lies outside of the window is one.
+ */
+import { NdisStatus } from '../base/status.ts';
+import type { Memory, Window } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import { Completion, Submission } from '../offload/descriptors.ts';
+import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
+import type { NetBufferCursor } from '../tcp/send-queue.ts';
+import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
+import { isChainGranted } from './granted.ts';
+import { NicFault } from './nic-fault.ts';
+import type { NicStatistics } from './statistics.ts';
+import type { TcpFirmware } from './tcp-firmware.ts';
+
+export class DataCalls {
+  readonly #memory: Memory;
+  readonly #window: Window;
+  readonly #firmware: TcpFirmware;
+  readonly #host: DescriptorQueue;
+  readonly #stats: NicStatistics;
+  readonly #buffer: NetBufferCursor;
+  readonly #tcp = new TcpHeader();
+  /** Of the call that was answered with a reason. */
+  fault: NicFault = NicFault.None;
+
+  constructor(memory: Memory, window: Window, firmware: TcpFirmware, host: DescriptorQueue, stats: NicStatistics) {
+    this.#memory = memory;
+    this.#window = window;
+    this.#firmware = firmware;
+    this.#host = host;
+    this.#stats = stats;
+    this.#buffer = NetBuffer.view(memory);
+  }
+
+  /** Carries a call out; returns why the device must stop, or ''. */
+  call(opcode: number, handle: number, argument: number, flags: number): string {
+    const firmware = this.#firmware;
+    const slot = firmware.table.slotOfHandle(handle);
+    if (slot < 0) {
+      // A call that crossed the end of the offload: the host asked for both, its own bookkeeping stands.
+      this.#stats.staleHandles++;
+      this.#refuse(opcode, argument);
+      return '';
+    }
+    // What is not one of these carries a chain.
+    const isChain = opcode !== Submission.TcpReceiveReturn;
+    if (isChain && !isChainGranted(this.#window, this.#buffer, argument)) {
+      return this.#fault(NicFault.Window, `chain ${argument} of descriptor ${opcode}`);
+    }
+    switch (opcode) {
+      case Submission.TcpSend:
+        firmware.send(slot, argument);
+        return '';
+      case Submission.TcpReceive:
+        firmware.delivery.post(slot, firmware.contextOf(slot), argument);
+        return '';
+      case Submission.TcpDisconnect:
+        firmware.disconnect(slot, argument, flags);
+        return '';
+      case Submission.TcpForward:
+        this.#forward(slot, argument);
+        return '';
+      case Submission.TcpReceiveReturn:
+        firmware.receiveReturn(slot, argument);
+        return '';
+      default:
+        return this.#fault(NicFault.Protocol, `unknown descriptor ${opcode}`);
+    }
+  }
+
+  #fault(fault: NicFault, why: string): string {
+    this.fault = fault;
+    return why;
+  }
+
+  /** ¶57: data for a connection that is not (or no longer) here goes back, upload in progress. */
+  #refuse(opcode: number, argument: number): void {
+    if (opcode === Submission.TcpReceiveReturn || argument === 0) return;
+    // No context: the connection is gone here. The buffer itself says whose it was.
+    if (opcode === Submission.TcpForward) {
+      this.#host.push(Completion.TcpForwardComplete, 0, argument, NdisStatus.UploadInProgress);
+    } else {
+      const completion = opcode === Submission.TcpReceive ? Completion.TcpReceiveComplete : Completion.TcpSendComplete;
+      this.#host.push(completion, 0, argument, NdisStatus.UploadInProgress);
+    }
+  }
+
+  /** MiniportTcpOffloadForward: one whole TCP segment that reached the host (R29). */
+  #forward(slot: number, address: number): void {
+    const buffer = this.#buffer.at(address);
+    const { dataAddress, dataLength } = buffer;
+    const context = this.#firmware.contextOf(slot);
+    if (parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok) {
+      this.#firmware.segment(slot, this.#tcp);
+    }
+    this.#host.push(Completion.TcpForwardComplete, context, address, NdisStatus.Success);
+  }
+}

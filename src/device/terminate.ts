@@ -1,0 +1,81 @@
+/**
+ * Terminate in the device (R27, R28; digest §3.6): all that frees. Connections go first, then paths, then neighbors, so
+ * that counts reach zero in order.
+ */
+import { NdisStatus } from '../base/status.ts';
+import { BLOCK_HEADER_BYTES, BlockRole, type BlockCursor, OffloadStateType } from '../offload/block-list.ts';
+import { exportDelegated } from '../offload/handover.ts';
+import { StateRange } from '../offload/state-objects.ts';
+import { TcpPrivateFlag } from '../tcp/tcb.ts';
+import { OffloadOperation } from './offload-operation.ts';
+
+export class Terminate extends OffloadOperation {
+  /** False when the list is not one: the device faults. */
+  run(root: number): boolean {
+    for (let layer = 2; layer >= 0; layer--) {
+      const walk = this.walk;
+      for (let at = walk.start(root); at !== 0; at = walk.next()) {
+        const block = this.block.at(at);
+        if (block.role === BlockRole.Placeholder) {
+          block.status = NdisStatus.Success;
+        } else if (layer === 2 && block.type === OffloadStateType.Tcp) {
+          block.status = this.#terminateTcp(block);
+        } else if (layer === 1 && block.type === OffloadStateType.Ip4) {
+          block.status = this.#terminatePath(block);
+        } else if (layer === 0 && block.type === OffloadStateType.Neighbor) {
+          block.status = this.#terminateNeighbor(block);
+        }
+      }
+      if (walk.corrupt) return false;
+    }
+    return true;
+  }
+
+  #terminateTcp(block: BlockCursor): number {
+    const firmware = this.firmware;
+    const { table, tcb } = firmware;
+    const slot = table.slotOfHandle(block.offloadHandle);
+    if (slot < 0) return this.known(slot);
+    tcb.at(table.addressOf(slot));
+    exportDelegated(tcb, firmware.buffers, firmware.now, firmware);
+    tcb.privateFlags = TcpPrivateFlag.Frozen;
+    firmware.detach(slot, NdisStatus.UploadInProgress);
+    tcb.at(table.addressOf(slot));
+    const { start, end } = StateRange.tcp.delegated;
+    this.copy(block.base + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
+    block.netBufferListChain = tcb.sendDataHead;
+    this.tree.placePath(tcb.path);
+    this.tree.path.dependents--;
+    table.free(slot);
+    this.stats.uploads++;
+    return NdisStatus.Success;
+  }
+
+  #terminatePath(block: BlockCursor): number {
+    const tree = this.tree;
+    const slot = this.pathOf(block);
+    if (slot < 0) return this.known(slot);
+    tree.placePath(slot);
+    // The host never terminates a path that still has dependents (D21).
+    if (tree.path.dependents !== 0) return NdisStatus.Failure;
+    tree.pathState.ipIdStart = (tree.pathState.ipIdStart + tree.path.ipIdCounter) & 0xffff;
+    const { start, end } = StateRange.path.delegated;
+    this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.path.base + start, end - start);
+    tree.placeNeighbor(tree.path.neighbor);
+    tree.neighbor.dependents--;
+    tree.paths.free(slot);
+    return NdisStatus.Success;
+  }
+
+  #terminateNeighbor(block: BlockCursor): number {
+    const tree = this.tree;
+    const slot = this.neighborOf(block);
+    if (slot < 0) return this.known(slot);
+    tree.placeNeighbor(slot);
+    if (tree.neighbor.dependents !== 0) return NdisStatus.Failure;
+    const { start, end } = StateRange.neighbor.delegated;
+    this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.neighbor.base + start, end - start);
+    tree.neighbors.free(slot);
+    return NdisStatus.Success;
+  }
+}
