@@ -56,7 +56,7 @@ export class DataCalls {
         firmware.send(slot, argument);
         return '';
       case Submission.TcpReceive:
-        firmware.delivery.post(slot, firmware.contextOf(slot), argument);
+        firmware.post(slot, argument);
         return '';
       case Submission.TcpDisconnect:
         firmware.disconnect(slot, argument, flags);
@@ -64,6 +64,9 @@ export class DataCalls {
       case Submission.TcpForward:
         this.#forward(slot, argument);
         return '';
+      case Submission.TcpIndicationRefused:
+        if (firmware.indicationRefused(slot, argument)) return '';
+        return this.#fault(NicFault.Protocol, `refused buffer ${argument} was not indicated`);
       case Submission.TcpReceiveReturn:
         firmware.receiveReturn(slot, argument);
         return '';
@@ -80,12 +83,23 @@ export class DataCalls {
   /** ¶57: data for a connection that is not (or no longer) here goes back, upload in progress. */
   #refuse(opcode: number, argument: number): void {
     if (opcode === Submission.TcpReceiveReturn || argument === 0) return;
+    if (opcode === Submission.TcpIndicationRefused) {
+      if (this.#firmware.pool.isLent(argument)) this.#firmware.pool.free(argument);
+      return;
+    }
     // No context: the connection is gone here. The buffer itself says whose it was.
     if (opcode === Submission.TcpForward) {
       this.#host.push(Completion.TcpForwardComplete, 0, argument, NdisStatus.UploadInProgress);
-    } else {
-      const completion = opcode === Submission.TcpReceive ? Completion.TcpReceiveComplete : Completion.TcpSendComplete;
-      this.#host.push(completion, 0, argument, NdisStatus.UploadInProgress);
+      return;
+    }
+    if (!isChainGranted(this.#window, this.#buffer, argument)) return;
+    const completion = opcode === Submission.TcpReceive ? Completion.TcpReceiveComplete : Completion.TcpSendComplete;
+    for (let address = argument; address !== 0;) {
+      const buffer = this.#buffer.at(address);
+      const { next } = buffer;
+      buffer.next = 0;
+      this.#host.push(completion, 0, address, NdisStatus.UploadInProgress);
+      address = next;
     }
   }
 

@@ -6,11 +6,14 @@
  */
 import { isOffloaded, NdisStatus } from '../base/status.ts';
 import type { Memory, Window } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
 import { BLOCK_HEADER_BYTES, BlockRole, OffloadStateType } from '../offload/block-list.ts';
 import { importDelegated } from '../offload/handover.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { StateRange } from '../offload/state-objects.ts';
-import { mayOffload } from '../tcp/tcb.ts';
+import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
+import type { NetBufferCursor } from '../tcp/send-queue.ts';
+import { mayOffload, TcpDelegatedFlag } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import { OffloadOperation } from './offload-operation.ts';
@@ -21,6 +24,10 @@ export class Initiate extends OffloadOperation {
   readonly #window: Window;
   /** Slots loaded by the initiate in hand, to be set going after its completion. */
   readonly #loaded: Int32Array;
+  /** The receives that came with them (¶76), at the same index. */
+  readonly #receives: Int32Array;
+  readonly #transfer;
+  readonly #copied: NetBufferCursor;
   #loadedCount = 0;
 
   constructor(
@@ -34,6 +41,9 @@ export class Initiate extends OffloadOperation {
     super(memory, boot, firmware, tree, stats);
     this.#window = window;
     this.#loaded = new Int32Array(boot.config.tcpEntries);
+    this.#receives = new Int32Array(boot.config.tcpEntries);
+    this.#transfer = TcpTransfer.view(memory);
+    this.#copied = NetBuffer.view(memory);
   }
 
   /** False when the list is not one: the device faults. */
@@ -64,7 +74,12 @@ export class Initiate extends OffloadOperation {
 
   /** After the completion is on its way: loaded connections may transmit and indicate. */
   start(): void {
-    for (let i = 0; i < this.#loadedCount; i++) this.firmware.kick(this.#loaded[i]!);
+    for (let i = 0; i < this.#loadedCount; i++) {
+      const slot = this.#loaded[i]!;
+      const receives = this.#receives[i]!;
+      if (receives !== 0 && this.#isGranted(receives)) this.firmware.post(slot, receives);
+      this.firmware.kick(slot);
+    }
     this.#loadedCount = 0;
   }
 
@@ -151,6 +166,14 @@ export class Initiate extends OffloadOperation {
       this.stats.offloadsRefused++;
       return tooWide ? NdisStatus.OffloadTcpRcvWindow : NdisStatus.Failure;
     }
+    // Copied before the completion, or the block fails (B12); the host's buffers stay the host's.
+    const buffered = this.#copyBuffered(tcb.bufferedData);
+    if (buffered < 0) {
+      table.free(slot);
+      this.stats.offloadsRefused++;
+      return NdisStatus.Failure;
+    }
+    tcb.bufferedData = 0;
     tree.placePath(path);
     tcb.localAddress = tree.pathState.sourceAddress;
     tcb.remoteAddress = tree.pathState.destinationAddress;
@@ -160,11 +183,55 @@ export class Initiate extends OffloadOperation {
     tcb.vid = tree.neighborState.vlanId;
     tree.path.dependents++;
     importDelegated(tcb, this.firmware.now, this.firmware);
+    const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;
+    this.firmware.delivery.load(slot, tcb.context, buffered, finReceived);
     table.insert(slot);
     block.offloadHandle = table.handleOf(slot);
     this.stats.offloadsTaken++;
+    this.#receives[this.#loadedCount] = this.#transfer.at(block.base + TCP_TRANSFER_OFFSET).postedReceives;
     this.#loaded[this.#loadedCount++] = slot;
     return NdisStatus.Success;
+  }
+
+  /** BufferedData in buffers of our own, as a chain; 0 for none, -1 when there is no memory or it is not to be read. */
+  #copyBuffered(chain: number): number {
+    const { pool, buffers } = this.firmware;
+    if (chain === 0) return 0;
+    if (!this.#isGranted(chain)) return -1;
+    const copied = this.#copied;
+    let first = 0;
+    let last = 0;
+    for (let at = chain; at !== 0; at = buffers.at(at).next) {
+      const { dataAddress, dataLength, flags } = buffers.at(at);
+      for (let done = 0; done < dataLength;) {
+        const address = pool.allocate();
+        if (address === 0) {
+          this.#freeChain(first);
+          return -1;
+        }
+        const count = Math.min(pool.dataBytes, dataLength - done);
+        this.copy(pool.dataOf(address), dataAddress + done, count);
+        copied.at(address);
+        copied.dataAddress = pool.dataOf(address);
+        copied.dataLength = count;
+        copied.flags = flags;
+        copied.next = 0;
+        if (first === 0) first = address;
+        else copied.at(last).next = address;
+        last = address;
+        done += count;
+      }
+    }
+    return first;
+  }
+
+  #freeChain(chain: number): void {
+    let address = chain;
+    while (address !== 0) {
+      const { next } = this.#copied.at(address);
+      this.firmware.pool.free(address);
+      address = next;
+    }
   }
 
   /** An adopted send chain must lie where the device may read. */

@@ -27,7 +27,7 @@ import { emitIpv4, IPV4, IpProtocol, Ipv4Fragment } from '../wire/ipv4.ts';
 import { emitTag, VLAN } from '../wire/vlan.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import type { Mac } from './mac.ts';
-import { ReceiveDelivery } from './receive-delivery.ts';
+import { NicDelivery } from './nic-delivery.ts';
 import type { NicStatistics } from './statistics.ts';
 
 /** `pendingDisconnect` when the disconnect carried no buffer. */
@@ -38,7 +38,7 @@ export class NicTcp implements Effects {
   readonly table: TcbTable;
   readonly tcb: Tcb;
   readonly pool: BufferPool;
-  readonly delivery: ReceiveDelivery;
+  readonly delivery: NicDelivery;
   readonly buffers: NetBufferCursor;
   protected readonly wheel: TimerWheel;
   protected readonly memory: Memory;
@@ -81,7 +81,8 @@ export class NicTcp implements Effects {
     this.#outOfOrderReserve = config.receiveBuffers >> 2;
     this.buffers = NetBuffer.view(memory);
     this.own = NetBuffer.view(memory);
-    this.delivery = new ReceiveDelivery(memory, config.tcpEntries, host);
+    const { pushTicks } = config.target;
+    this.delivery = new NicDelivery(memory, config.tcpEntries, host, this.pool, this.tcb, pushTicks);
     this.writer = new SegmentWriter(memory, this.params.mss);
     this.wheel = new TimerWheel(config.tcpEntries, 0);
     this.pendingDisconnect = new Int32Array(config.tcpEntries);
@@ -162,11 +163,7 @@ export class NicTcp implements Effects {
   }
 
   indicateReceive(tcb: Tcb, address: number): void {
-    const placed = this.delivery.deliver(this.table.slotOf(tcb), tcb.context, address);
-    if (placed === 0) return;
-    // Bytes in a posted receive are the application's: they no longer hold the window back.
-    tcb.rcvPending = Math.max(0, tcb.rcvPending - placed);
-    if (this.own.at(address).dataLength === 0) this.pool.free(address);
+    this.delivery.arrived(this.table.slotOf(tcb), address);
   }
 
   freeBuffer(address: number): void {
@@ -185,7 +182,7 @@ export class NicTcp implements Effects {
   }
 
   peerClosed(tcb: Tcb): void {
-    this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateDisconnect, 0);
+    this.delivery.ended(this.table.slotOf(tcb));
   }
 
   established(): void {
@@ -253,7 +250,8 @@ export class NicTcp implements Effects {
 
   #abortRequests(tcb: Tcb, slot: number, disconnectStatus: number): void {
     this.failChain(tcb.context, takeSendQueue(tcb), NdisStatus.RequestAborted);
-    this.delivery.flush(slot, tcb.context, NdisStatus.RequestAborted);
+    this.delivery.flush(slot, NdisStatus.RequestAborted);
+    this.delivery.dropHeld(slot);
     const pending = this.pendingDisconnect[slot]!;
     if (pending !== 0) this.completeDisconnect(tcb, pending, disconnectStatus);
   }

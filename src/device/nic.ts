@@ -109,6 +109,7 @@ export class Nic implements Polled {
   step(nowUs: number, budget: number): number {
     if (!this.#mayAct) return 0;
     this.firmware.now = ticksOf(nowUs);
+    this.firmware.delivery.now = this.firmware.now;
     this.#beat(nowUs);
     let work = this.#senseLink();
     if (!this.#host.backlogged) work += this.#takeSubmissions(budget);

@@ -60,6 +60,22 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     if (!ok) this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.RequestAborted);
   }
 
+  /** Receives are posted, or (0) a refusal is over: what was held goes on its way. */
+  post(slot: number, chain: number): void {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    this.delivery.post(slot, chain);
+    consumed(tcb, 0, this.now, this);
+  }
+
+  /** False when the buffer is none of ours. */
+  indicationRefused(slot: number, address: number): boolean {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    if (!this.pool.isLent(address) || !this.delivery.refused(slot, address)) return false;
+    if (tcb.state === TcpState.Closed) this.delivery.dropHeld(slot);
+    else consumed(tcb, 0, this.now, this);
+    return true;
+  }
+
   /** Bytes that the application has consumed: the receive window's credit. */
   receiveReturn(slot: number, count: number): void {
     consumed(this.tcb.at(this.table.addressOf(slot)), count, this.now, this);
@@ -92,11 +108,13 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   }
 
   expireTimers(now: number): number {
-    return this.wheel.expire(now, this);
+    return this.wheel.expire(now, this) + this.delivery.expire(now);
   }
 
   ticksUntilTimer(now: number): number {
-    return this.wheel.ticksUntilNext(now);
+    const ticks = this.wheel.ticksUntilNext(now);
+    const push = this.delivery.ticksUntilNext(now);
+    return ticks < 0 || (push >= 0 && push < ticks) ? push : ticks;
   }
 
   /** Lets connections that found no room try again. */
@@ -122,7 +140,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     this.wheel.cancel(slot);
     this.table.remove(slot);
     const tcb = this.tcb.at(this.table.addressOf(slot));
-    this.delivery.flush(slot, tcb.context, status);
+    this.delivery.flush(slot, status);
     const pending = this.pendingDisconnect[slot]!;
     if (pending !== 0) this.completeDisconnect(tcb, pending, status);
   }

@@ -41,6 +41,7 @@ export class Terminate extends OffloadOperation {
     tcb.privateFlags = TcpPrivateFlag.Frozen;
     firmware.detach(slot, NdisStatus.UploadInProgress);
     tcb.at(table.addressOf(slot));
+    tcb.bufferedData = firmware.delivery.takeHeld(slot);
     const { start, end } = StateRange.tcp.delegated;
     this.copy(block.base + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
     block.netBufferListChain = tcb.sendDataHead;

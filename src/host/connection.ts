@@ -19,6 +19,11 @@ export interface TliHandler {
   received(connection: TliConnection, address: number, length: number): number;
   /** The peer closed its direction; every byte before was received. */
   ended(connection: TliConnection): void;
+  /**
+   * A posted receive is done: `length` of its bytes are valid. Status: Success (fewer bytes than posted: push, or the end of the
+   * stream), InvalidState (posted behind the end), RequestAborted.
+   */
+  receiveComplete?(connection: TliConnection, cookie: number, length: number, status: number): void;
   /** A send is acknowledged whole; `cookie` is the one given with it. */
   sent(connection: TliConnection, cookie: number): void;
   /** It is over; the object is not to be used any more. */
@@ -55,10 +60,22 @@ export class TliConnection {
   aborted = false;
   /** Data is kept from the application until a hand-over is done (OffloadPolicy.holdsData). */
   paused = false;
-  /** Received NET_BUFFERs that the application has not taken: chain, and bytes. */
-  heldHead = 0;
-  heldTail = 0;
-  heldBytes = 0;
+  /** The application left bytes and has not asked for them since. */
+  waiting = false;
+  /** An indication of a device is being shown: what is posted meanwhile goes behind the answer. */
+  indicating = false;
+  /** Posted receives that wait for the end of a hand-over: those that a device gave back, then a chain of new ones. */
+  readonly returned: number[] = [];
+  receivesQueued = 0;
+  receivesQueuedTail = 0;
+  /** On a device: the epoch of its indications, and how many were seen (device/nic-delivery.ts). */
+  epoch = 0;
+  indicationsSeen = 0;
+  /** Indications of an older epoch that came when they could not be given back any more. */
+  readonly late: number[] = [];
+  /** In the request that is under way: data that was kept, and posted receives. */
+  givenHeld = 0;
+  givenReceives = 0;
   endedPending = false;
   /** Consumed bytes that the device has not been told of yet. */
   credit = 0;
@@ -103,6 +120,15 @@ export class TliConnection {
   /** Copies the bytes and sends the copy; false when no buffers are free: see `TliSwitch.whenRoom`. */
   write(bytes: Uint8Array, cookie: number): boolean {
     return this.#tli.sends.write(this, bytes, cookie);
+  }
+
+  /**
+   * Posts a receive: bytes go to [address, address + length) of memory that devices were granted, in front of `received`.
+   * Completed when full, and in push mode (unless `noPush`) at a PSH, or half a second after the last byte; `receiveComplete`
+   * follows. False when there is no descriptor for it.
+   */
+  postReceive(address: number, length: number, cookie: number, noPush = false): boolean {
+    return this.#tli.postReceive(this, address, length, cookie, noPush);
   }
 
   /** Graceful close of the sending direction. */

@@ -174,6 +174,7 @@ export class Host implements Polled {
     let work = 0;
     for (const miniport of this.miniports) work += miniport.poll(budget);
     work += this.transport.expireTimers(this.transport.now);
+    work += this.tli.receives.expire(this.transport.now);
     if (this.framing.unresolvedCount > 0) this.framing.expire();
     if (this.transport.blockedCount > 0 && this.tx.available > 0) work += this.transport.retryBlocked();
     if (this.transport.upcalls.pending) {
@@ -199,6 +200,7 @@ export class Host implements Polled {
     const now = ticksOf(nowUs);
     const toUs = (ticks: number): number => (ticks < 0 ? -1 : Math.max(0, ticks * 1000 - (nowUs % 1000)));
     sooner(toUs(this.transport.ticksUntilTimer(now)));
+    sooner(toUs(this.tli.receives.ticksUntilNext(now)));
     sooner(toUs(this.framing.ticksUntilNext()));
     for (const driver of this.drivers) sooner(driver.usUntilNext(nowUs));
     return least;
@@ -222,7 +224,7 @@ export class Host implements Polled {
         if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'send', status);
         tli.sendComplete(context, buffer, status);
       },
-      tcpOffloadReceiveComplete: () => {},
+      tcpOffloadReceiveComplete: (context, buffer, status) => tli.receiveComplete(context, buffer, status),
       tcpOffloadDisconnectComplete: (context, buffer, status) => {
         if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'disconnect', status);
         tli.disconnectComplete(context, buffer, status);
@@ -231,7 +233,7 @@ export class Host implements Polled {
       indicateReceive: (context, buffer) => {
         const connection = tli.connections.byHandle(context);
         if (connection === null) adapter.down.returnBuffer(buffer);
-        else tli.received(connection, buffer);
+        else tli.indicated(connection, buffer);
       },
       indicateEvent: (context, event, argument) => this.#event(adapter, context, event, argument),
       indicateOffloadEvent: () => {},
@@ -255,7 +257,7 @@ export class Host implements Polled {
     if (connection === null) return;
     if (event === TcpOffloadEvent.IndicateDisconnect) {
       this.chimney.trace?.emit(adapter.name, 'tli', 'disconnect');
-      this.tli.peerClosed(connection);
+      this.tli.endIndicated(connection, argument);
     } else if (event === TcpOffloadEvent.IndicateAbort) {
       this.chimney.trace?.emit(adapter.name, 'tli', 'abort');
       this.tli.abortIndicated(connection);

@@ -12,88 +12,34 @@ import type { Cursor } from '../memory/record.ts';
 import { DisconnectFlag } from '../offload/descriptors.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { CloseReason } from '../tcp/effects.ts';
-import { TcpState } from '../tcp/tcb.ts';
-import { ConnectionTable } from './connection-table.ts';
-import { type ConnectionWatcher, TliConnection, type TliHandler } from './connection.ts';
-import type { Adapter } from './ndis.ts';
+import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
+import { TliConnection } from './connection.ts';
 import { ReceiveSide } from './receive-side.ts';
 import { SendSide } from './send-side.ts';
+import { TliConnections } from './tli-connections.ts';
 import type { Transport } from './transport.ts';
 import { Upcall, type UpcallTarget } from './upcalls.ts';
 
-const EPHEMERAL_FIRST = 49152;
-const EPHEMERAL_COUNT = 16384;
-
-export class TliSwitch implements UpcallTarget {
+export class TliSwitch extends TliConnections implements UpcallTarget {
   readonly memory: Memory;
-  readonly #transport: Transport;
   /** What `send`, `write` and `disconnect` of a connection come to. */
   readonly sends: SendSide;
-  readonly #receives: ReceiveSide;
-  readonly #listeners = new Map<number, TliHandler>();
-  readonly connections: ConnectionTable;
+  /** What comes of received bytes and posted receives. */
+  readonly receives: ReceiveSide;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
-  watcher: ConnectionWatcher | null = null;
-  #nextPort = 0;
-  /** Live connections: those an application or the chimney still holds. */
-  active = 0;
   accepted = 0;
 
   constructor(memory: Memory, transport: Transport, descriptors: BufferPool, copies: BufferPool) {
+    super(transport);
     this.memory = memory;
-    this.#transport = transport;
     this.sends = new SendSide(memory, transport, descriptors, copies);
-    this.#receives = new ReceiveSide(memory, transport);
-    this.connections = new ConnectionTable(transport);
+    this.receives = new ReceiveSide(memory, transport, this.connections, descriptors);
     this.#buffer = NetBuffer.view(memory);
   }
 
-  stateOf(connection: TliConnection): OffloadState {
-    return this.#transport.at(connection.slot).offloadState as OffloadState;
-  }
-
-  isOffloaded(connection: TliConnection): boolean {
-    return this.stateOf(connection) === OffloadState.Offloaded;
-  }
-
-  adapterOf(connection: TliConnection): Adapter {
-    return this.#transport.interfaceOf(this.#transport.at(connection.slot)).adapter;
-  }
-
-  // --- applications ---
-
-  /** Connections to the port are the handler's; `address` limits them to one of the host's own, 0 is all. */
-  listen(port: number, handler: TliHandler, address = 0): boolean {
-    if (this.#listeners.has(port)) return false;
-    this.#listeners.set(port, handler);
-    this.#transport.listen(port, 0, address);
-    return true;
-  }
-
-  unlisten(port: number): void {
-    this.#listeners.delete(port);
-    this.#transport.unlisten(port);
-  }
-
-  isListening(port: number): boolean {
-    return this.#listeners.has(port);
-  }
-
-  /** The local address that connections to this one have, 0 when there is no route. */
-  sourceFor(remoteAddress: number): number {
-    return this.#transport.sourceFor(remoteAddress);
-  }
-
-  /** Active open; null when there is no route or no slot. Port 0 picks an ephemeral one (RFC 6056 3.3.1). */
-  connect(remoteAddress: number, remotePort: number, handler: TliHandler, localPort = 0): TliConnection | null {
-    let slot = -1;
-    for (let tries = 0; slot < 0 && tries < (localPort === 0 ? 64 : 1); tries++) {
-      const port = localPort === 0 ? EPHEMERAL_FIRST + (this.#nextPort++ % EPHEMERAL_COUNT) : localPort;
-      slot = this.#transport.connect(remoteAddress, remotePort, port);
-    }
-    if (slot < 0) return null;
-    const connection = this.#adopt(slot);
-    connection.handler = handler;
+  protected make(slot: number): TliConnection {
+    const connection = new TliConnection(this, slot);
+    this.receives.open(connection);
     return connection;
   }
 
@@ -101,33 +47,33 @@ export class TliSwitch implements UpcallTarget {
   unpause(connection: TliConnection): void {
     if (!connection.paused) return;
     connection.paused = false;
-    if (connection.heldHead !== 0 || connection.endedPending) this.resume(connection);
+    if (this.receives.holds(connection) || connection.endedPending) this.resume(connection);
   }
 
   consumed(connection: TliConnection, count: number): void {
     if (!this.connections.isCurrent(connection)) return;
     const owed = Math.min(count, connection.owedBytes);
     connection.owedBytes -= owed;
-    this.#receives.consumed(connection, owed);
+    this.receives.consumed(connection, owed);
   }
 
   abort(connection: TliConnection): void {
     if (connection.aborted || connection.handler === null) return;
     connection.aborted = true;
     connection.sendClosed = true;
-    const tcb = this.#transport.at(connection.slot);
+    const tcb = this.transport.at(connection.slot);
     if (connection.closePending) {
       // Already closed in order; what it held nobody will see.
-      this.#receives.dropHeld(connection);
+      this.receives.dropHeld(connection);
       this.resume(connection);
       return;
     }
     switch (tcb.offloadState as OffloadState) {
       case OffloadState.InHost:
-        this.#transport.abort(connection.slot);
+        this.transport.abort(connection.slot);
         return;
       case OffloadState.Offloaded: {
-        const { down } = this.#transport.interfaceOf(tcb).adapter;
+        const { down } = this.transport.interfaceOf(tcb).adapter;
         down.tcpOffloadDisconnect(tcb.offloadHandle, 0, DisconnectFlag.Abortive);
         return;
       }
@@ -138,25 +84,12 @@ export class TliSwitch implements UpcallTarget {
   }
 
   resume(connection: TliConnection): void {
-    this.#transport.upcalls.push(Upcall.Resume, connection.slot, 0);
+    this.transport.upcalls.push(Upcall.Resume, connection.slot, 0);
   }
 
-  setNoDelay(connection: TliConnection, noDelay: boolean): void {
-    if (connection.handler === null) return;
-    this.#transport.setNoDelay(connection.slot, noDelay);
-    this.#optionsChanged(connection);
-  }
-
-  setKeepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
-    if (connection.handler === null) return;
-    this.#transport.setKeepAlive(connection.slot, enabled, timeout);
-    this.#optionsChanged(connection);
-  }
-
-  #optionsChanged(connection: TliConnection): void {
-    const state = this.stateOf(connection);
-    if (state === OffloadState.Offloaded) this.watcher?.cachedChanged(connection);
-    else connection.optionsChanged = state !== OffloadState.InHost;
+  postReceive(connection: TliConnection, address: number, length: number, cookie: number, noPush: boolean): boolean {
+    if (!this.connections.isCurrent(connection)) return false;
+    return this.receives.post(connection, address, length, cookie, noPush);
   }
 
   // --- events from Transport ---
@@ -168,7 +101,7 @@ export class TliSwitch implements UpcallTarget {
         this.#acceptedConnection(slot);
         return;
       case Upcall.Connected:
-        known!.bornAt = this.#transport.now;
+        known!.bornAt = this.transport.now;
         known!.handler?.connected(known!);
         this.watcher?.candidate(known!);
         return;
@@ -193,18 +126,21 @@ export class TliSwitch implements UpcallTarget {
       case Upcall.Resume:
         if (known) this.#showHeld(known);
         return;
+      case Upcall.Settle:
+        if (known) this.#settle(known);
+        return;
       case Upcall.Room:
         this.sends.roomArrived();
     }
   }
 
   #acceptedConnection(slot: number): void {
-    const connection = this.#adopt(slot);
+    const connection = this.adopt(slot);
     this.accepted++;
-    connection.bornAt = this.#transport.now;
-    const listener = this.#listeners.get(connection.localPort);
+    connection.bornAt = this.transport.now;
+    const listener = this.listenerOf(connection.localPort);
     if (listener === undefined) {
-      this.#transport.abort(slot);
+      this.transport.abort(slot);
       return;
     }
     connection.handler = listener;
@@ -212,61 +148,83 @@ export class TliSwitch implements UpcallTarget {
     this.watcher?.candidate(connection);
   }
 
-  #adopt(slot: number): TliConnection {
-    const connection = new TliConnection(this, slot);
-    this.connections.set(slot, connection);
-    const tcb = this.#transport.at(slot);
-    connection.remoteAddress = tcb.remoteAddress;
-    connection.remotePort = tcb.remotePort;
-    connection.localAddress = tcb.localAddress;
-    connection.localPort = tcb.localPort;
-    this.active++;
-    return connection;
-  }
-
   #closed(connection: TliConnection | null, slot: number, reason: CloseReason): void {
-    this.sends.freeChain(connection, this.#transport.takeSendQueue(slot));
+    this.sends.freeChain(connection, this.transport.takeSendQueue(slot));
     if (connection !== null) {
       this.#finish(connection, reason);
       // In order, but not all seen: the slot stays until the application has taken it (#finishPending).
       if (!connection.closePending) this.#release(connection);
     } else {
-      this.#transport.free(slot);
+      this.transport.free(slot);
     }
   }
 
   // --- data and events of a connection, from Transport or from a device ---
 
   received(connection: TliConnection, address: number): void {
-    this.#receives.received(connection, address);
+    this.receives.received(connection, address);
+    this.#delivered(connection);
+  }
+
+  /** NdisTcpOffloadReceiveHandler. */
+  indicated(connection: TliConnection, address: number): void {
+    this.receives.indicated(connection, address);
+    this.#delivered(connection);
+  }
+
+  receiveComplete(context: number, address: number, status: number): void {
+    const handle = context === 0 ? this.#buffer.at(address).connection : context;
+    this.receives.completed(this.connections.byHandle(handle), address, status);
   }
 
   #showHeld(connection: TliConnection): void {
-    if (!this.#receives.showHeld(connection)) return;
-    if (connection.endedPending) {
-      connection.endedPending = false;
-      connection.handler?.ended(connection);
-      this.#finishIfDone(connection);
-    }
-    if (connection.closePending && connection.heldHead === 0) this.#finishPending(connection);
+    this.receives.resume(connection);
+    this.#delivered(connection);
+  }
+
+  /** The application is not called inside of a completion. */
+  #settleLater(connection: TliConnection): void {
+    if (this.receives.isIdle(connection) && !connection.endedPending) return;
+    this.transport.upcalls.push(Upcall.Settle, connection.slot, 0);
+  }
+
+  #settle(connection: TliConnection): void {
+    this.receives.settle(connection);
+    this.#delivered(connection);
+  }
+
+  /** Bytes may have been delivered: an end that waited for that is told. */
+  #delivered(connection: TliConnection): void {
+    if (!connection.endedPending && !connection.closePending) return;
+    if (connection.paused || this.receives.holds(connection)) return;
+    if (connection.endedPending) this.#end(connection);
+    if (connection.closePending) this.#finishPending(connection);
+  }
+
+  #end(connection: TliConnection): void {
+    connection.endedPending = false;
+    this.receives.ended(connection);
+    connection.handler?.ended(connection);
+    this.#finishIfDone(connection);
+  }
+
+  /** FIN indicated by a device. One of an older epoch will be told again, behind what went back. */
+  endIndicated(connection: TliConnection, epoch: number): void {
+    if (epoch === connection.epoch) this.peerClosed(connection);
   }
 
   /** It was closed while something was held, and now that is gone. */
   #finishPending(connection: TliConnection): void {
     connection.closePending = false;
     this.#finish(connection, CloseReason.Normal);
-    if (this.#transport.at(connection.slot).state === TcpState.Closed) this.#release(connection);
+    if (this.transport.at(connection.slot).state === TcpState.Closed) this.#release(connection);
   }
 
   peerClosed(connection: TliConnection): void {
     if (connection.peerClosed) return;
     connection.peerClosed = true;
-    if (connection.heldHead !== 0 || connection.paused) {
-      connection.endedPending = true;
-      return;
-    }
-    connection.handler?.ended(connection);
-    this.#finishIfDone(connection);
+    if (this.receives.holds(connection) || connection.paused) connection.endedPending = true;
+    else this.#end(connection);
   }
 
   // --- completions of the data calls, from a device ---
@@ -320,7 +278,7 @@ export class TliSwitch implements UpcallTarget {
   #finish(connection: TliConnection, reason: CloseReason): void {
     const { handler } = connection;
     if (handler === null) return;
-    if (reason === CloseReason.Normal && (connection.heldHead !== 0 || connection.endedPending)) {
+    if (reason === CloseReason.Normal && (this.receives.holds(connection) || connection.endedPending)) {
       if (connection.closePending) return;
       connection.closePending = true;
       connection.paused = false;
@@ -328,18 +286,19 @@ export class TliSwitch implements UpcallTarget {
       return;
     }
     connection.closePending = false;
+    this.receives.abortPosted(connection);
     connection.handler = null;
     handler.closed(connection, reason);
   }
 
   /** The last of a connection: buffers it held go back, the slot is free. */
   #release(connection: TliConnection): void {
-    this.#receives.dropHeld(connection);
+    this.receives.dropHeld(connection);
     this.sends.freeChain(connection, connection.queuedHead);
     connection.queuedHead = 0;
     this.connections.set(connection.slot, null);
     this.active--;
-    this.#transport.free(connection.slot);
+    this.transport.free(connection.slot);
   }
 
   // --- ends of hand-overs, from the chimney ---
@@ -355,35 +314,57 @@ export class TliSwitch implements UpcallTarget {
 
   /** An initiate was answered: held calls go where the state is now (Figure 3, 322). */
   handedOver(connection: TliConnection): void {
-    const tcb = this.#transport.at(connection.slot);
+    const tcb = this.transport.at(connection.slot);
+    const { givenHeld, givenReceives } = connection;
+    connection.givenHeld = 0;
+    connection.givenReceives = 0;
     if (tcb.offloadState === OffloadState.Offloaded) {
       connection.everOffloaded = true;
-      this.#receives.giveCreditIfDue(connection);
+      this.receives.handedOver(connection);
+      this.receives.returnChain(connection, givenHeld);
+      if (givenHeld !== 0) this.#askForBuffered(connection);
     } else {
-      tcb.rcvPending = connection.heldBytes + connection.owedBytes;
+      this.receives.restore(connection, givenHeld, givenReceives);
+      tcb.rcvPending = this.receives.pendingBytes(connection);
       connection.credit = 0;
-      this.#transport.transmit(connection.slot);
+      this.transport.transmit(connection.slot);
     }
     if (connection.optionsChanged) {
       connection.optionsChanged = false;
-      this.#optionsChanged(connection);
+      this.optionsChanged(connection);
     }
     this.#releaseCalls(connection);
+    this.#settleLater(connection);
     this.unpause(connection);
+  }
+
+  /** Data that went along waits at the device for a receive, unless the application never left it (digest §4.4). */
+  #askForBuffered(connection: TliConnection): void {
+    const isLeft = connection.waiting;
+    connection.waiting = true;
+    if (!isLeft) this.resume(connection);
   }
 
   /** A terminate was answered. `lost`: the device could not give the state back; the connection cannot go on. */
   takenBack(connection: TliConnection, lost: boolean, pathChanged: boolean): void {
     const { slot } = connection;
-    const tcb = this.#transport.at(slot);
+    const tcb = this.transport.at(slot);
     connection.credit = 0;
     if (lost) {
       tcb.state = TcpState.Closed;
       tcb.timers = 0;
       tcb.sendDataHead = 0;
     }
-    tcb.rcvPending = connection.heldBytes + connection.owedBytes;
+    this.receives.takenBack(connection, lost ? 0 : tcb.bufferedData);
+    tcb.bufferedData = 0;
+    tcb.rcvPending = this.receives.pendingBytes(connection);
     connection.optionsChanged = false;
+    // D19: a device does not tell of a FIN in front of which it still had bytes.
+    if ((tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0 && !connection.peerClosed) {
+      connection.peerClosed = true;
+      connection.endedPending = true;
+    }
+    this.#settleLater(connection);
     if (tcb.state === TcpState.Closed) {
       // An orderly end has been told of before; what is left is FIN-WAIT-2's patience, or a peer that does not answer.
       const gaveUp = connection.finAcked ? CloseReason.Normal : CloseReason.TimedOut;
@@ -391,8 +372,8 @@ export class TliSwitch implements UpcallTarget {
       return;
     }
     if (tcb.state === TcpState.TimeWait) this.#finish(connection, CloseReason.Normal);
-    if (pathChanged) this.#transport.connectionPathChanged(slot);
-    else this.#transport.transmit(slot);
+    if (pathChanged) this.transport.connectionPathChanged(slot);
+    else this.transport.transmit(slot);
     this.#releaseCalls(connection);
   }
 }

@@ -15,6 +15,8 @@ export const Upcall = {
   Resume: 9,
   /** Copy buffers are free again, and somebody waits for them. */
   Room: 10,
+  /** A hand-over is over: receives go where the connection is now, and what is kept is shown. */
+  Settle: 11,
 } as const;
 export type Upcall = (typeof Upcall)[keyof typeof Upcall];
 

@@ -24,7 +24,9 @@ export const NetBuffer = record('NET_BUFFER', 64, {
   vid: u16('802.1Q VID stripped on the way up, or 0'),
   reserved8: u8('zero'),
   reserved9: u8('zero'),
-  reserved: bytes(20),
+  indication: word('receive: number of the indication; posted receive: how many the host has seen'),
+  epoch: word('receive: epoch of the delivery that it belongs to (nic-delivery.ts)'),
+  reserved: bytes(12),
 });
 
 export const NetBufferFlag = {
@@ -36,6 +38,4 @@ export const NetBufferFlag = {
   NoPush: 4,
   /** Out-of-order queue: a FIN follows the bytes. */
   Fin: 8,
-  /** First indication behind a refusal: whatever was on its way when it was refused has come back. */
-  Resumed: 16,
 } as const;

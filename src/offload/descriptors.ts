@@ -43,7 +43,7 @@ export const Submission = {
   QueryOffload: 7,
   /** MiniportTcpOffloadSend: a0 = handle, a1 = NET_BUFFER chain. */
   TcpSend: 8,
-  /** MiniportTcpOffloadReceive: a0 = handle, a1 = NET_BUFFER chain. */
+  /** MiniportTcpOffloadReceive: a0 = handle, a1 = NET_BUFFER chain; 0 only ends a refusal, as a receive of zero bytes does. */
   TcpReceive: 9,
   /** MiniportTcpOffloadDisconnect: a0 = handle, a1 = NET_BUFFER chain or 0, flags = DisconnectFlag. */
   TcpDisconnect: 10,
@@ -57,7 +57,7 @@ export const Submission = {
   LoadOffloadState: 14,
   /**
    * What NdisTcpOffloadReceiveHandler returns when it did not take everything: a0 = handle, a1 = the NET_BUFFER, which is
-   * the device's again, a2 = BytesConsumed (0: DATA_NOT_ACCEPTED, else DATA_PARTIALLY_ACCEPTED).
+   * the device's again and describes what is left, a2 = BytesConsumed (0: DATA_NOT_ACCEPTED, else DATA_PARTIALLY_ACCEPTED).
    */
   TcpIndicationRefused: 15,
   /** Set of OID_{TCP4,IP4}_OFFLOAD_STATS: a0 = OffloadStatsFamily, whose counters become zero. */

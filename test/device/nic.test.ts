@@ -61,13 +61,14 @@ describe('receive', () => {
     expect(indicated(bench, answers)).toEqual(['hij']);
   });
 
-  test('a short segment completes the buffer that it is in (push mode)', () => {
+  test('the push timer completes the buffer that a short segment is in (E08)', () => {
     const { bench, handle } = one();
     const posted = bench.buffer('..........');
     bench.submit(Submission.TcpReceive, handle, posted);
     bench.step();
     bench.arrive(REMOTE, PORT, 5000, 1000, 'abc');
-    expect(of(bench.step(), Completion.TcpReceiveComplete)).toMatchObject([{ a1: posted, a2: NdisStatus.Success }]);
+    expect(of(bench.step(499), Completion.TcpReceiveComplete)).toEqual([]);
+    expect(of(bench.step(1), Completion.TcpReceiveComplete)).toMatchObject([{ a1: posted, a2: NdisStatus.Success }]);
     expect(NetBuffer.view(bench.memory).at(posted).bytesTransferred).toBe(3);
     expect(bench.nic.firmware.pool.inUse).toBe(0);
   });

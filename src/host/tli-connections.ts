@@ -1,0 +1,114 @@
+/**
+ * The connections of the TLI switch: listening, opening, options, and where the state of each is. What passes through
+ * them is in tli.ts.
+ */
+import { OffloadState } from '../offload/offload-state.ts';
+import { ConnectionTable } from './connection-table.ts';
+import type { ConnectionWatcher, TliConnection, TliHandler } from './connection.ts';
+import type { Adapter } from './ndis.ts';
+import type { Transport } from './transport.ts';
+
+const EPHEMERAL_FIRST = 49152;
+const EPHEMERAL_COUNT = 16384;
+
+export abstract class TliConnections {
+  protected readonly transport: Transport;
+  readonly connections: ConnectionTable;
+  readonly #listeners = new Map<number, TliHandler>();
+  watcher: ConnectionWatcher | null = null;
+  #nextPort = 0;
+  /** Live connections: those an application or the chimney still holds. */
+  active = 0;
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+    this.connections = new ConnectionTable(transport);
+  }
+
+  /** The object for a new connection in a slot of Transport's. */
+  protected abstract make(slot: number): TliConnection;
+
+  stateOf(connection: TliConnection): OffloadState {
+    return this.transport.at(connection.slot).offloadState as OffloadState;
+  }
+
+  isOffloaded(connection: TliConnection): boolean {
+    return this.stateOf(connection) === OffloadState.Offloaded;
+  }
+
+  adapterOf(connection: TliConnection): Adapter {
+    return this.transport.interfaceOf(this.transport.at(connection.slot)).adapter;
+  }
+
+  // --- applications ---
+
+  /** Connections to the port are the handler's; `address` limits them to one of the host's own, 0 is all. */
+  listen(port: number, handler: TliHandler, address = 0): boolean {
+    if (this.#listeners.has(port)) return false;
+    this.#listeners.set(port, handler);
+    this.transport.listen(port, 0, address);
+    return true;
+  }
+
+  unlisten(port: number): void {
+    this.#listeners.delete(port);
+    this.transport.unlisten(port);
+  }
+
+  isListening(port: number): boolean {
+    return this.#listeners.has(port);
+  }
+
+  /** The local address that connections to this one have, 0 when there is no route. */
+  sourceFor(remoteAddress: number): number {
+    return this.transport.sourceFor(remoteAddress);
+  }
+
+  /** Active open; null when there is no route or no slot. Port 0 picks an ephemeral one (RFC 6056 3.3.1). */
+  connect(remoteAddress: number, remotePort: number, handler: TliHandler, localPort = 0): TliConnection | null {
+    let slot = -1;
+    for (let tries = 0; slot < 0 && tries < (localPort === 0 ? 64 : 1); tries++) {
+      const port = localPort === 0 ? EPHEMERAL_FIRST + (this.#nextPort++ % EPHEMERAL_COUNT) : localPort;
+      slot = this.transport.connect(remoteAddress, remotePort, port);
+    }
+    if (slot < 0) return null;
+    const connection = this.adopt(slot);
+    connection.handler = handler;
+    return connection;
+  }
+
+  /** Whose the connections to this port are. */
+  protected listenerOf(port: number): TliHandler | undefined {
+    return this.#listeners.get(port);
+  }
+
+  setNoDelay(connection: TliConnection, noDelay: boolean): void {
+    if (connection.handler === null) return;
+    this.transport.setNoDelay(connection.slot, noDelay);
+    this.optionsChanged(connection);
+  }
+
+  setKeepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
+    if (connection.handler === null) return;
+    this.transport.setKeepAlive(connection.slot, enabled, timeout);
+    this.optionsChanged(connection);
+  }
+
+  protected optionsChanged(connection: TliConnection): void {
+    const state = this.stateOf(connection);
+    if (state === OffloadState.Offloaded) this.watcher?.cachedChanged(connection);
+    else connection.optionsChanged = state !== OffloadState.InHost;
+  }
+
+  protected adopt(slot: number): TliConnection {
+    const connection = this.make(slot);
+    this.connections.set(slot, connection);
+    const tcb = this.transport.at(slot);
+    connection.remoteAddress = tcb.remoteAddress;
+    connection.remotePort = tcb.remotePort;
+    connection.localAddress = tcb.localAddress;
+    connection.localPort = tcb.localPort;
+    this.active++;
+    return connection;
+  }
+}
