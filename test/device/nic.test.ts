@@ -67,7 +67,7 @@ describe('receive', () => {
     bench.submit(Submission.TcpReceive, handle, posted);
     bench.step();
     bench.arrive(REMOTE, PORT, 5000, 1000, 'abc');
-    expect(of(bench.step(499), Completion.TcpReceiveComplete)).toEqual([]);
+    expect(of([...bench.step(), ...bench.step(499)], Completion.TcpReceiveComplete)).toEqual([]);
     expect(of(bench.step(1), Completion.TcpReceiveComplete)).toMatchObject([{ a1: posted, a2: NdisStatus.Success }]);
     expect(NetBuffer.view(bench.memory).at(posted).bytesTransferred).toBe(3);
     expect(bench.nic.firmware.pool.inUse).toBe(0);
