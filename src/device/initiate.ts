@@ -5,52 +5,40 @@
  * parents are told what became of their dependents.
  */
 import { isOffloaded, NdisStatus } from '../base/status.ts';
-import type { Memory, Window } from '../memory/memory.ts';
-import { NetBuffer } from '../memory/net-buffer.ts';
+import type { Memory } from '../memory/memory.ts';
+import type { Cursor } from '../memory/record.ts';
 import { BLOCK_HEADER_BYTES, BlockRole, OffloadStateType } from '../offload/block-list.ts';
-import { importDelegated } from '../offload/handover.ts';
-import type { NicBoot } from '../ring/nic-layout.ts';
+import { ResourceNeeds } from '../offload/resource-needs.ts';
 import { StateRange } from '../offload/state-objects.ts';
-import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
-import type { NetBufferCursor } from '../tcp/send-queue.ts';
-import { mayOffload, TcpDelegatedFlag } from '../tcp/tcb.ts';
-import { isChainGranted } from './granted.ts';
-import type { InvertedTree } from './inverted-tree.ts';
+import type { NicBoot } from '../ring/nic-layout.ts';
+import { EntryFlag, type InvertedTree } from './inverted-tree.ts';
 import { OffloadOperation } from './offload-operation.ts';
 import type { NicStatistics } from './statistics.ts';
 import type { TcpFirmware } from './tcp-firmware.ts';
+import type { TcpLoader } from './tcp-loader.ts';
 
 export class Initiate extends OffloadOperation {
-  readonly #window: Window;
-  /** Slots loaded by the initiate in hand, to be set going after its completion. */
-  readonly #loaded: Int32Array;
-  /** The receives that came with them (¶76), at the same index. */
-  readonly #receives: Int32Array;
-  readonly #transfer;
-  readonly #copied: NetBufferCursor;
-  #loadedCount = 0;
+  readonly #loader: TcpLoader;
+  readonly #needs: Cursor<typeof ResourceNeeds.fields>;
 
   constructor(
     memory: Memory,
     boot: NicBoot,
-    window: Window,
+    loader: TcpLoader,
     firmware: TcpFirmware,
     tree: InvertedTree,
     stats: NicStatistics,
   ) {
     super(memory, boot, firmware, tree, stats);
-    this.#window = window;
-    this.#loaded = new Int32Array(boot.config.tcpEntries);
-    this.#receives = new Int32Array(boot.config.tcpEntries);
-    this.#transfer = TcpTransfer.view(memory);
-    this.#copied = NetBuffer.view(memory);
+    this.#loader = loader;
+    this.#needs = ResourceNeeds.view(memory);
   }
 
   /** False when the list is not one: the device faults. */
   run(root: number): boolean {
     const walk = this.walk;
     const block = this.block;
-    this.#loadedCount = 0;
+    this.#loader.begin();
     this.stats.initiateCalls++;
     for (let at = walk.start(root); at !== 0; at = walk.next()) {
       this.stats.blocksSeen++;
@@ -69,18 +57,8 @@ export class Initiate extends OffloadOperation {
     }
     if (walk.corrupt) return false;
     this.#settle(root);
+    if (this.boot.config.target.partialSuccess === 'transitive') this.#settleUpward(root);
     return true;
-  }
-
-  /** After the completion is on its way: loaded connections may transmit and indicate. */
-  start(): void {
-    for (let i = 0; i < this.#loadedCount; i++) {
-      const slot = this.#loaded[i]!;
-      const receives = this.#receives[i]!;
-      if (receives !== 0 && this.#isGranted(receives)) this.firmware.post(slot, receives);
-      this.firmware.kick(slot);
-    }
-    this.#loadedCount = 0;
   }
 
   /** Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. */
@@ -93,6 +71,16 @@ export class Initiate extends OffloadOperation {
       if (failed === 0 || !isOffloaded(block.status) || block.role === BlockRole.Placeholder) continue;
       const none = block.miniportReserved1 === 0;
       block.status = none && block.role === BlockRole.Linker ? NdisStatus.Failure : NdisStatus.OffloadPartialSuccess;
+    }
+  }
+
+  /** The other reading of §2.4 (A15): a neighbor is partial also when one of its paths is. */
+  #settleUpward(root: number): void {
+    const { walk, block, parent } = this;
+    for (let at = walk.start(root); at !== 0; at = walk.next()) {
+      if (walk.parent === 0 || block.at(at).status !== NdisStatus.OffloadPartialSuccess) continue;
+      const isTold = parent.at(walk.parent).role === BlockRole.Placeholder;
+      if (!isTold && parent.status === NdisStatus.Success) parent.status = NdisStatus.OffloadPartialSuccess;
     }
   }
 
@@ -117,7 +105,12 @@ export class Initiate extends OffloadOperation {
     const slot = tree.neighbors.allocate();
     if (slot < 0) return NdisStatus.OffloadNeighborEntries;
     tree.placeNeighbor(slot);
-    this.copy(tree.neighbor.base, block.base + BLOCK_HEADER_BYTES, StateRange.neighbor.all);
+    if (block.role === BlockRole.Reserve) {
+      tree.neighborState.vlanId = this.#needs.at(block.base + BLOCK_HEADER_BYTES).vlanId;
+      tree.neighbor.flags = EntryFlag.Reserved;
+    } else {
+      this.copy(tree.neighbor.base, block.base + BLOCK_HEADER_BYTES, StateRange.neighbor.all);
+    }
     tree.neighbor.ndisOffloadHandle = block.ndisOffloadHandle;
     block.offloadHandle = tree.neighbors.handleOf(slot);
     return NdisStatus.Success;
@@ -131,7 +124,12 @@ export class Initiate extends OffloadOperation {
     const slot = tree.paths.allocate();
     if (slot < 0) return NdisStatus.OffloadPathEntries;
     tree.placePath(slot);
-    this.copy(tree.path.base, block.base + BLOCK_HEADER_BYTES, StateRange.path.all);
+    if (block.role === BlockRole.Reserve) {
+      tree.pathState.pathMtu = this.#needs.at(block.base + BLOCK_HEADER_BYTES).pathMtu;
+      tree.path.flags = EntryFlag.Reserved;
+    } else {
+      this.copy(tree.path.base, block.base + BLOCK_HEADER_BYTES, StateRange.path.all);
+    }
     if (tree.pathState.pathMtu > this.boot.config.mtu) {
       tree.paths.free(slot);
       return NdisStatus.OffloadPathMtu;
@@ -144,98 +142,22 @@ export class Initiate extends OffloadOperation {
   }
 
   #takeTcp(parent: number): number {
-    const tree = this.tree;
     const block = this.block;
-    const { table, tcb } = this.firmware;
     const path = parent === 0 ? -1 : this.pathOf(this.parent.at(parent));
     if (path < 0) return NdisStatus.Failure;
-    const slot = table.allocate();
-    if (slot < 0) {
-      this.stats.offloadsRefused++;
-      return NdisStatus.OffloadTcpEntries;
-    }
-    tcb.at(table.addressOf(slot));
-    this.copy(tcb.base, block.base + BLOCK_HEADER_BYTES, StateRange.tcp.all);
-    if (
-      !mayOffload(tcb.state) ||
-      tcb.initialRcvWnd > this.boot.config.rcvWindowMax ||
-      !this.#isGranted(tcb.sendDataHead)
-    ) {
-      const tooWide = tcb.initialRcvWnd > this.boot.config.rcvWindowMax;
-      table.free(slot);
-      this.stats.offloadsRefused++;
-      return tooWide ? NdisStatus.OffloadTcpRcvWindow : NdisStatus.Failure;
-    }
-    // Copied before the completion, or the block fails (B12); the host's buffers stay the host's.
-    const buffered = this.#copyBuffered(tcb.bufferedData);
-    if (buffered < 0) {
-      table.free(slot);
-      this.stats.offloadsRefused++;
-      return NdisStatus.Failure;
-    }
-    tcb.bufferedData = 0;
-    tree.placePath(path);
-    tcb.localAddress = tree.pathState.sourceAddress;
-    tcb.remoteAddress = tree.pathState.destinationAddress;
-    tcb.path = path;
-    tcb.context = block.ndisOffloadHandle;
-    tree.placeNeighbor(tree.path.neighbor);
-    tcb.vid = tree.neighborState.vlanId;
-    tree.path.dependents++;
-    importDelegated(tcb, this.firmware.now, this.firmware);
-    const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;
-    this.firmware.delivery.load(slot, tcb.context, buffered, finReceived);
-    table.insert(slot);
-    block.offloadHandle = table.handleOf(slot);
-    this.stats.offloadsTaken++;
-    this.#receives[this.#loadedCount] = this.#transfer.at(block.base + TCP_TRANSFER_OFFSET).postedReceives;
-    this.#loaded[this.#loadedCount++] = slot;
-    return NdisStatus.Success;
+    const slot = this.#loader.reserve(path, block.ndisOffloadHandle);
+    if (slot < 0) return NdisStatus.OffloadTcpEntries;
+    const status = block.role === BlockRole.Reserve ? this.#reserveTcp(slot) : this.#loader.load(slot, block.base);
+    if (status === NdisStatus.Success) block.offloadHandle = this.firmware.table.handleOf(slot);
+    return status;
   }
 
-  /** BufferedData in buffers of our own, as a chain; 0 for none, -1 when there is no memory or it is not to be read. */
-  #copyBuffered(chain: number): number {
-    const { pool, buffers } = this.firmware;
-    if (chain === 0) return 0;
-    if (!this.#isGranted(chain)) return -1;
-    const copied = this.#copied;
-    let first = 0;
-    let last = 0;
-    for (let at = chain; at !== 0; at = buffers.at(at).next) {
-      const { dataAddress, dataLength, flags } = buffers.at(at);
-      for (let done = 0; done < dataLength;) {
-        const address = pool.allocate();
-        if (address === 0) {
-          this.#freeChain(first);
-          return -1;
-        }
-        const count = Math.min(pool.dataBytes, dataLength - done);
-        this.copy(pool.dataOf(address), dataAddress + done, count);
-        copied.at(address);
-        copied.dataAddress = pool.dataOf(address);
-        copied.dataLength = count;
-        copied.flags = flags;
-        copied.next = 0;
-        if (first === 0) first = address;
-        else copied.at(last).next = address;
-        last = address;
-        done += count;
-      }
-    }
-    return first;
-  }
-
-  #freeChain(chain: number): void {
-    let address = chain;
-    while (address !== 0) {
-      const { next } = this.#copied.at(address);
-      this.firmware.pool.free(address);
-      address = next;
-    }
-  }
-
-  /** An adopted send chain must lie where the device may read. */
-  #isGranted(head: number): boolean {
-    return isChainGranted(this.#window, this.firmware.buffers, head);
+  /** Figure 3, 324: does it fit? */
+  #reserveTcp(slot: number): number {
+    const { initialRcvWnd } = this.#needs.at(this.block.base + BLOCK_HEADER_BYTES);
+    if (initialRcvWnd <= this.boot.config.rcvWindowMax) return NdisStatus.Success;
+    this.#loader.release(slot);
+    this.stats.offloadsRefused++;
+    return NdisStatus.OffloadTcpRcvWindow;
   }
 }

@@ -10,7 +10,12 @@ import { NeighborEntry, type NicRegions, PathEntry } from '../ring/nic-layout.ts
 import { NeighborState, PathState } from '../offload/state-objects.ts';
 import { EntryTable } from './entry-table.ts';
 
-export const EntryFlag = { Invalid: 1 } as const;
+export const EntryFlag = {
+  /** Nothing is transmitted through it (digest §3.5). */
+  Invalid: 1,
+  /** Room was made for it, its state has not come yet (Figure 3). */
+  Reserved: 2,
+} as const;
 /** Device half of the IPv4 identification space (R31). */
 const IP_ID_BASE = 0x8000;
 const IP_ID_MASK = 0x7fff;
@@ -39,7 +44,7 @@ export class InvertedTree {
     this.pathState.at(path.base);
     const neighbor = this.neighbor.at(this.neighbors.addressOf(path.neighbor));
     this.neighborState.at(neighbor.base);
-    return ((path.flags | neighbor.flags) & EntryFlag.Invalid) === 0;
+    return ((path.flags | neighbor.flags) & (EntryFlag.Invalid | EntryFlag.Reserved)) === 0;
   }
 
   /** ¶86: the identification of the next datagram on the path that `climb` found; stays in the device's half. */

@@ -28,10 +28,12 @@ import { DataCalls } from './data-calls.ts';
 import { InvertedTree } from './inverted-tree.ts';
 import { Mac } from './mac.ts';
 import { Initiate } from './initiate.ts';
+import { LoadState } from './load-state.ts';
 import { NicFault } from './nic-fault.ts';
 import { StateOperations } from './state-operations.ts';
 import { NicStatistics } from './statistics.ts';
 import { Terminate } from './terminate.ts';
+import { TcpLoader } from './tcp-loader.ts';
 import { TcpFirmware } from './tcp-firmware.ts';
 
 /** Room that one descriptor or one frame may need in the receive pool. */
@@ -48,7 +50,9 @@ export class Nic implements Polled {
   readonly #memory: Memory;
   readonly #window: Window;
   readonly #mac: Mac;
+  readonly #loader: TcpLoader;
   readonly #initiate: Initiate;
+  readonly #loadState: LoadState;
   readonly #terminate: Terminate;
   readonly #operations: StateOperations;
   readonly #calls: DataCalls;
@@ -84,7 +88,9 @@ export class Nic implements Polled {
     const tree = new InvertedTree(memory, regions);
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
-    this.#initiate = new Initiate(memory, boot, this.#window, this.firmware, tree, this.stats);
+    this.#loader = new TcpLoader(memory, boot, this.#window, this.firmware, tree, this.stats);
+    this.#initiate = new Initiate(memory, boot, this.#loader, this.firmware, tree, this.stats);
+    this.#loadState = new LoadState(memory, boot, this.#loader, this.firmware, tree, this.stats);
     this.#terminate = new Terminate(memory, boot, this.firmware, tree, this.stats);
     this.#operations = new StateOperations(memory, boot, this.firmware, tree, this.stats);
     this.#calls = new DataCalls(memory, this.#window, this.firmware, this.#host, this.stats);
@@ -199,7 +205,11 @@ export class Nic implements Polled {
         return true;
       case Submission.InitiateOffload:
         this.#operation(this.#initiate.run(a0), Completion.InitiateOffloadComplete, a0);
-        this.#initiate.start();
+        this.#loader.start();
+        return true;
+      case Submission.LoadOffloadState:
+        this.#operation(this.#loadState.run(a0), Completion.LoadOffloadStateComplete, a0);
+        this.#loader.start();
         return true;
       case Submission.TerminateOffload:
         this.#operation(this.#terminate.run(a0), Completion.TerminateOffloadComplete, a0);

@@ -22,7 +22,7 @@ import { NeighborState } from '../offload/state-objects.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, emitArpAnnouncement, parseArp } from '../wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { type Interface, keyOf } from './interface.ts';
-import { describeInitiate, describeTerminate, takeEntry } from './lower-object.ts';
+import { describeInitiate, describeTerminate, Outcome, StateList, takeEntry } from './lower-object.ts';
 import type { Adapter } from './ndis.ts';
 import { Neighbor, Reachability } from './neighbor.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
@@ -49,6 +49,7 @@ export class Framing {
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof NeighborState.fields>;
+  readonly #loads: StateList;
   readonly #arp = new ArpPacket();
   readonly #unresolved = new Set<Neighbor>();
   network: NetworkInput | null = null;
@@ -64,6 +65,7 @@ export class Framing {
     this.#blocks = blocks;
     this.#buffer = NetBuffer.view(memory);
     this.#block = Block.view(memory);
+    this.#loads = new StateList(Block.view(memory));
     this.#state = NeighborState.view(memory);
   }
 
@@ -278,7 +280,9 @@ export class Framing {
       neighbor.lastDependent = 0;
       neighbors.blocks[i] = address;
       if (request.operation === OffloadOperation.Initiate) {
-        if (describeInitiate(neighbor, block)) this.#writeState(neighbor, address);
+        // Room only: a neighbor needs nothing but its entry; a VLAN driver adds the VID (¶116).
+        const isNew = describeInitiate(neighbor, block, request.isReserving);
+        if (isNew && !request.isReserving) this.#writeState(neighbor, address);
       } else {
         describeTerminate(neighbor, neighbor.offloadedPaths, block);
       }
@@ -309,14 +313,21 @@ export class Framing {
   /** Takes this layer's entries out of a completed request. */
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
+    const table = request.takeEntry('framing');
     const { neighbors } = request;
     for (let i = 0; i < neighbors.count; i++) {
       const neighbor = neighbors.objects[i]!;
       const address = neighbors.blocks[i]!;
-      takeEntry(neighbor, initiate, this.#block.at(address));
-      this.#blocks.free(address);
+      const outcome = takeEntry(neighbor, initiate, this.#block.at(address), table);
+      if (request.isReserving && outcome === Outcome.Taken) {
+        this.#writeState(neighbor, address);
+        this.#loads.add(address);
+      } else {
+        this.#blocks.free(address);
+      }
       if (neighbor.updateDue && neighbor.offloadState === OffloadState.Offloaded) this.updateNeighbor(neighbor);
     }
+    this.#loads.send(table);
     this.trace?.emit('framing', 'network', initiate ? 'initiate complete' : 'terminate complete');
   }
 }

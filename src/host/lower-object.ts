@@ -6,12 +6,15 @@
  */
 import { isOffloaded } from '../base/status.ts';
 import { type BlockCursor, BlockRole } from '../offload/block-list.ts';
+import type { ProviderTable } from './ndis.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 
 export interface LowerObject {
   offloadState: OffloadState;
   /** The device's handle while it is there, or 0. */
   offloadHandle: number;
+  /** Through which its layer talks to the device that has it (R14). */
+  table: ProviderTable | null;
 }
 
 /** What an answered list meant for an object. */
@@ -19,13 +22,13 @@ export const Outcome = { Unchanged: 0, Taken: 1, Refused: 2, Uploaded: 3 } as co
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
 /** Its block in an initiate: offered by handle if the device has it (R7). True when it is new: its state goes along. */
-export function describeInitiate(object: LowerObject, block: BlockCursor): boolean {
+export function describeInitiate(object: LowerObject, block: BlockCursor, isReserving: boolean): boolean {
   if (object.offloadState === OffloadState.Offloaded) {
     block.role = BlockRole.Linker;
     block.offloadHandle = object.offloadHandle;
     return false;
   }
-  block.role = BlockRole.New;
+  block.role = isReserving ? BlockRole.Reserve : BlockRole.New;
   object.offloadState = nextOffloadState(object.offloadState, OffloadEvent.Initiate);
   return true;
 }
@@ -43,16 +46,50 @@ export function describeTerminate(object: LowerObject, dependents: number, block
 }
 
 /** The list was answered; takes the object's entry, handle and all. */
-export function takeEntry(object: LowerObject, initiate: boolean, block: BlockCursor): Outcome {
+export function takeEntry(object: LowerObject, initiate: boolean, block: BlockCursor, table: ProviderTable): Outcome {
   const { role } = block;
-  if (initiate && role === BlockRole.New) {
+  if (initiate && (role === BlockRole.New || role === BlockRole.Reserve)) {
     const taken = isOffloaded(block.status);
     object.offloadState = nextOffloadState(object.offloadState, taken ? OffloadEvent.Taken : OffloadEvent.Refused);
     object.offloadHandle = taken ? block.offloadHandle : 0;
+    object.table = taken ? table : null;
     return taken ? Outcome.Taken : Outcome.Refused;
   }
   if (initiate || role !== BlockRole.Linker) return Outcome.Unchanged;
   object.offloadState = nextOffloadState(object.offloadState, OffloadEvent.Uploaded);
   object.offloadHandle = 0;
+  object.table = null;
   return Outcome.Uploaded;
+}
+
+/**
+ * Figure 3, 308 and 312: the layer's objects that the device has just made room for get their state, in one flat list of their
+ * blocks. Collects them while the layer takes its entries.
+ */
+export class StateList {
+  readonly #block: BlockCursor;
+  #first = 0;
+  #last = 0;
+
+  constructor(block: BlockCursor) {
+    this.#block = block;
+  }
+
+  /** The block now carries the state; it is the device's until the answer. */
+  add(address: number): void {
+    const block = this.#block.at(address);
+    block.role = BlockRole.New;
+    block.nextBlock = 0;
+    block.dependentBlockList = 0;
+    if (this.#first === 0) this.#first = address;
+    else this.#block.at(this.#last).nextBlock = address;
+    this.#last = address;
+  }
+
+  /** Sends the list, if there is one. */
+  send(table: ProviderTable): void {
+    const root = this.#first;
+    this.#first = 0;
+    if (root !== 0) table.loadOffloadState(root);
+  }
 }

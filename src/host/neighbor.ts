@@ -4,6 +4,7 @@
  */
 import { OffloadState } from '../offload/offload-state.ts';
 import type { Interface } from './interface.ts';
+import type { ProviderTable } from './ndis.ts';
 
 export const Reachability = { Incomplete: 0, Reachable: 1, Failed: 2 } as const;
 export type Reachability = (typeof Reachability)[keyof typeof Reachability];
@@ -22,6 +23,7 @@ export class Neighbor {
   confirmedAt = 0;
   // Offload: the device's handle, who owns the object, paths that depend on it there.
   offloadHandle = 0;
+  table: ProviderTable | null = null;
   offloadState: OffloadState = OffloadState.InHost;
   offloadedPaths = 0;
   /** A cached value changed while a request was under way (R18). */

@@ -14,6 +14,7 @@ import {
   OffloadStateType,
 } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
+import { ResourceNeeds } from '../offload/resource-needs.ts';
 import { PathState } from '../offload/state-objects.ts';
 import { ETHERNET } from '../wire/ethernet.ts';
 import {
@@ -31,7 +32,7 @@ import { type Framing, type NetworkInput, TX_FRAME_OFFSET } from './framing.ts';
 import { HostIcmp } from './host-icmp.ts';
 import { type Interface, keyOf } from './interface.ts';
 import type { Neighbor } from './neighbor.ts';
-import { describeInitiate, describeTerminate, Outcome, takeEntry } from './lower-object.ts';
+import { describeInitiate, describeTerminate, Outcome, StateList, takeEntry } from './lower-object.ts';
 import type { Adapter } from './ndis.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import { Path } from './path.ts';
@@ -63,6 +64,8 @@ export class Network implements NetworkInput {
   readonly #ip = new Ipv4Header();
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof PathState.fields>;
+  readonly #needs: Cursor<typeof ResourceNeeds.fields>;
+  readonly #loads: StateList;
   readonly #icmp: HostIcmp;
   #idle = 0;
   transport: TransportInput | null = null;
@@ -80,6 +83,8 @@ export class Network implements NetworkInput {
     this.#blocks = blocks;
     this.#block = Block.view(memory);
     this.#state = PathState.view(memory);
+    this.#needs = ResourceNeeds.view(memory);
+    this.#loads = new StateList(Block.view(memory));
     this.#icmp = new HostIcmp(memory, this);
   }
 
@@ -202,9 +207,10 @@ export class Network implements NetworkInput {
       paths.blocks[i] = address;
       const { neighbor } = path;
       if (initiate) {
-        if (describeInitiate(path, block)) {
+        if (describeInitiate(path, block, request.isReserving)) {
           neighbor.offloadedPaths++;
-          this.#writeState(path, address);
+          if (request.isReserving) this.#needs.at(address + BLOCK_HEADER_BYTES).pathMtu = path.mtu;
+          else this.#writeState(path, address);
         }
       } else if (describeTerminate(path, path.offloadedConnections, block)) {
         neighbor.offloadedPaths--;
@@ -233,15 +239,22 @@ export class Network implements NetworkInput {
   /** Takes this layer's entries out of a completed request. */
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
+    const table = request.takeEntry('network');
     const { paths } = request;
     for (let i = 0; i < paths.count; i++) {
       const path = paths.objects[i]!;
       const address = paths.blocks[i]!;
-      const outcome = takeEntry(path, initiate, this.#block.at(address));
+      const outcome = takeEntry(path, initiate, this.#block.at(address), table);
       if (outcome === Outcome.Refused) path.neighbor.offloadedPaths--;
       else if (outcome === Outcome.Uploaded) path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
-      this.#blocks.free(address);
+      if (request.isReserving && outcome === Outcome.Taken) {
+        this.#writeState(path, address);
+        this.#loads.add(address);
+      } else {
+        this.#blocks.free(address);
+      }
     }
+    this.#loads.send(table);
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
   }
 

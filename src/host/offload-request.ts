@@ -5,7 +5,8 @@
  * and hands the root to NDIS. It comes back up the same way, each layer taking its own entries (R13, R14). A layer may
  * refuse a connection on the way down; it is then taken out of the list.
  */
-import type { Adapter } from './ndis.ts';
+import { assert } from '../base/assert.ts';
+import type { Adapter, ProviderTable } from './ndis.ts';
 import type { Neighbor } from './neighbor.ts';
 import type { Path } from './path.ts';
 
@@ -28,6 +29,12 @@ export class RequestLayer<T> {
   }
 }
 
+/** An entry of the list that climbs with a completion (R14, ¶72): a layer's, with the table through which it talks on. */
+export interface LayerEntry {
+  readonly layer: 'framing' | 'network' | 'transport';
+  readonly table: ProviderTable;
+}
+
 export class OffloadRequest {
   operation: OffloadOperation = OffloadOperation.Initiate;
   adapter: Adapter;
@@ -40,6 +47,11 @@ export class OffloadRequest {
   count = 0;
   readonly paths = new RequestLayer<Path>();
   readonly neighbors = new RequestLayer<Neighbor>();
+
+  /** The request made room only: each layer sends its state as the completion passes (Figure 3, 308–320). */
+  isReserving = false;
+  /** What climbs: each layer takes its own entry off, lowest first; handles lie in the layer's blocks. */
+  readonly #entries: LayerEntry[] = [];
 
   constructor(adapter: Adapter, capacity: number) {
     this.adapter = adapter;
@@ -55,6 +67,7 @@ export class OffloadRequest {
     this.count = 0;
     this.paths.count = 0;
     this.neighbors.count = 0;
+    this.isReserving = false;
     return this;
   }
 
@@ -62,6 +75,19 @@ export class OffloadRequest {
     this.slots[this.count] = slot;
     this.blocks[this.count] = 0;
     this.count++;
+  }
+
+  /** NDIS starts the climb: one entry a layer, in the order in which they will be taken. */
+  beginCompletion(table: ProviderTable): void {
+    this.#entries.length = 0;
+    this.#entries.push({ layer: 'transport', table }, { layer: 'network', table }, { layer: 'framing', table });
+  }
+
+  /** A layer takes its own entry off the list, and keeps the table. */
+  takeEntry(layer: LayerEntry['layer']): ProviderTable {
+    const entry = this.#entries.pop();
+    assert(entry !== undefined && entry.layer === layer, 'the entry is of the layer that takes it');
+    return entry.table;
   }
 
   get blockCount(): number {

@@ -4,6 +4,7 @@
  */
 import { OffloadState } from '../offload/offload-state.ts';
 import type { Interface } from './interface.ts';
+import type { ProviderTable } from './ndis.ts';
 import type { Neighbor } from './neighbor.ts';
 
 export class Path {
@@ -20,6 +21,7 @@ export class Path {
   /** ¶84: IP Packet ID start value for the next offload. */
   ipIdStart = 0;
   offloadHandle = 0;
+  table: ProviderTable | null = null;
   offloadState: OffloadState = OffloadState.InHost;
   /** Connections that are offloaded on it, or on their way (R6). */
   offloadedConnections = 0;

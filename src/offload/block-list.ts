@@ -66,6 +66,8 @@ export const BlockRole = {
   Linker: 1,
   /** Placeholder: neither handle nor state; only there to hold the tree together. */
   Placeholder: 2,
+  /** New, and its state follows later (LoadOffloadState): only its ResourceNeeds stand behind the block. */
+  Reserve: 3,
 } as const;
 
 export const BLOCK_HEADER_BYTES = Block.byteLength;

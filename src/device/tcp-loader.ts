@@ -1,0 +1,185 @@
+/**
+ * TCP entries of a NIC: made room for, loaded with their state, set going (digest §3.2, §4.4).
+ *
+ * Room and state may come in one request (as shipped) or one after the other (Figure 3); both end here. Nothing of the
+ * host's memory is kept but what was handed over: send chains and posted receives.
+ */
+import { NdisStatus } from '../base/status.ts';
+import type { Memory, Window } from '../memory/memory.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
+import { BLOCK_HEADER_BYTES } from '../offload/block-list.ts';
+import { importDelegated } from '../offload/handover.ts';
+import { StateRange } from '../offload/state-objects.ts';
+import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
+import type { NicBoot } from '../ring/nic-layout.ts';
+import type { NetBufferCursor } from '../tcp/send-queue.ts';
+import { mayOffload, TcpDelegatedFlag } from '../tcp/tcb.ts';
+import { isChainGranted } from './granted.ts';
+import type { InvertedTree } from './inverted-tree.ts';
+import type { NicStatistics } from './statistics.ts';
+import type { TcpFirmware } from './tcp-firmware.ts';
+
+export class TcpLoader {
+  readonly #memory: Memory;
+  readonly #window: Window;
+  readonly #boot: NicBoot;
+  readonly #firmware: TcpFirmware;
+  readonly #tree: InvertedTree;
+  readonly #stats: NicStatistics;
+  readonly #transfer;
+  readonly #copied: NetBufferCursor;
+  /** Slots loaded by the request in hand, to be set going after its completion, and the receives that came along (¶76). */
+  readonly #loaded: Int32Array;
+  readonly #receives: Int32Array;
+  #loadedCount = 0;
+
+  constructor(
+    memory: Memory,
+    boot: NicBoot,
+    window: Window,
+    firmware: TcpFirmware,
+    tree: InvertedTree,
+    stats: NicStatistics,
+  ) {
+    this.#memory = memory;
+    this.#window = window;
+    this.#boot = boot;
+    this.#firmware = firmware;
+    this.#tree = tree;
+    this.#stats = stats;
+    this.#transfer = TcpTransfer.view(memory);
+    this.#copied = NetBuffer.view(memory);
+    this.#loaded = new Int32Array(boot.config.tcpEntries);
+    this.#receives = new Int32Array(boot.config.tcpEntries);
+  }
+
+  /** A slot on a path, without state; -1 when there is none. */
+  reserve(path: number, context: number): number {
+    const tree = this.#tree;
+    const { table, tcb } = this.#firmware;
+    const slot = table.allocate();
+    if (slot < 0) {
+      this.#stats.offloadsRefused++;
+      return -1;
+    }
+    tree.placePath(path);
+    tree.path.dependents++;
+    tree.placeNeighbor(tree.path.neighbor);
+    tcb.at(table.addressOf(slot));
+    tcb.localAddress = tree.pathState.sourceAddress;
+    tcb.remoteAddress = tree.pathState.destinationAddress;
+    tcb.path = path;
+    tcb.context = context;
+    tcb.vid = tree.neighborState.vlanId;
+    return slot;
+  }
+
+  /** The state behind a block goes into a slot: live from now on, or refused and given up. */
+  load(slot: number, blockAt: number): number {
+    const firmware = this.#firmware;
+    const { table, tcb } = firmware;
+    tcb.at(table.addressOf(slot));
+    this.#memory.kernels.copy(tcb.base, blockAt + BLOCK_HEADER_BYTES, StateRange.tcp.all);
+    const status = this.#judge();
+    // Copied before the completion, or the block fails (B12); the host's buffers stay the host's.
+    const buffered = status === NdisStatus.Success ? this.#copyBuffered(tcb.bufferedData) : -1;
+    if (buffered < 0) {
+      this.release(slot);
+      this.#stats.offloadsRefused++;
+      return status === NdisStatus.Success ? NdisStatus.Failure : status;
+    }
+    tcb.bufferedData = 0;
+    // With the state's own request the path was new as well: what it says is known only now.
+    this.#tree.placePath(tcb.path);
+    tcb.localAddress = this.#tree.pathState.sourceAddress;
+    tcb.remoteAddress = this.#tree.pathState.destinationAddress;
+    this.#tree.placeNeighbor(this.#tree.path.neighbor);
+    tcb.vid = this.#tree.neighborState.vlanId;
+    importDelegated(tcb, firmware.now, firmware);
+    const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;
+    firmware.delivery.load(slot, tcb.context, buffered, finReceived);
+    table.insert(slot);
+    this.#stats.offloadsTaken++;
+    this.#receives[this.#loadedCount] = this.#transfer.at(blockAt + TCP_TRANSFER_OFFSET).postedReceives;
+    this.#loaded[this.#loadedCount++] = slot;
+    return NdisStatus.Success;
+  }
+
+  /** Whether the device can serve a connection with the state that the cursor is on. */
+  #judge(): number {
+    const { tcb } = this.#firmware;
+    if (tcb.initialRcvWnd > this.#boot.config.rcvWindowMax) return NdisStatus.OffloadTcpRcvWindow;
+    return mayOffload(tcb.state) && this.#isGranted(tcb.sendDataHead) ? NdisStatus.Success : NdisStatus.Failure;
+  }
+
+  /** Gives a slot up that has not gone live. */
+  release(slot: number): void {
+    const { table, tcb } = this.#firmware;
+    tcb.at(table.addressOf(slot));
+    this.#tree.placePath(tcb.path);
+    this.#tree.path.dependents--;
+    table.free(slot);
+  }
+
+  /** A request begins. */
+  begin(): void {
+    this.#loadedCount = 0;
+  }
+
+  /** After the completion is on its way: loaded connections may transmit and indicate (B02). */
+  start(): void {
+    for (let i = 0; i < this.#loadedCount; i++) {
+      const slot = this.#loaded[i]!;
+      const receives = this.#receives[i]!;
+      if (receives !== 0 && this.#isGranted(receives)) this.#firmware.post(slot, receives);
+      this.#firmware.kick(slot);
+    }
+    this.#loadedCount = 0;
+  }
+
+  /** BufferedData in buffers of our own, as a chain; 0 for none, -1 when there is no memory or it is not to be read. */
+  #copyBuffered(chain: number): number {
+    const { pool, buffers } = this.#firmware;
+    if (chain === 0) return 0;
+    if (!this.#isGranted(chain)) return -1;
+    const copied = this.#copied;
+    let first = 0;
+    let last = 0;
+    for (let at = chain; at !== 0; at = buffers.at(at).next) {
+      const { dataAddress, dataLength, flags } = buffers.at(at);
+      for (let done = 0; done < dataLength;) {
+        const address = pool.allocate();
+        if (address === 0) {
+          this.#freeChain(first);
+          return -1;
+        }
+        const count = Math.min(pool.dataBytes, dataLength - done);
+        this.#memory.kernels.copy(pool.dataOf(address), dataAddress + done, count);
+        copied.at(address);
+        copied.dataAddress = pool.dataOf(address);
+        copied.dataLength = count;
+        copied.flags = flags;
+        copied.next = 0;
+        if (first === 0) first = address;
+        else copied.at(last).next = address;
+        last = address;
+        done += count;
+      }
+    }
+    return first;
+  }
+
+  #freeChain(chain: number): void {
+    let address = chain;
+    while (address !== 0) {
+      const { next } = this.#copied.at(address);
+      this.#firmware.pool.free(address);
+      address = next;
+    }
+  }
+
+  /** An adopted send chain must lie where the device may read. */
+  #isGranted(head: number): boolean {
+    return isChainGranted(this.#window, this.#firmware.buffers, head);
+  }
+}
