@@ -39,6 +39,7 @@ export class ReceiveSide {
     const { handler } = connection;
     const taken = handler === null ? dataLength : handler.received(connection, dataAddress, dataLength);
     assert(taken >= 0 && taken <= dataLength, 'received() returns how many of the bytes it took');
+    connection.bytesReceived += taken;
     if (connection.creditsLater && handler !== null) connection.owedBytes += taken;
     else this.consumed(connection, taken);
     if (taken === dataLength) {

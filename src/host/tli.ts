@@ -13,6 +13,7 @@ import { DisconnectFlag } from '../offload/descriptors.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { CloseReason } from '../tcp/effects.ts';
 import { TcpState } from '../tcp/tcb.ts';
+import { callRoute } from './call-route.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { type ConnectionWatcher, TliConnection, type TliHandler } from './connection.ts';
 import type { Adapter } from './ndis.ts';
@@ -122,7 +123,7 @@ export class TliSwitch implements UpcallTarget {
       this.resume(connection);
       return;
     }
-    switch (tcb.offloadState as OffloadState) {
+    switch (callRoute(tcb)) {
       case OffloadState.InHost:
         this.#transport.abort(connection.slot);
         return;
@@ -280,7 +281,7 @@ export class TliSwitch implements UpcallTarget {
       const last = (this.#buffer.at(address).flags & NetBufferFlag.Disconnect) !== 0;
       const { cookie } = this.#buffer;
       connection.sendsOutstanding--;
-      this.sends.submit(connection, address, cookie, last);
+      this.sends.submit(connection, address, cookie, last, true);
     } else {
       this.sends.freeSend(address);
       connection.sendsOutstanding--;
@@ -346,7 +347,8 @@ export class TliSwitch implements UpcallTarget {
 
   #releaseCalls(connection: TliConnection): void {
     this.sends.releaseQueued(connection);
-    const abortDue = connection.queuedAbort;
+    // Waiting, or given to a device that had stopped before.
+    const abortDue = connection.aborted;
     connection.queuedAbort = false;
     if (!abortDue || connection.handler === null) return;
     connection.aborted = false;

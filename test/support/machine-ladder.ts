@@ -36,7 +36,7 @@ import type { Port } from '../../src/fabric/port.ts';
 import type { SwitchPort } from '../../src/fabric/switch.ts';
 import type { TliConnection, TliHandler } from '../../src/host/connection.ts';
 import { type Adapter, patch } from '../../src/host/ndis.ts';
-import type { OffloadPolicy } from '../../src/host/policy.ts';
+import type { OffloadPolicy } from '../../src/host/policy/offload-policy.ts';
 import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { Block, BlockRole, layerOf } from '../../src/offload/block-list.ts';
@@ -64,6 +64,10 @@ export interface MachineLadderOptions {
   readonly timestamps?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
   readonly advertised?: number;
+  /** Of the server; ladders offload what they name otherwise. */
+  readonly policy?: OffloadPolicy;
+  /** The log shows requests of NICs to end offloads, which the trace shows too. */
+  readonly logsRetrieves?: boolean;
   /** The ladder leaves out the trace of the layers. */
   readonly quiet?: boolean;
   readonly seeds?: readonly number[];
@@ -239,7 +243,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     const interfaces = [{ address: SERVER, prefixLength: 24, vid: 0 }];
     // Nothing is offloaded unless the ladder says so; what it says goes at once.
     const policy: OffloadPolicy = { name: 'ladder', batchUs: 0, holdsData: false, wants: () => this.#mayOffload };
-    const wiring: HostWiring[] = [{ interfaces, routes, team, policy }];
+    const wiring: HostWiring[] = [{ interfaces, routes, team, policy: options.policy ?? policy }];
     shared ??= createMemory(16 << 20);
     this.sim = new Simulation({ plan, wiring, seed, memory: shared });
     const { memory } = this.sim;
@@ -252,7 +256,9 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.sim.fabric.addTap(this);
     const { host } = this.sim.host;
-    host.log.subscribe(event => this.#record('log', `${event.kind} ${event.subject} ${event.text}`));
+    host.log.subscribe(({ kind, subject, text }) => {
+      if (kind !== 'retrieve' || options.logsRetrieves === true) this.#record('log', `${kind} ${subject} ${text}`);
+    });
     for (const { adapter } of host.miniports) this.#watchBlocks(adapter);
     host.tli.listen(PORT, this);
     this.sim.runFor(1000);
