@@ -37,6 +37,8 @@ export interface ConnectionWatcher {
 
 /** A shorter time says nothing of a rate. */
 const MEASURE_MIN_US = 10_000;
+/** Bytes a second: what has fallen below is idle, and not less idle than something else. */
+const IDLE_BELOW = 1;
 
 export class TliConnection {
   readonly slot: number;
@@ -116,7 +118,8 @@ export class TliConnection {
     const us = this.#measuredUs < 0 ? firstUs : nowUs - this.#measuredUs;
     if (us < MEASURE_MIN_US) return;
     const bytes = this.bytesSent + this.bytesReceived;
-    this.activity += ((1e6 * (bytes - this.#measuredBytes)) / us - this.activity) / 2;
+    const smoothed = (this.activity + (1e6 * (bytes - this.#measuredBytes)) / us) / 2;
+    this.activity = smoothed < IDLE_BELOW ? 0 : smoothed;
     this.#measuredUs = nowUs;
     this.#measuredBytes = bytes;
   }

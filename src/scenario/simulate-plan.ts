@@ -62,7 +62,12 @@ export function drawSeed(seed: number): SeedPlan {
   return {
     seed,
     machine,
-    wiring: { interfaces: network.interfaces, routes: network.routes, team, policy: drawPolicy(prng) },
+    wiring: {
+      interfaces: network.interfaces,
+      routes: network.routes,
+      team,
+      policy: drawPolicy(prng, source.fork('policy')),
+    },
     documents,
     connections,
     vids,
@@ -77,13 +82,12 @@ export function pick<T>(prng: Prng, values: readonly T[]): T {
   return values[prng.below(values.length)]!;
 }
 
-function drawPolicy(prng: Prng): OffloadPolicy {
+function drawPolicy(prng: Prng, choosy: Prng): OffloadPolicy {
   const kind = prng.float();
   const batchUs = pick(prng, [0, 10, 200, 2000, 20_000]);
+  if (choosy.chance(0.3)) return drawChoosyPolicy(choosy, batchUs);
   if (kind < 0.12) return NOTHING;
-  if (kind < 0.4) return youngInBatches(batchUs);
-  if (kind < 0.68) return everything(batchUs);
-  return drawChoosyPolicy(prng, batchUs);
+  return kind < 0.56 ? youngInBatches(batchUs) : everything(batchUs);
 }
 
 /** Looks at connections again and again, on a scale that a short run sees. */
