@@ -7,7 +7,7 @@ import type { Prng } from './base/prng.ts';
 import { Host } from './host/host.ts';
 import { Miniport } from './host/miniport.ts';
 import type { Adapter } from './host/ndis.ts';
-import type { OffloadPolicy } from './host/policy.ts';
+import type { OffloadPolicy } from './host/policy/offload-policy.ts';
 import { ActiveBackupTeam, type MemberHealth } from './intermediate-driver/active-backup-team.ts';
 import { VlanDriver } from './intermediate-driver/vlan.ts';
 import type { HostBoot } from './machine-layout.ts';

@@ -83,7 +83,9 @@ export class HostLoop {
     for (const host of this.#hosts) work += host.step(before, STEP_BUDGET);
     if (work > 0) {
       this.steps++;
-      this.busyUs += this.#clock.nowUs() - before;
+      const busyUs = this.#clock.nowUs() - before;
+      this.busyUs += busyUs;
+      for (const host of this.#hosts) host.load.add(before, busyUs);
     }
     return work;
   }

@@ -5,6 +5,7 @@
  */
 export { createMachine } from './machine.ts';
 export type { Machine, MachineEvents, MachinePeer, MachineStatus, NicHandle } from './machine.ts';
+export type { DirectiveOptions, MachineOffload } from './machine-offload.ts';
 export type { MachineOptions } from './machine-options.ts';
 export { ChimneyError } from './base/errors.ts';
 export type { TliConnection, TliHandler } from './host/connection.ts';

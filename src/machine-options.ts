@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import { ChimneyError } from './base/errors.ts';
+import { isPolicy, POLICY_TAKES } from './host/policy/policy-text.ts';
+import { isMandatory, TcpUploadReason } from './offload/events.ts';
 import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
 
 const cidr = z
@@ -14,6 +16,10 @@ const address = z
   .string()
   .refine(text => parseIpv4Address(text) !== undefined, 'takes an IPv4 address, such as 10.0.0.254');
 const name = z.string().regex(/^[A-Za-z][\w-]*$/, 'takes a name of letters, digits, - and _');
+
+type ReasonName = keyof typeof TcpUploadReason;
+const REASON_NAMES = Object.keys(TcpUploadReason) as ReasonName[];
+const OPTIONAL_REASONS = REASON_NAMES.filter(reason => !isMandatory(TcpUploadReason[reason]));
 
 const Nic = z.strictObject({
   name,
@@ -45,7 +51,19 @@ export const MachineOptions = z.strictObject({
     .optional(),
   offload: z
     .strictObject({
-      policy: z.enum(['young-in-batches', 'everything', 'nothing']).optional(),
+      /** Which connections, `young-in-batches` by default (host/policy/policy-text.ts). */
+      policy: z.string().refine(isPolicy, POLICY_TAKES).optional(),
+      /** A NIC that is full changes its least active connections for busier ones. */
+      evict: z
+        .strictObject({
+          /** By how much busier. */
+          marginPercent: z.number().min(0).max(1000).optional(),
+          /** How long whatever moved stays at least. */
+          residenceMs: z.number().min(0).max(3_600_000).optional(),
+        })
+        .optional(),
+      /** Optional reasons for which a NIC may not give a connection back. */
+      ignoreReasons: z.array(z.enum(OPTIONAL_REASONS)).optional(),
       blockList: z.number().int().min(1).max(4096).optional(),
       batchMs: z.number().min(0).max(1000).optional(),
     })

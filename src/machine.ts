@@ -11,11 +11,12 @@ import type { HostWiring, InterfacePlan } from './assemble-host.ts';
 import type { NicReport } from './device/worker.ts';
 import type { FabricReport } from './fabric/worker.ts';
 import type { LogEvent } from './base/event-log.ts';
-import { everything, NOTHING, type OffloadPolicy, youngInBatches } from './host/policy.ts';
+import { NOTHING } from './host/policy/nothing.ts';
 import type { TliSwitch } from './host/tli.ts';
 import type { ActiveBackupTeam, FailoverRecord } from './intermediate-driver/active-backup-team.ts';
 import { checkMachineOptions, type MachineOptions } from './machine-options.ts';
 import { netHostOf } from './machine-net.ts';
+import { type MachineOffload, offloadOf, policyOf } from './machine-offload.ts';
 import { planMachine } from './machine-plan.ts';
 import { ThreadedMachine } from './machine-threads.ts';
 import { createNet, type Net } from './net/net.ts';
@@ -44,7 +45,7 @@ export interface MachinePeer {
 export interface MachineEvents {
   /** Everything of the administrator's log. */
   event: [LogEvent];
-  /** Pauses, uploads, resumes, refusals. */
+  /** Pauses, uploads, resumes, refusals, evictions, requests of NICs; changes of policy and directives. */
   offload: [LogEvent];
   failover: [LogEvent];
   /** A thread died. */
@@ -57,6 +58,8 @@ export interface Machine extends AsyncDisposable {
   readonly nics: readonly NicHandle[];
   readonly peers: Readonly<Record<string, MachinePeer>>;
   readonly events: EventEmitter<MachineEvents>;
+  /** What is offloaded: policy and the administrator's directives. */
+  readonly offload: MachineOffload;
   /** Connections on NICs now, those ever offloaded, failovers so far. */
   status(): MachineStatus;
   fabric(): Promise<FabricReport>;
@@ -72,7 +75,6 @@ export interface MachineStatus {
 }
 
 const CONNECTIONS_DEFAULT = 4096;
-const BATCH_MS_DEFAULT = 5;
 
 type Checked = ReturnType<typeof checkMachineOptions>;
 
@@ -133,7 +135,7 @@ function wiringOf(options: Checked): HostWiring {
     const iface = interfaces.findIndex(item => ((item.address ^ gateway) & (-1 << (32 - item.prefixLength))) === 0);
     return { prefix: address, prefixLength, gateway, iface: Math.max(0, iface) };
   });
-  return { interfaces, routes, team: options.team !== undefined, policy: policyOf(options) };
+  return { interfaces, routes, team: options.team !== undefined, policy: policyOf(options.offload) };
 }
 
 function peerWiring(address: string): HostWiring {
@@ -145,16 +147,8 @@ function interfaceOf(cidr: string, vid: number): InterfacePlan {
   return { address, prefixLength, vid };
 }
 
-function policyOf(options: Checked): OffloadPolicy {
-  const batchUs = (options.offload?.batchMs ?? BATCH_MS_DEFAULT) * 1000;
-  switch (options.offload?.policy ?? 'young-in-batches') {
-    case 'young-in-batches':
-      return youngInBatches(batchUs);
-    case 'everything':
-      return everything(batchUs);
-    case 'nothing':
-      return NOTHING;
-  }
+function isOffloadEvent({ kind }: LogEvent): boolean {
+  return kind.startsWith('offload') || ['upload-all', 'retrieve', 'directed-offload-ended'].includes(kind);
 }
 
 class ThreadedMachineFront implements Machine {
@@ -163,6 +157,7 @@ class ThreadedMachineFront implements Machine {
   readonly nics: readonly NicHandle[];
   readonly peers: Record<string, MachinePeer> = {};
   readonly events = new EventEmitter<MachineEvents>();
+  readonly offload: MachineOffload;
   readonly #machine: ThreadedMachine;
   readonly #team: ActiveBackupTeam | null;
 
@@ -172,6 +167,7 @@ class ThreadedMachineFront implements Machine {
     this.tli = first!.host.tli;
     this.#team = first!.team;
     this.net = createNet(netHostOf(machine, first!.host));
+    this.offload = offloadOf(machine, first!.host, options.offload ?? {});
     this.nics = options.nics.map(nic => this.#handle(nic.name));
     (options.peers ?? []).forEach(({ name }, index) => {
       const { host } = others[index]!;
@@ -196,7 +192,7 @@ class ThreadedMachineFront implements Machine {
 
   #publish(event: LogEvent): void {
     this.events.emit('event', event);
-    if (event.kind.startsWith('offload') || event.kind === 'upload-all') this.events.emit('offload', event);
+    if (isOffloadEvent(event)) this.events.emit('offload', event);
     if (event.kind.startsWith('failover')) this.events.emit('failover', event);
     if (event.kind === 'thread-died' || event.kind === 'device-dead') this.events.emit('fault', event);
   }

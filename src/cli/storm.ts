@@ -49,6 +49,7 @@ export function stormCommand(setExitCode: (code: number) => void): Command {
     .option('--block-list <n>', `connections in a block list at most (${defaults.blockList})`, wholeNumber(1, 4096))
     .option('--batch-ms <ms>', `longest wait for a list to fill (${defaults.batchMs})`, decimalNumber(0, 1000, 'ms'))
     .option('--path <path>', `${PATHS.join(', ')} (${defaults.path})`, oneOf(PATHS))
+    .option('--policy <policy>', `what path auto offloads (${defaults.policy})`, name)
     .option('--www <folder>', "folder to serve (the project's own documents)", name)
     .option('--nics <n>', `NICs in the team (${defaults.nics})`, wholeNumber(1, 16))
     .option('--fail <nic@percent%>', 'link to lose, and when; several with commas, or none (nic0@50%)', name)

@@ -10,6 +10,8 @@ export class ChimneyStatistics {
   terminateCalls = 0;
   connectionsTakenBack = 0;
   connectionsLost = 0;
+  /** Taken back to make room for better ones. */
+  connectionsEvicted = 0;
   /** Host-thread time in requests and completions, µs. */
   initiateUs = 0;
   terminateUs = 0;

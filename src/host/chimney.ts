@@ -3,65 +3,50 @@
  * through (Figures 3, 7 and 8).
  *
  * Candidates wait in a list until it is full or its oldest has waited long enough; connections whose path or neighbor is
- * in transition wait for the next one (R17). A device's pause, upload-all and resume (R38) end up here.
+ * in transition wait for the next one (R17). What goes down is said by the administrator's directives, then by the policy
+ * (R34); what comes back, by both, by the devices' requests, and by their pause, upload-all and resume (R38).
  */
 import type { Clock } from '../base/clock.ts';
+import type { EventLog } from '../base/event-log.ts';
 import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import type { BlockPool } from '../offload/block-list.ts';
+import { isMandatory } from '../offload/events.ts';
 import { OffloadState } from '../offload/offload-state.ts';
-import type { TliSwitch } from './tli.ts';
-import { ConnectionQueue } from './connection-queue.ts';
-import type { ConnectionWatcher, TliConnection } from './connection.ts';
+import { AdapterQueue } from './adapter-queue.ts';
 import { ChimneyStatistics } from './chimney-statistics.ts';
-import type { EventLog } from '../base/event-log.ts';
+import type { ConnectionQueue } from './connection-queue.ts';
+import type { ConnectionWatcher, TliConnection } from './connection.ts';
+import { Directive, type DirectiveMatch, Directives } from './directives.ts';
 import type { Framing } from './framing.ts';
+import { HandOvers } from './hand-overs.ts';
+import type { LoadMeter } from './load-meter.ts';
 import type { Adapter } from './ndis.ts';
 import type { Network } from './network.ts';
-import { OffloadOperation, OffloadRequest } from './offload-request.ts';
-import type { OffloadPolicy } from './policy.ts';
+import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
+import { type Mover, Placement } from './placement.ts';
+import type { OffloadPolicy } from './policy/offload-policy.ts';
+import { Retrieves } from './retrieves.ts';
+import type { TliSwitch } from './tli.ts';
 import type { TransportOffload } from './transport-offload.ts';
 
 /** Lists that one step sends at most, so that short lists do not take the host for themselves. */
 const LISTS_PER_STEP = 64;
 
-/** Young and returning connections of one adapter. */
-class AdapterQueue {
-  readonly adapter: Adapter;
-  readonly young = new ConnectionQueue();
-  readonly returning = new ConnectionQueue();
-  youngSinceUs = 0;
-  returningSinceUs = 0;
-  paused = false;
-  uploadingAll = false;
-  /** Paths or neighbors may be on the device without a connection. */
-  orphansDue = false;
-  /** A list was due and could not go: no blocks, or nothing settled. */
-  stuck = false;
-  offloaded = 0;
-
-  constructor(adapter: Adapter) {
-    this.adapter = adapter;
-  }
-}
-
-export class Chimney implements ConnectionWatcher {
+export class Chimney implements ConnectionWatcher, Mover {
   readonly stats = new ChimneyStatistics();
   readonly #tli: TliSwitch;
   readonly #offload: TransportOffload;
-  readonly #network: Network;
-  readonly #framing: Framing;
-  readonly #blocks: BlockPool;
+  readonly #handOvers: HandOvers;
   readonly #clock: Clock;
   readonly #log: EventLog;
   readonly #queues = new Map<Adapter, AdapterQueue>();
-  /** Requests on the way, by the index of their root block. */
-  readonly #pending: (OffloadRequest | null)[];
-  #pendingCount = 0;
-  readonly #spare: OffloadRequest[] = [];
+  readonly #directives = new Directives();
+  readonly placement: Placement;
+  readonly retrieves: Retrieves;
   readonly #listMax: number;
+  /** Of what comes; `replacePolicy` is for what is there too. */
   policy: OffloadPolicy;
-  trace: Trace | null = null;
   nowUs = 0;
 
   constructor(
@@ -72,20 +57,32 @@ export class Chimney implements ConnectionWatcher {
     blocks: BlockPool,
     clock: Clock,
     log: EventLog,
+    load: LoadMeter,
     policy: OffloadPolicy,
     listMax: number,
   ) {
     this.#tli = tli;
     this.#offload = offload;
-    this.#network = network;
-    this.#framing = framing;
-    this.#blocks = blocks;
+    this.#handOvers = new HandOvers(offload, network, framing, blocks, listMax);
     this.#clock = clock;
     this.#log = log;
+    this.placement = new Placement(this, tli, offload, this.#directives, load, log);
+    this.retrieves = new Retrieves(tli, offload, this.#directives, log);
     this.policy = policy;
     this.#listMax = listMax;
-    this.#pending = Array.from({ length: blocks.capacity }, () => null);
     tli.watcher = this;
+  }
+
+  set trace(trace: Trace | null) {
+    this.#handOvers.trace = trace;
+  }
+
+  get trace(): Trace | null {
+    return this.#handOvers.trace;
+  }
+
+  get queues(): Iterable<AdapterQueue> {
+    return this.#queues.values();
   }
 
   /** Connections that are on a device now. */
@@ -96,14 +93,17 @@ export class Chimney implements ConnectionWatcher {
   }
 
   get requestsPending(): number {
-    return this.#pendingCount;
+    return this.#handOvers.pendingCount;
   }
 
   // --- ConnectionWatcher ---
 
   candidate(connection: TliConnection): void {
-    if (connection.listed || !this.policy.wants(connection)) return;
-    const queue = this.#queueOf(connection);
+    if (connection.listed || connection.handler === null) return;
+    const directive = this.#directives.of(connection);
+    if (directive === Directive.KeepInHost) return;
+    if (directive !== Directive.Offload && !this.policy.wants(connection)) return;
+    const queue = this.queueOf(connection);
     if (queue.paused || queue.adapter.capabilities.tcpConnections === 0) return;
     if (queue.young.length === 0) queue.youngSinceUs = this.nowUs;
     connection.listed = true;
@@ -115,7 +115,7 @@ export class Chimney implements ConnectionWatcher {
 
   takeBack(connection: TliConnection): void {
     if (connection.listed || this.#tli.stateOf(connection) !== OffloadState.Offloaded) return;
-    const queue = this.#queueOf(connection);
+    const queue = this.queueOf(connection);
     if (queue.returning.length === 0) queue.returningSinceUs = this.nowUs;
     connection.listed = true;
     queue.stuck = false;
@@ -126,7 +126,42 @@ export class Chimney implements ConnectionWatcher {
     this.#offload.updateCached(connection.slot);
   }
 
-  // --- status indications of a device ---
+  // --- the administrator, and the placement ---
+
+  /** Another policy: every connection is looked at again, those in the host and those on devices. */
+  replacePolicy(policy: OffloadPolicy): void {
+    this.policy = policy;
+    this.#log.emit('offload-policy', 'machine', policy.name);
+    this.placement.askAgain();
+  }
+
+  /** Orders about all connections that match, from now on (R24, ¶62). Returns the undo. */
+  direct(directive: Directive, match: DirectiveMatch): () => void {
+    const revoke = this.#directives.add(directive, match);
+    this.placement.askAgain();
+    return () => {
+      revoke();
+      this.placement.askAgain();
+    };
+  }
+
+  evict(victim: TliConnection, better: TliConnection): void {
+    // A sweep takes its time: either may have ended meanwhile.
+    if (victim.handler === null || better.handler === null || victim.listed || better.listed) return;
+    this.takeBack(victim);
+    better.listed = true;
+    this.queueOf(better).promoted.push(better);
+    this.stats.connectionsEvicted++;
+  }
+
+  // --- indications of a device ---
+
+  /** It wants to end the offload of a connection, as often as it likes (D02). */
+  retrieve(connection: TliConnection, reason: number): void {
+    const isDue = this.retrieves.asked(connection, reason, this.policy);
+    if (isMandatory(reason)) this.queueOf(connection).isUrgent = true;
+    if (isDue) this.takeBack(connection);
+  }
 
   pause(adapter: Adapter): void {
     this.#queue(adapter).paused = true;
@@ -147,7 +182,8 @@ export class Chimney implements ConnectionWatcher {
     const queue = this.#queue(adapter);
     queue.uploadingAll = true;
     queue.orphansDue = true;
-    this.#giveUpYoung(queue);
+    this.#giveUpAll(queue.young);
+    this.#giveUpAll(queue.promoted);
     this.#log.emit('upload-all', adapter.name, `${queue.offloaded} connections`);
     this.#tli.connections.forEach(connection => {
       if (this.#tli.adapterOf(connection) === adapter) this.takeBack(connection);
@@ -159,14 +195,14 @@ export class Chimney implements ConnectionWatcher {
   /** Sends the lists that are ready; returns how many. */
   step(nowUs: number): number {
     this.nowUs = nowUs;
-    let sent = 0;
+    let sent = this.placement.step(nowUs) ? 1 : 0;
     for (const queue of this.#queues.values()) {
-      if (queue.returning.length > 0 && this.#returningReady(queue)) {
+      if (queue.isTerminateDue(nowUs, this.policy.batchUs, this.#listMax)) {
         const lists = this.#terminate(queue);
         queue.stuck = lists === 0;
         sent += lists;
       }
-      if (queue.young.length > 0 && !queue.paused && this.#youngReady(queue)) {
+      if (queue.isInitiateDue(nowUs, this.policy.batchUs, this.#listMax)) {
         const lists = this.#initiateReady(queue);
         queue.stuck ||= lists === 0;
         sent += lists;
@@ -178,30 +214,12 @@ export class Chimney implements ConnectionWatcher {
 
   /** µs until a list is due by age, -1 for never. */
   usUntilNext(nowUs: number): number {
-    let least = -1;
+    let least = this.placement.usUntilNext(nowUs);
     for (const queue of this.#queues.values()) {
-      // What is due but cannot go waits for a completion, not for time.
-      if (queue.stuck) continue;
-      const ages = [
-        queue.young.length > 0 && !queue.paused ? queue.youngSinceUs : -1,
-        queue.returning.length > 0 ? queue.returningSinceUs : -1,
-      ];
-      for (const since of ages) {
-        if (since < 0) continue;
-        const us = Math.max(0, since + this.policy.batchUs - nowUs);
-        if (least < 0 || us < least) least = us;
-      }
+      const us = queue.usUntilDue(nowUs, this.policy.batchUs);
+      if (us >= 0 && (least < 0 || us < least)) least = us;
     }
     return least;
-  }
-
-  #youngReady(queue: AdapterQueue): boolean {
-    return queue.young.length >= this.#listMax || this.nowUs - queue.youngSinceUs >= this.policy.batchUs;
-  }
-
-  #returningReady(queue: AdapterQueue): boolean {
-    if (queue.uploadingAll || queue.returning.length >= this.#listMax) return true;
-    return this.nowUs - queue.returningSinceUs >= this.policy.batchUs;
   }
 
   /** Full lists go at once, as many as there are, within reason. */
@@ -215,18 +233,17 @@ export class Chimney implements ConnectionWatcher {
   }
 
   #initiate(queue: AdapterQueue): number {
-    const room = queue.adapter.capabilities.tcpConnections - queue.offloaded;
-    const limit = Math.min(this.#listMax, room);
+    const limit = Math.min(this.#listMax, queue.room);
     if (limit <= 0) {
-      this.#giveUpYoung(queue);
+      this.#giveUpAll(queue.young);
       return 0;
     }
-    if (this.#blocks.available < 3 * this.#listMax) return 0;
+    if (!this.#handOvers.hasBlocks) return 0;
     const started = this.#clock.nowUs();
-    const request = this.#request(OffloadOperation.Initiate, queue.adapter);
-    const { young } = queue;
-    for (let looks = young.length; looks > 0 && request.count < limit; looks--) {
-      const connection = young.shift();
+    const request = this.#handOvers.make(OffloadOperation.Initiate, queue.adapter);
+    const { young, promoted } = queue;
+    for (let looks = promoted.length + young.length; looks > 0 && request.count < limit; looks--) {
+      const connection = promoted.length > 0 ? promoted.shift() : young.shift();
       const { slot } = connection;
       if (connection.handler === null || !this.#offload.accepts(slot)) this.#giveUp(connection);
       else if (!this.#offload.isSettled(slot)) young.push(connection);
@@ -237,11 +254,11 @@ export class Chimney implements ConnectionWatcher {
     }
     queue.youngSinceUs = this.nowUs;
     if (request.count === 0) {
-      this.#spare.push(request);
+      this.#handOvers.drop(request);
       return 0;
     }
     queue.offloaded += request.count;
-    this.#submit(request);
+    this.#handOvers.submit(request);
     this.stats.initiateCalls++;
     this.stats.initiateBlocks += request.blockCount;
     if (request.count > this.stats.largestList) this.stats.largestList = request.count;
@@ -250,8 +267,8 @@ export class Chimney implements ConnectionWatcher {
   }
 
   /** The device is full: these stay in the host (partial acceptance is the common case under scarcity). */
-  #giveUpYoung(queue: AdapterQueue): void {
-    while (queue.young.length > 0) this.#giveUp(queue.young.shift());
+  #giveUpAll(waiting: ConnectionQueue): void {
+    while (waiting.length > 0) this.#giveUp(waiting.shift());
   }
 
   #giveUp(connection: TliConnection): void {
@@ -260,79 +277,50 @@ export class Chimney implements ConnectionWatcher {
   }
 
   #terminate(queue: AdapterQueue): number {
-    if (this.#blocks.available < 3 * this.#listMax) return 0;
     const started = this.#clock.nowUs();
     let sent = 0;
     const { returning } = queue;
-    while (returning.length > 0 && this.#blocks.available >= 3 * this.#listMax) {
-      const request = this.#request(OffloadOperation.Terminate, queue.adapter);
+    while (returning.length > 0 && this.#handOvers.hasBlocks) {
+      const request = this.#handOvers.make(OffloadOperation.Terminate, queue.adapter);
       while (returning.length > 0 && request.count < this.#listMax) {
         const connection = returning.shift();
         connection.listed = false;
         if (this.#tli.stateOf(connection) === OffloadState.Offloaded) request.add(connection.slot);
       }
       if (request.count === 0) {
-        this.#spare.push(request);
+        this.#handOvers.drop(request);
         continue;
       }
-      this.#submit(request);
+      this.#handOvers.submit(request);
       this.stats.terminateCalls++;
       sent++;
     }
+    if (returning.length === 0) queue.isUrgent = false;
     queue.returningSinceUs = this.nowUs;
     this.stats.terminateUs += this.#clock.nowUs() - started;
     return sent;
   }
 
-  /** A16: paths and neighbors that the device took but whose connections it refused. */
   #terminateOrphans(queue: AdapterQueue): void {
-    if (this.#blocks.available < 3 * this.#listMax) return;
-    const request = this.#request(OffloadOperation.Terminate, queue.adapter);
-    this.#network.orphans(queue.adapter, request, this.#listMax);
-    if (request.paths.count === 0) this.#framing.orphans(queue.adapter, request);
-    if (request.blockCount === 0) {
-      this.#spare.push(request);
-      queue.orphansDue = queue.uploadingAll && queue.offloaded > 0;
-      return;
-    }
-    this.#submit(request);
+    if (!this.#handOvers.hasBlocks || this.#handOvers.terminateOrphans(queue.adapter)) return;
+    queue.orphansDue = queue.uploadingAll && queue.offloaded > 0;
   }
 
-  /** 330 of Figure 3; the layers add their blocks, and NDIS hands the list to the device. */
-  #submit(request: OffloadRequest): void {
-    const initiate = request.operation === OffloadOperation.Initiate;
-    const what = initiate ? 'initiate' : 'terminate';
-    this.trace?.emit('tli', 'transport', `${what} offload, ${request.count} connections`);
-    this.#offload.describe(request);
-    this.#pending[this.#blocks.indexOf(request.root)] = request;
-    this.#pendingCount++;
-    const { down, name } = request.adapter;
-    this.trace?.emit('ndis', name, `${what} offload, ${request.blockCount} blocks`);
-    if (initiate) down.initiateOffload(request.root);
-    else down.terminateOffload(request.root);
-  }
-
-  /** The completion climbs: Framing, Network, Transport each take their entries, the switch lets held calls go. */
+  /** The completion climbs; then the switch lets held calls go. */
   complete(root: number): void {
-    const index = this.#blocks.indexOf(root);
-    const request = index < 0 ? null : this.#pending[index]!;
+    const request = this.#handOvers.take(root);
     if (request === null) return;
-    this.#pending[index] = null;
-    this.#pendingCount--;
     for (const queue of this.#queues.values()) queue.stuck = false;
     const started = this.#clock.nowUs();
+    this.#handOvers.climb(request);
     const initiate = request.operation === OffloadOperation.Initiate;
-    this.trace?.emit(request.adapter.name, 'framing', initiate ? 'initiate complete' : 'terminate complete');
-    this.#framing.complete(request);
-    this.#network.complete(request);
-    this.#offload.complete(request);
     const queue = this.#queue(request.adapter);
     if (initiate) this.#initiated(request, queue);
     else this.#terminated(request, queue);
     const spent = this.#clock.nowUs() - started;
     if (initiate) this.stats.initiateUs += spent;
     else this.stats.terminateUs += spent;
-    this.#spare.push(request);
+    this.#handOvers.drop(request);
   }
 
   #initiated(request: OffloadRequest, queue: AdapterQueue): void {
@@ -342,10 +330,12 @@ export class Chimney implements ConnectionWatcher {
       const connection = this.#tli.connections.at(slot);
       if (request.statuses[i] === NdisStatus.Success) this.stats.connectionsOffloaded++;
       else refused++;
+      connection.movedUs = this.nowUs;
       if (this.trace !== null) this.#traceHeld(connection);
       this.#tli.handedOver(connection);
       this.#offload.releaseHeld(slot);
-      if (queue.uploadingAll || connection.handler === null) this.takeBack(connection);
+      const isOver = connection.handler === null || this.#offload.isUploadDue(slot);
+      if (queue.uploadingAll || isOver) this.takeBack(connection);
     }
     queue.offloaded -= refused;
     if (refused === 0) return;
@@ -361,6 +351,7 @@ export class Chimney implements ConnectionWatcher {
       const connection = this.#tli.connections.at(slot);
       const lost = request.statuses[i] !== NdisStatus.Success;
       this.stats.connectionsTakenBack++;
+      connection.movedUs = this.nowUs;
       if (lost) this.stats.connectionsLost++;
       const closed = !lost && this.#offload.isClosed(slot);
       // What was held is for the connection; where that is over it is answered as from CLOSED, while the slot is there.
@@ -380,12 +371,7 @@ export class Chimney implements ConnectionWatcher {
     this.trace?.emit('tli', this.#tli.isOffloaded(connection) ? name : 'transport', 'held calls');
   }
 
-  #request(operation: OffloadOperation, adapter: Adapter): OffloadRequest {
-    const request = this.#spare.pop() ?? new OffloadRequest(adapter, this.#listMax);
-    return request.reset(operation, adapter);
-  }
-
-  #queueOf(connection: TliConnection): AdapterQueue {
+  queueOf(connection: TliConnection): AdapterQueue {
     return this.#queue(this.#tli.adapterOf(connection));
   }
 

@@ -42,6 +42,20 @@ export class ConnectionTable {
     return this.#connections[connection.slot] === connection;
   }
 
+  get capacity(): number {
+    return this.#connections.length;
+  }
+
+  /** The live connection of a slot, null while there is none. */
+  live(slot: number): TliConnection | null {
+    return this.#transport.table.isLive(slot) ? this.get(slot) : null;
+  }
+
+  /** SRTT as far as the host knows it, 0 without a sample; the TCB counts in eighths of a tick. */
+  smoothedRttMs(slot: number): number {
+    return this.#transport.at(slot).srtt / 8;
+  }
+
   /** Every live connection, for the chimney's sweeps. */
   forEach(visit: (connection: TliConnection) => void): void {
     const { table } = this.#transport;

@@ -40,6 +40,11 @@ export interface ConnectionWatcher {
   cachedChanged(connection: TliConnection): void;
 }
 
+/** A shorter time says nothing of a rate. */
+const MEASURE_MIN_US = 10_000;
+/** Bytes a second: what has fallen below is idle, and not less idle than something else. */
+const IDLE_BELOW = 1;
+
 export class TliConnection {
   readonly slot: number;
   readonly #tli: TliSwitch;
@@ -53,6 +58,11 @@ export class TliConnection {
   remotePort = 0;
   localAddress = 0;
   localPort = 0;
+  /** Bytes that the application has sent, and has taken, wherever the connection was. */
+  bytesSent = 0;
+  bytesReceived = 0;
+  /** Bytes a second both ways, smoothed (placement.ts). */
+  activity = 0;
   /** The switch's own bookkeeping from here on. */
   sendClosed = false;
   peerClosed = false;
@@ -88,6 +98,8 @@ export class TliConnection {
   /** Calls that wait for the end of a hand-over: chain of sends, then a disconnect or abort. */
   queuedHead = 0;
   queuedTail = 0;
+  /** The last of those at the front of the chain that a device gave back: they were posted before the others. */
+  returnedTail = 0;
   queuedDisconnect = false;
   queuedAbort = false;
   /** In the list of young connections, or of those to be taken back. */
@@ -95,6 +107,12 @@ export class TliConnection {
   /** The tick it was established at. */
   bornAt = 0;
   everOffloaded = false;
+  /** When it last changed hands, or a device refused it, µs; -1 for never. */
+  movedUs = -1;
+  /** Directives up to this one were ended by a device (directives.ts). */
+  directiveEnded = 0;
+  #measuredUs = -1;
+  #measuredBytes = 0;
   /** NET_BUFFERs sent and not completed. */
   sendsOutstanding = 0;
 
@@ -105,6 +123,22 @@ export class TliConnection {
 
   get isOffloaded(): boolean {
     return this.#tli.isOffloaded(this);
+  }
+
+  /** SRTT, 0 without a sample. It is delegated: while the state is elsewhere, what it was at the hand-over. */
+  get smoothedRttMs(): number {
+    return this.#tli.connections.smoothedRttMs(this.slot);
+  }
+
+  /** Takes what has passed since the last time into `activity`; the first time counts as `firstUs`. */
+  measure(nowUs: number, firstUs: number): void {
+    const us = this.#measuredUs < 0 ? firstUs : nowUs - this.#measuredUs;
+    if (us < MEASURE_MIN_US) return;
+    const bytes = this.bytesSent + this.bytesReceived;
+    const smoothed = (this.activity + (1e6 * (bytes - this.#measuredBytes)) / us) / 2;
+    this.activity = smoothed < IDLE_BELOW ? 0 : smoothed;
+    this.#measuredUs = nowUs;
+    this.#measuredBytes = bytes;
   }
 
   /** Sends bytes that stay where they are until `sent(cookie)`: memory that devices were granted. */

@@ -20,11 +20,12 @@ import { Chimney } from './chimney.ts';
 import { EventLog } from '../base/event-log.ts';
 import { Framing } from './framing.ts';
 import { Interface } from './interface.ts';
+import { LoadMeter } from './load-meter.ts';
 import type { Miniport } from './miniport.ts';
 import type { Adapter, ClientTable } from './ndis.ts';
 import { Network } from './network.ts';
 import type { HostOffloadOptions } from './offload-options.ts';
-import type { OffloadPolicy } from './policy.ts';
+import type { OffloadPolicy } from './policy/offload-policy.ts';
 import { TliSwitch } from './tli.ts';
 import { Transport } from './transport.ts';
 import { TransportOffload } from './transport-offload.ts';
@@ -90,6 +91,7 @@ export class Host implements Polled {
   readonly tli: TliSwitch;
   readonly offload: TransportOffload;
   readonly chimney: Chimney;
+  readonly load = new LoadMeter();
   readonly miniports: Miniport[] = [];
   readonly drivers: Driver[] = [];
   readonly #interfaces: Interface[] = [];
@@ -132,6 +134,7 @@ export class Host implements Polled {
       this.blocks,
       clock,
       this.log,
+      this.load,
       policy,
       config.blockListMax,
     );
@@ -265,7 +268,7 @@ export class Host implements Polled {
       // 702 and 704 of Figure 7.
       this.chimney.trace?.emit(adapter.name, 'ndis', `retrieve: ${uploadReasonName(argument)}`);
       this.chimney.trace?.emit('ndis', 'transport', `retrieve: ${uploadReasonName(argument)}`);
-      this.chimney.takeBack(connection);
+      this.chimney.retrieve(connection, argument);
     }
   }
 

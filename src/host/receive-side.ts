@@ -17,7 +17,7 @@ import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { type DeliveryOwner, ReceiveDelivery } from '../offload/receive-delivery.ts';
-import { TcpPrivateFlag } from '../tcp/tcb.ts';
+import { callRoute } from './call-route.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { TliConnection } from './connection.ts';
 import type { ProviderTable } from './ndis.ts';
@@ -317,6 +317,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     if (connection.paused) return 0;
     const taken = handler === null ? dataLength : handler.received(connection, dataAddress, dataLength);
     assert(taken >= 0 && taken <= dataLength, 'received() returns how many of the bytes it took');
+    connection.bytesReceived += taken;
     if (connection.creditsLater && handler !== null) connection.owedBytes += taken;
     else this.consumed(connection, taken);
     if (taken === dataLength) this.#down(connection).returnBuffer(address);
@@ -332,7 +333,9 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   }
 
   placed(slot: number, count: number): void {
-    this.consumed(this.#connections.at(slot), count);
+    const connection = this.#connections.at(slot);
+    connection.bytesReceived += count;
+    this.consumed(connection, count);
   }
 
   freeHeld(slot: number, address: number): void {
@@ -353,9 +356,8 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
 
   /** The state moves, or is about to: receives wait for where it will be. */
   #isMoving(connection: TliConnection): boolean {
-    const { offloadState, privateFlags } = this.#transport.at(connection.slot);
-    if (offloadState === OffloadState.Offloading || offloadState === OffloadState.Uploading) return true;
-    return (privateFlags & TcpPrivateFlag.UploadDue) !== 0;
+    const route = callRoute(this.#transport.at(connection.slot));
+    return route === OffloadState.Offloading || route === OffloadState.Uploading;
   }
 
   #down(connection: TliConnection): ProviderTable {

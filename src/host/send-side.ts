@@ -11,6 +11,8 @@ import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import { DisconnectFlag } from '../offload/descriptors.ts';
 import { OffloadState } from '../offload/offload-state.ts';
+import { TcpState } from '../tcp/tcb.ts';
+import { callRoute } from './call-route.ts';
 import type { TliConnection } from './connection.ts';
 import type { Transport } from './transport.ts';
 import { Upcall } from './upcalls.ts';
@@ -38,6 +40,7 @@ export class SendSide {
     const buffer = this.#buffer.at(descriptor);
     buffer.dataAddress = address;
     buffer.dataLength = length;
+    connection.bytesSent += length;
     this.submit(connection, descriptor, cookie, last);
     return true;
   }
@@ -46,6 +49,7 @@ export class SendSide {
     if (connection.sendClosed || connection.handler === null) return false;
     const needed = Math.max(1, Math.ceil(bytes.length / this.#copies.dataBytes));
     if (this.#copies.available < needed) return false;
+    connection.bytesSent += bytes.length;
     for (let from = 0, i = 0; i < needed; i++, from += this.#copies.dataBytes) {
       const address = this.#copies.allocate();
       const part = bytes.subarray(from, from + this.#copies.dataBytes);
@@ -74,7 +78,8 @@ export class SendSide {
     return (this.#copies.count >> 2) * this.#copies.dataBytes;
   }
 
-  submit(connection: TliConnection, address: number, cookie: number, last: boolean): void {
+  /** `again`: a device gave it back undone, so that it goes before whatever the application has sent since. */
+  submit(connection: TliConnection, address: number, cookie: number, last: boolean, again = false): void {
     const buffer = this.#buffer.at(address);
     buffer.next = 0;
     buffer.flags = 0;
@@ -84,7 +89,7 @@ export class SendSide {
     connection.sendsOutstanding++;
     if (last) connection.sendClosed = true;
     const tcb = this.#transport.at(connection.slot);
-    switch (tcb.offloadState as OffloadState) {
+    switch (callRoute(tcb)) {
       case OffloadState.InHost:
         if (last) this.#transport.sendAndClose(connection.slot, address);
         else this.#transport.send(connection.slot, address);
@@ -97,11 +102,19 @@ export class SendSide {
       }
       case OffloadState.Offloading:
       case OffloadState.Uploading:
-        if (connection.queuedHead === 0) connection.queuedHead = address;
-        else this.#buffer.at(connection.queuedTail).next = address;
-        connection.queuedTail = address;
+        this.#queue(connection, address, again ? connection.returnedTail : connection.queuedTail);
+        if (again) connection.returnedTail = address;
         connection.queuedDisconnect ||= last;
     }
+  }
+
+  /** Into the chain of calls that wait, behind `after`; 0 is the front. */
+  #queue(connection: TliConnection, address: number, after: number): void {
+    const next = after === 0 ? connection.queuedHead : this.#buffer.at(after).next;
+    this.#buffer.at(address).next = next;
+    if (after === 0) connection.queuedHead = address;
+    else this.#buffer.at(after).next = address;
+    if (next === 0) connection.queuedTail = address;
   }
 
   sent(connection: TliConnection | null, address: number): void {
@@ -135,7 +148,7 @@ export class SendSide {
     if (connection.sendClosed || connection.handler === null) return false;
     connection.sendClosed = true;
     const tcb = this.#transport.at(connection.slot);
-    switch (tcb.offloadState as OffloadState) {
+    switch (callRoute(tcb)) {
       case OffloadState.InHost:
         this.#transport.close(connection.slot);
         break;
@@ -154,10 +167,11 @@ export class SendSide {
   /** A hand-over is over: calls that waited go where the state is now, in order (R15). */
   releaseQueued(connection: TliConnection): void {
     let address = connection.queuedHead;
-    const disconnect = connection.queuedDisconnect;
+    const disconnect = connection.queuedDisconnect || this.#closeIsDue(connection);
     connection.queuedHead = 0;
     connection.queuedDisconnect = false;
     connection.queuedTail = 0;
+    connection.returnedTail = 0;
     if (disconnect && address === 0) {
       connection.sendClosed = false;
       this.disconnect(connection);
@@ -169,6 +183,13 @@ export class SendSide {
       this.submit(connection, address, cookie, disconnect && next === 0);
       address = next;
     }
+  }
+
+  /** The application closed, but the device that was told had stopped before (digest §3.8). */
+  #closeIsDue(connection: TliConnection): boolean {
+    const { offloadState, state } = this.#transport.at(connection.slot);
+    if (!connection.sendClosed || connection.aborted || offloadState !== OffloadState.InHost) return false;
+    return state === TcpState.Established || state === TcpState.CloseWait;
   }
 
   /** Copy buffers came back: whoever waited tries again. */

@@ -13,6 +13,7 @@ import { DisconnectFlag } from '../offload/descriptors.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { CloseReason } from '../tcp/effects.ts';
 import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
+import { callRoute } from './call-route.ts';
 import { TliConnection } from './connection.ts';
 import { ReceiveSide } from './receive-side.ts';
 import { SendSide } from './send-side.ts';
@@ -68,7 +69,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget {
       this.resume(connection);
       return;
     }
-    switch (tcb.offloadState as OffloadState) {
+    switch (callRoute(tcb)) {
       case OffloadState.InHost:
         this.transport.abort(connection.slot);
         return;
@@ -238,7 +239,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget {
       const last = (this.#buffer.at(address).flags & NetBufferFlag.Disconnect) !== 0;
       const { cookie } = this.#buffer;
       connection.sendsOutstanding--;
-      this.sends.submit(connection, address, cookie, last);
+      this.sends.submit(connection, address, cookie, last, true);
     } else {
       this.sends.freeSend(address);
       connection.sendsOutstanding--;
@@ -305,7 +306,8 @@ export class TliSwitch extends TliConnections implements UpcallTarget {
 
   #releaseCalls(connection: TliConnection): void {
     this.sends.releaseQueued(connection);
-    const abortDue = connection.queuedAbort;
+    // Waiting, or given to a device that had stopped before.
+    const abortDue = connection.aborted;
     connection.queuedAbort = false;
     if (!abortDue || connection.handler === null) return;
     connection.aborted = false;

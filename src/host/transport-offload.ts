@@ -4,7 +4,7 @@
  *
  *   Offloading: held, forwarded to the device after the completion (or processed here, if it refused)
  *   Offloaded:  forwarded at once
- *   Uploading:  held, processed here after the completion
+ *   Uploading, or asked back by a device that has stopped:  held, processed here after the completion
  */
 import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
@@ -21,7 +21,8 @@ import {
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { StateRange } from '../offload/state-objects.ts';
-import { mayOffload, TcpCachedFlag, TcpState } from '../tcp/tcb.ts';
+import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { callRoute } from './call-route.ts';
 import type { Network } from './network.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import type { SegmentDiversion, Transport } from './transport.ts';
@@ -60,6 +61,15 @@ export class TransportOffload implements SegmentDiversion {
   /** Its path and neighbor are not in transition, so the list may go now. */
   isSettled(slot: number): boolean {
     return this.#network.isSettled(this.#transport.pathOf(this.#transport.at(slot)));
+  }
+
+  /** The device has stopped working on it: calls and segments wait until it has been taken back (call-route.ts). */
+  setUploadDue(slot: number): void {
+    this.#transport.at(slot).privateFlags |= TcpPrivateFlag.UploadDue;
+  }
+
+  isUploadDue(slot: number): boolean {
+    return (this.#transport.at(slot).privateFlags & TcpPrivateFlag.UploadDue) !== 0;
   }
 
   isClosed(slot: number): boolean {
@@ -138,6 +148,7 @@ export class TransportOffload implements SegmentDiversion {
     } else {
       tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Uploaded);
       tcb.offloadHandle = 0;
+      tcb.privateFlags &= ~TcpPrivateFlag.UploadDue;
       if (status === NdisStatus.Success) {
         const { start, end } = StateRange.tcp.delegated;
         this.#copy(tcb.base + start, address + BLOCK_HEADER_BYTES + start, end - start);
@@ -166,8 +177,7 @@ export class TransportOffload implements SegmentDiversion {
   // --- segments of connections whose state is elsewhere ---
 
   divert(slot: number, buffer: number): void {
-    const tcb = this.#transport.at(slot);
-    if (tcb.offloadState === OffloadState.Offloaded) {
+    if (callRoute(this.#transport.at(slot)) === OffloadState.Offloaded) {
       this.#forward(slot, buffer);
       return;
     }
@@ -183,8 +193,9 @@ export class TransportOffload implements SegmentDiversion {
     return this.#heldHead[slot] !== 0;
   }
 
-  /** After a completion: held segments go where the state is now, in order. */
+  /** After a completion: held segments go where the state is now, in order; they stay where it is asked back already. */
   releaseHeld(slot: number): void {
+    if (this.isUploadDue(slot)) return;
     let buffer = this.#heldHead[slot]!;
     this.#heldHead[slot] = 0;
     while (buffer !== 0) {

@@ -9,12 +9,19 @@ import type { HostWiring } from '../assemble-host.ts';
 import { Prng } from '../base/prng.ts';
 import type { FaultPlan } from '../fabric/faults.ts';
 import type { PopulationPlan } from '../fabric/fabric.ts';
-import { everything, NOTHING, type OffloadPolicy, youngInBatches } from '../host/policy.ts';
+import { everything } from '../host/policy/everything.ts';
+import { holdingOn } from '../host/policy/holding-on.ts';
+import { mostActive } from '../host/policy/most-active.ts';
+import { NOTHING } from '../host/policy/nothing.ts';
+import type { OffloadPolicy } from '../host/policy/offload-policy.ts';
+import { parsePolicy } from '../host/policy/policy-text.ts';
+import { youngInBatches } from '../host/policy/young-in-batches.ts';
+import { TcpUploadReason } from '../offload/events.ts';
 import type { MachinePlan } from '../machine-layout.ts';
 import { type NicSizing, planMachine } from '../machine-plan.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import { type Document, documentOf } from './documents.ts';
-import { type StormNetwork, stormNetwork } from './network.ts';
+import { SERVER_PORT, type StormNetwork, stormNetwork } from './network.ts';
 import { type Action, drawScript } from './simulate-script.ts';
 import { RESET_PATH, simulatedRepliesBytes } from './simulate-server.ts';
 
@@ -55,7 +62,12 @@ export function drawSeed(seed: number): SeedPlan {
   return {
     seed,
     machine,
-    wiring: { interfaces: network.interfaces, routes: network.routes, team, policy: drawPolicy(prng) },
+    wiring: {
+      interfaces: network.interfaces,
+      routes: network.routes,
+      team,
+      policy: drawPolicy(prng, source.fork('policy')),
+    },
     documents,
     connections,
     vids,
@@ -70,11 +82,27 @@ export function pick<T>(prng: Prng, values: readonly T[]): T {
   return values[prng.below(values.length)]!;
 }
 
-function drawPolicy(prng: Prng): OffloadPolicy {
+function drawPolicy(prng: Prng, choosy: Prng): OffloadPolicy {
   const kind = prng.float();
   const batchUs = pick(prng, [0, 10, 200, 2000, 20_000]);
+  if (choosy.chance(0.3)) return drawChoosyPolicy(choosy, batchUs);
   if (kind < 0.12) return NOTHING;
   return kind < 0.56 ? youngInBatches(batchUs) : everything(batchUs);
+}
+
+/** Looks at connections again and again, on a scale that a short run sees. */
+function drawChoosyPolicy(prng: Prng, batchUs: number): OffloadPolicy {
+  const text = pick(prng, [
+    `by-traffic:${prng.between(1, 5000)},${prng.between(5, 500)}`,
+    `by-port:${SERVER_PORT}`,
+    'everything',
+    '!by-traffic:2000,100',
+    `by-port:${SERVER_PORT} & by-traffic:1,1000`,
+  ]);
+  const chosen = parsePolicy(text, batchUs)!;
+  const policy = prng.chance(0.3) ? holdingOn(chosen, [TcpUploadReason.HighOutOfOrderPackets]) : chosen;
+  if (prng.chance(0.5)) return mostActive(policy, prng.between(0, 100), prng.between(0, 500_000));
+  return { ...policy, reviewUs: prng.between(1000, 100_000) };
 }
 
 function drawDocuments(prng: Prng): Document[] {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ChimneyError } from '../base/errors.ts';
+import { isPolicy, POLICY_TAKES } from '../host/policy/policy-text.ts';
 
 export const PATHS = ['auto', 'host', 'chimney'] as const;
 export type StormPath = (typeof PATHS)[number];
@@ -18,6 +19,8 @@ export const StormOptions = z.object({
   /** How long a young connection may wait for its list to fill, ms. */
   batchMs: z.number().min(0).max(1000),
   path: z.enum(PATHS),
+  /** What path `auto` offloads. */
+  policy: z.string().refine(isPolicy, POLICY_TAKES),
   /** Folder to serve, or null for the project's own documents. */
   www: z.string().min(1).nullable(),
   nics: z.number().int().min(1).max(16),
@@ -42,6 +45,7 @@ export const STORM_DEFAULTS: StormOptions = {
   blockList: 256,
   batchMs: 5,
   path: 'auto',
+  policy: 'young-in-batches',
   www: null,
   nics: 2,
   failures: [{ nic: 'nic0', at: 0.5 }],

@@ -5,7 +5,10 @@
 import { ThreadedMachine, type ThreadDeath } from '../machine-threads.ts';
 import { planMachine } from '../machine-plan.ts';
 import type { ChimneyStatistics } from '../host/chimney-statistics.ts';
-import { everything, NOTHING, type OffloadPolicy, youngInBatches } from '../host/policy.ts';
+import { everything } from '../host/policy/everything.ts';
+import { NOTHING } from '../host/policy/nothing.ts';
+import type { OffloadPolicy } from '../host/policy/offload-policy.ts';
+import { parsePolicy } from '../host/policy/policy-text.ts';
 import type { FailoverRecord } from '../intermediate-driver/active-backup-team.ts';
 import type { NicReport } from '../device/worker.ts';
 import type { FabricReport } from '../fabric/worker.ts';
@@ -363,7 +366,7 @@ function policyOf(options: StormOptions): OffloadPolicy {
     case 'chimney':
       return everything(options.batchMs * 1000);
     case 'auto':
-      return youngInBatches(options.batchMs * 1000);
+      return parsePolicy(options.policy, options.batchMs * 1000)!;
   }
 }
 

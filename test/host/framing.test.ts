@@ -5,7 +5,7 @@ import { Prng } from '../../src/base/prng.ts';
 import { Host, type HostConfig, planHost } from '../../src/host/host.ts';
 import { Adapter, type ProviderTable } from '../../src/host/ndis.ts';
 import { Reachability } from '../../src/host/neighbor.ts';
-import { NOTHING } from '../../src/host/policy.ts';
+import { NOTHING } from '../../src/host/policy/nothing.ts';
 import { createMemory, RegionPlan } from '../../src/memory/memory.ts';
 import { NetBuffer } from '../../src/memory/net-buffer.ts';
 import { DEFAULT_HOST_OFFLOAD_OPTIONS } from '../../src/host/offload-options.ts';

@@ -2,7 +2,7 @@
  * A NIC that hung, was given up by its team, and wakes again.
  */
 import { describe, expect, it } from 'vitest';
-import { NOTHING } from '../../src/host/policy.ts';
+import { NOTHING } from '../../src/host/policy/nothing.ts';
 import { planMachine } from '../../src/machine-plan.ts';
 import { Simulation } from '../../src/simulation.ts';
 

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { FrameTap } from '../../src/fabric/capture.ts';
 import type { Port } from '../../src/fabric/port.ts';
-import { everything, NOTHING, type OffloadPolicy } from '../../src/host/policy.ts';
+import { everything } from '../../src/host/policy/everything.ts';
+import { NOTHING } from '../../src/host/policy/nothing.ts';
+import type { OffloadPolicy } from '../../src/host/policy/offload-policy.ts';
 import { planMachine } from '../../src/machine-plan.ts';
 import { documentOf } from '../../src/scenario/documents.ts';
 import { FileServer, repliesBytes } from '../../src/scenario/file-server.ts';

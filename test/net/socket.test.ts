@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { everything } from '../../src/host/policy.ts';
+import { everything } from '../../src/host/policy/everything.ts';
 import type { Socket } from '../../src/net/socket.ts';
 import { TcpCachedFlag } from '../../src/tcp/tcb.ts';
 import {

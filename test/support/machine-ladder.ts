@@ -15,6 +15,7 @@
  *
  * Injected: segments of a peer (its name and `<`), calls of the application (`app c1 send|send+close|close|abort|hold|
  * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume`,
+ * `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
  * `team fail NIC`, `router NAME moves` (its MAC address changes), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
  * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
@@ -35,11 +36,14 @@ import type { FrameTap } from '../../src/fabric/capture.ts';
 import type { Port } from '../../src/fabric/port.ts';
 import type { SwitchPort } from '../../src/fabric/switch.ts';
 import type { TliConnection, TliHandler } from '../../src/host/connection.ts';
+import { Directive } from '../../src/host/directives.ts';
 import { type Adapter, patch } from '../../src/host/ndis.ts';
-import type { OffloadPolicy } from '../../src/host/policy.ts';
+import type { OffloadPolicy } from '../../src/host/policy/offload-policy.ts';
+import { parsePolicy } from '../../src/host/policy/policy-text.ts';
 import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { Block, BlockRole, layerOf } from '../../src/offload/block-list.ts';
+import { TcpOffloadEvent, TcpUploadReason } from '../../src/offload/events.ts';
 import { OFFLOAD_STATE_NAMES } from '../../src/offload/offload-state.ts';
 import { Simulation } from '../../src/simulation.ts';
 import { CloseReason } from '../../src/tcp/effects.ts';
@@ -48,7 +52,7 @@ import { TCP_STATE_NAMES } from '../../src/tcp/tcb.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, parseArp } from '../../src/wire/arp.ts';
 import { ETHERNET, EtherType, emitEthernet } from '../../src/wire/ethernet.ts';
 import { emitIpv4, Ipv4Fragment, Ipv4Header, Ipv4Parse, IPV4, IpProtocol, parseIpv4 } from '../../src/wire/ipv4.ts';
-import { parseIpv4Address } from '../../src/wire/ipv4-text.ts';
+import { formatIpv4, parseCidr, parseIpv4Address } from '../../src/wire/ipv4-text.ts';
 import { formatTcp } from '../../src/wire/print-tcp.ts';
 import { formatFrame } from '../../src/wire/print.ts';
 import { emitTcp, fillTcpChecksum, parseTcp, TcpFlag, TcpHeader, TcpParse } from '../../src/wire/tcp.ts';
@@ -64,6 +68,10 @@ export interface MachineLadderOptions {
   readonly timestamps?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
   readonly advertised?: number;
+  /** Of the server; ladders offload what they name otherwise. */
+  readonly policy?: OffloadPolicy;
+  /** The log shows requests of NICs to end offloads, which the trace shows too. */
+  readonly logsRetrieves?: boolean;
   /** The ladder leaves out the trace of the layers. */
   readonly quiet?: boolean;
   readonly seeds?: readonly number[];
@@ -239,7 +247,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     const interfaces = [{ address: SERVER, prefixLength: 24, vid: 0 }];
     // Nothing is offloaded unless the ladder says so; what it says goes at once.
     const policy: OffloadPolicy = { name: 'ladder', batchUs: 0, holdsData: false, wants: () => this.#mayOffload };
-    const wiring: HostWiring[] = [{ interfaces, routes, team, policy }];
+    const wiring: HostWiring[] = [{ interfaces, routes, team, policy: options.policy ?? policy }];
     shared ??= createMemory(16 << 20);
     this.sim = new Simulation({ plan, wiring, seed, memory: shared });
     const { memory } = this.sim;
@@ -252,7 +260,9 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.sim.fabric.addTap(this);
     const { host } = this.sim.host;
-    host.log.subscribe(event => this.#record('log', `${event.kind} ${event.subject} ${event.text}`));
+    host.log.subscribe(({ kind, subject, text }) => {
+      if (kind !== 'retrieve' || options.logsRetrieves === true) this.#record('log', `${kind} ${subject} ${text}`);
+    });
     for (const { adapter } of host.miniports) this.#watchBlocks(adapter);
     host.tli.listen(PORT, this);
     this.sim.runFor(1000);
@@ -508,6 +518,28 @@ export class LadderMachine implements TliHandler, FrameTap {
     for (const name of names) this.host.chimney.takeBack(this.peer(name).connection!);
   }
 
+  /** The device asks to end the offload of a connection; it goes on working on it. */
+  retrieve(name: string, reason: string): void {
+    const { table } = this.host.transport;
+    const code = TcpUploadReason[reason as keyof typeof TcpUploadReason];
+    assert(code !== undefined, `there is a reason ${reason}`);
+    const context = table.handleOf(this.peer(name).connection!.slot);
+    this.host.interfaces[0]!.adapter.up.indicateEvent(context, TcpOffloadEvent.IndicateRetrieve, code);
+  }
+
+  /** The administrator directs one connection, or chooses another policy. */
+  direct(order: string, subject: string): void {
+    const { chimney } = this.host;
+    if (order === 'policy') {
+      chimney.replacePolicy(parsePolicy(subject, 0)!);
+      return;
+    }
+    const { address, port } = this.peer(subject);
+    const remote = parseCidr(`${formatIpv4(address)}/32`);
+    const directive = order === 'offload' ? Directive.Offload : Directive.KeepInHost;
+    chimney.direct(directive, { remote, remotePort: port, localPort: PORT });
+  }
+
   /** Everything that is offloaded now may be offloaded again after a RESUME. */
   allowReoffload(allowed: boolean): void {
     this.#mayOffload = allowed;
@@ -533,6 +565,7 @@ export class LadderMachine implements TliHandler, FrameTap {
         offloaded: chimney.offloaded,
         pending: chimney.requestsPending,
         connections: transport.table.inUse,
+        evicted: chimney.stats.connectionsEvicted,
       };
     }
     const peer = this.peer(subject);
@@ -688,10 +721,13 @@ class Runner {
       }
       case 'nic': {
         const nic = machine.sim.nics.find(({ boot }) => boot.config.name === first)!;
+        if (second === 'asks') return call(() => machine.retrieve(words[2]!, words[3]!));
         return call(() => (second === 'stall' ? nic.stall() : nic.resume()));
       }
       case 'team':
         return call(() => assert(machine.sim.host.team!.failOver(second), 'the team fails over'));
+      case 'admin':
+        return call(() => machine.direct(first, words.slice(1).join(' ')));
       case 'policy':
         return call(() => machine.allowReoffload(first === 'everything'));
       case 'router':

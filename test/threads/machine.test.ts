@@ -1,7 +1,8 @@
 /** The machine in threads: the storm through failovers, VLANs and bad cables; deaths and shutdown. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { LoadProgress } from 'chimney/internal/fabric/load-progress';
-import { everything, youngInBatches } from 'chimney/internal/host/policy';
+import { everything } from 'chimney/internal/host/policy/everything';
+import { youngInBatches } from 'chimney/internal/host/policy/young-in-batches';
 import { planMachine } from 'chimney/internal/machine-plan';
 import { ThreadedMachine } from 'chimney/internal/machine-threads';
 import { type Document, documentOf } from 'chimney/internal/scenario/documents';

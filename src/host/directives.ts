@@ -1,0 +1,70 @@
+/**
+ * What the administrator directs, whatever the policy says (¶62, ¶101, R24): connections that are to be offloaded, and
+ * connections that are to stay in the host.
+ *
+ * A directive is for all connections that match, those to come included; its four parts name a single one. Of several that
+ * match, the latest counts. An offload that was directed is never evicted; where the device itself asks to end it, that
+ * is granted, and the connection is as if not directed until it is directed anew.
+ */
+import { isIn } from './policy/by-prefix.ts';
+import type { TliConnection } from './connection.ts';
+import type { Ipv4Prefix } from '../wire/ipv4-text.ts';
+
+export const Directive = { None: 0, Offload: 1, KeepInHost: 2 } as const;
+export type Directive = (typeof Directive)[keyof typeof Directive];
+
+/** What is left out matches everything. */
+export interface DirectiveMatch {
+  readonly localPort?: number | undefined;
+  readonly remotePort?: number | undefined;
+  readonly local?: Ipv4Prefix | undefined;
+  readonly remote?: Ipv4Prefix | undefined;
+}
+
+interface Rule {
+  readonly match: DirectiveMatch;
+  readonly directive: Directive;
+  /** Counts up from 1. */
+  readonly number: number;
+}
+
+type Subject = Pick<TliConnection, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort' | 'directiveEnded'>;
+
+function matches({ localPort, remotePort, local, remote }: DirectiveMatch, subject: Subject): boolean {
+  if (localPort !== undefined && localPort !== subject.localPort) return false;
+  if (remotePort !== undefined && remotePort !== subject.remotePort) return false;
+  if (local !== undefined && !isIn(local, subject.localAddress)) return false;
+  return remote === undefined || isIn(remote, subject.remoteAddress);
+}
+
+export class Directives {
+  /** The latest first. */
+  #rules: Rule[] = [];
+  #count = 0;
+
+  get isEmpty(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  /** Returns the undo. */
+  add(directive: Directive, match: DirectiveMatch): () => void {
+    const rule = { match, directive, number: ++this.#count };
+    this.#rules = [rule, ...this.#rules];
+    return () => {
+      this.#rules = this.#rules.filter(other => other !== rule);
+    };
+  }
+
+  of(subject: Subject): Directive {
+    for (const { match, directive, number } of this.#rules) {
+      const isOver = directive === Directive.Offload && number <= subject.directiveEnded;
+      if (!isOver && matches(match, subject)) return directive;
+    }
+    return Directive.None;
+  }
+
+  /** The orders to offload so far count no more for this one. */
+  end(subject: TliConnection): void {
+    subject.directiveEnded = this.#count;
+  }
+}
