@@ -161,6 +161,7 @@ export class Initiate extends OffloadOperation {
     tree.path.dependents++;
     importDelegated(tcb, this.firmware.now, this.firmware);
     table.insert(slot);
+    this.firmware.begin(slot);
     block.offloadHandle = table.handleOf(slot);
     this.stats.offloadsTaken++;
     this.#loaded[this.#loadedCount++] = slot;

@@ -15,6 +15,7 @@ import type { Cursor } from '../memory/record.ts';
 import { NdisStatus } from '../base/status.ts';
 import { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { BATCH_MAX, Completion, Descriptor, Submission } from '../offload/descriptors.ts';
+import type { TcpUploadReason } from '../offload/events.ts';
 import { HEARTBEAT_MS, type NicBoot, NicStatus, RECEIVE_HEADROOM } from '../ring/nic-layout.ts';
 import { Doorbell } from '../ring/doorbell.ts';
 import type { Polled } from '../ring/poll-loop.ts';
@@ -108,7 +109,7 @@ export class Nic implements Polled {
 
   step(nowUs: number, budget: number): number {
     if (!this.#mayAct) return 0;
-    this.firmware.now = ticksOf(nowUs);
+    this.firmware.setTime(ticksOf(nowUs));
     this.#beat(nowUs);
     let work = this.#senseLink();
     if (!this.#host.backlogged) work += this.#takeSubmissions(budget);
@@ -151,11 +152,30 @@ export class Nic implements Polled {
     this.#stalled = false;
   }
 
+  /** The state of a connection, or of all of them (a reset of the function), is lost in the hardware (C15, D26). */
+  corrupt(slot: number | 'all'): void {
+    this.#forSlots(slot, at => this.firmware.corrupt(at));
+  }
+
+  /** Asks the host for a connection, or for all of them (D30). */
+  requestUpload(slot: number | 'all', reason: TcpUploadReason): void {
+    this.#forSlots(slot, at => this.firmware.requestUpload(at, reason));
+    this.#publish();
+  }
+
+  #forSlots(slot: number | 'all', work: (slot: number) => void): void {
+    const { table } = this.firmware;
+    const first = slot === 'all' ? 0 : slot;
+    const last = slot === 'all' ? table.capacity - 1 : slot;
+    for (let at = first; at <= last; at++) if (table.isLive(at)) work(at);
+  }
+
   // --- the parts of a step ---
 
   #beat(nowUs: number): void {
     if (nowUs < this.#nextHeartbeatUs) return;
     this.#nextHeartbeatUs = nowUs + HEARTBEAT_MS * 1000;
+    this.firmware.lookForIdle();
     Atomics.store(this.#memory.i32, this.#heartbeatIndex, (this.#status.heartbeat + 1) | 0);
   }
 
@@ -228,8 +248,12 @@ export class Nic implements Polled {
   }
 
   #operation(ok: boolean, completion: number, root: number): void {
-    if (ok) this.#host.push(completion, root, 0, 0);
-    else this.#fault(NicFault.Protocol, `block list ${root} is not one`);
+    if (ok) {
+      this.#host.push(completion, root, 0, 0);
+      this.firmware.tellCorrupt();
+    } else {
+      this.#fault(NicFault.Protocol, `block list ${root} is not one`);
+    }
   }
 
   #sendFrames(descriptor: Cursor<typeof Descriptor.fields>): boolean {
@@ -275,8 +299,7 @@ export class Nic implements Polled {
       work++;
       const { frameAt, frameLength } = this.#mac;
       const slot = this.firmware.table.inUse > 0 ? this.#offloadedSlot(frameAt, frameLength) : -1;
-      if (slot >= 0) this.#offloadedSegment(slot);
-      else this.#toHost(frameAt, frameLength);
+      if (slot < 0 || !this.#offloadedSegment(slot)) this.#toHost(frameAt, frameLength);
     }
     return work;
   }
@@ -301,16 +324,17 @@ export class Nic implements Polled {
     return this.firmware.table.lookup(ip.source, ports >>> 16, ip.destination, ports & 0xffff, vid);
   }
 
-  #offloadedSegment(slot: number): void {
+  /** False: the frame goes up the normal path. */
+  #offloadedSegment(slot: number): boolean {
     const ip = this.#ip;
     const length = ip.payloadEnd - ip.payloadAt;
     const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
     const valid = this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) === 0xffff;
     if (!valid || parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, this.#tcp) !== TcpParse.Ok) {
       this.stats.inErrors++;
-      return;
+      return true;
     }
-    this.firmware.segment(slot, this.#tcp);
+    return this.firmware.segment(slot, this.#tcp, false) || this.firmware.keep(slot, ip.payloadAt, length);
   }
 
   #toHost(frameAt: number, frameLength: number): void {

@@ -6,10 +6,13 @@ import { NdisStatus } from '../base/status.ts';
 import { BLOCK_HEADER_BYTES, BlockRole, type BlockCursor, OffloadStateType } from '../offload/block-list.ts';
 import { exportDelegated } from '../offload/handover.ts';
 import { StateRange } from '../offload/state-objects.ts';
+import { UPLOADED_SEGMENTS_OFFSET, UploadedSegments } from '../offload/uploaded-segments.ts';
 import { TcpPrivateFlag } from '../tcp/tcb.ts';
 import { OffloadOperation } from './offload-operation.ts';
 
 export class Terminate extends OffloadOperation {
+  readonly #segments = UploadedSegments.view(this.memory);
+
   /** False when the list is not one: the device faults. */
   run(root: number): boolean {
     for (let layer = 2; layer >= 0; layer--) {
@@ -36,6 +39,8 @@ export class Terminate extends OffloadOperation {
     const { table, tcb } = firmware;
     const slot = table.slotOfHandle(block.offloadHandle);
     if (slot < 0) return this.known(slot);
+    if (firmware.isCorrupt(slot)) return this.#terminateCorrupt(slot);
+    firmware.quiesce(slot);
     tcb.at(table.addressOf(slot));
     exportDelegated(tcb, firmware.buffers, firmware.now, firmware);
     tcb.privateFlags = TcpPrivateFlag.Frozen;
@@ -44,11 +49,26 @@ export class Terminate extends OffloadOperation {
     const { start, end } = StateRange.tcp.delegated;
     this.copy(block.base + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
     block.netBufferListChain = tcb.sendDataHead;
+    this.#segments.at(block.base + UPLOADED_SEGMENTS_OFFSET).chain = firmware.kept.take(slot);
+    this.#release(slot);
+    this.stats.uploads++;
+    return NdisStatus.Success;
+  }
+
+  /** Damaged state is no state: FAILURE, rather than something that looks like one (D26). */
+  #terminateCorrupt(slot: number): number {
+    this.firmware.discard(slot);
+    this.firmware.detach(slot, NdisStatus.RequestAborted);
+    this.#release(slot);
+    return NdisStatus.Failure;
+  }
+
+  #release(slot: number): void {
+    const { table, tcb } = this.firmware;
+    tcb.at(table.addressOf(slot));
     this.tree.placePath(tcb.path);
     this.tree.path.dependents--;
     table.free(slot);
-    this.stats.uploads++;
-    return NdisStatus.Success;
   }
 
   #terminatePath(block: BlockCursor): number {

@@ -12,7 +12,7 @@ import type { Trace } from '../base/trace.ts';
 import { BufferPool, poolBytes } from '../memory/buffer-pool.ts';
 import type { Memory, Region, RegionPlan } from '../memory/memory.ts';
 import { BLOCK_SLOT_BYTES, BlockPool } from '../offload/block-list.ts';
-import { TcpOffloadEvent, uploadReasonName } from '../offload/events.ts';
+import { isMandatory, TcpOffloadEvent, TcpUploadReason, uploadReasonName } from '../offload/events.ts';
 import type { Polled } from '../ring/poll-loop.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
 import type { TcpParams } from '../tcp/params.ts';
@@ -263,6 +263,10 @@ export class Host implements Polled {
       // 702 and 704 of Figure 7.
       this.chimney.trace?.emit(adapter.name, 'ndis', `retrieve: ${uploadReasonName(argument)}`);
       this.chimney.trace?.emit('ndis', 'transport', `retrieve: ${uploadReasonName(argument)}`);
+      if (isMandatory(argument)) this.offload.uploadDue(connection.slot);
+      if (argument === TcpUploadReason.HardwareFailure) {
+        this.log.emit('hardware-failure', adapter.name, `a connection on port ${connection.localPort} is lost`);
+      }
       this.chimney.takeBack(connection);
     }
   }

@@ -291,6 +291,8 @@ export class TliSwitch implements UpcallTarget {
     const connection = this.connections.byHandle(context);
     // All bytes of its buffer are acknowledged unless the connection was cut.
     if (address !== 0) this.sendComplete(context, address, status === NdisStatus.RequestAborted ? status : 0);
+    // An abort is done again where the state will be; a FIN is in the state.
+    if (connection?.aborted && status === NdisStatus.UploadInProgress) connection.queuedAbort = true;
     if (connection === null || status === NdisStatus.UploadInProgress) return;
     if (connection.aborted) {
       this.#finish(connection, CloseReason.Aborted);

@@ -21,7 +21,8 @@ import {
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { StateRange } from '../offload/state-objects.ts';
-import { mayOffload, TcpCachedFlag, TcpState } from '../tcp/tcb.ts';
+import { UPLOADED_SEGMENTS_OFFSET, UploadedSegments } from '../offload/uploaded-segments.ts';
+import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import type { Network } from './network.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import type { SegmentDiversion, Transport } from './transport.ts';
@@ -33,6 +34,7 @@ export class TransportOffload implements SegmentDiversion {
   readonly #blocks: BlockPool;
   readonly #block: BlockCursor;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
+  readonly #segments: Cursor<typeof UploadedSegments.fields>;
   /** Per slot: chain of held segments. */
   readonly #heldHead: Int32Array;
   readonly #heldTail: Int32Array;
@@ -47,6 +49,7 @@ export class TransportOffload implements SegmentDiversion {
     this.#blocks = blocks;
     this.#block = Block.view(memory);
     this.#buffer = NetBuffer.view(memory);
+    this.#segments = UploadedSegments.view(memory);
     this.#heldHead = new Int32Array(transport.table.capacity);
     this.#heldTail = new Int32Array(transport.table.capacity);
   }
@@ -94,6 +97,7 @@ export class TransportOffload implements SegmentDiversion {
     const transport = this.#transport;
     const tcb = transport.at(slot);
     transport.dropOutOfOrder(tcb);
+    transport.flushAck(tcb);
     exportDelegated(tcb, transport.buffers, transport.now, transport);
     transport.cancelTimer(slot);
     tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Initiate);
@@ -142,6 +146,7 @@ export class TransportOffload implements SegmentDiversion {
         const { start, end } = StateRange.tcp.delegated;
         this.#copy(tcb.base + start, address + BLOCK_HEADER_BYTES + start, end - start);
         importDelegated(tcb, this.#transport.now, this.#transport);
+        this.#holdFirst(slot, this.#segments.at(address + UPLOADED_SEGMENTS_OFFSET).chain);
       }
     }
     this.#blocks.free(address);
@@ -167,7 +172,8 @@ export class TransportOffload implements SegmentDiversion {
 
   divert(slot: number, buffer: number): void {
     const tcb = this.#transport.at(slot);
-    if (tcb.offloadState === OffloadState.Offloaded) {
+    const stopped = (tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0;
+    if (tcb.offloadState === OffloadState.Offloaded && !stopped) {
       this.#forward(slot, buffer);
       return;
     }
@@ -176,6 +182,21 @@ export class TransportOffload implements SegmentDiversion {
     if (this.#heldHead[slot] === 0) this.#heldHead[slot] = buffer;
     else this.#buffer.at(this.#heldTail[slot]!).next = buffer;
     this.#heldTail[slot] = buffer;
+  }
+
+  /** The device has stopped, for a reason that is no question: what comes now waits until the state is back (R26). */
+  uploadDue(slot: number): void {
+    this.#transport.at(slot).privateFlags |= TcpPrivateFlag.UploadDue;
+  }
+
+  /** ¶57: what the device kept came before anything that is held here. */
+  #holdFirst(slot: number, chain: number): void {
+    if (chain === 0) return;
+    let last = chain;
+    while (this.#buffer.at(last).next !== 0) last = this.#buffer.next;
+    this.#buffer.next = this.#heldHead[slot]!;
+    if (this.#heldHead[slot] === 0) this.#heldTail[slot] = last;
+    this.#heldHead[slot] = chain;
   }
 
   /** Segments of this connection are held. */
