@@ -10,7 +10,7 @@ import { BLOCK_HEADER_BYTES, BlockRole, OffloadStateType } from '../offload/bloc
 import { importDelegated } from '../offload/handover.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { StateRange } from '../offload/state-objects.ts';
-import { mayOffload } from '../tcp/tcb.ts';
+import { mayOffload, type Tcb, TcpConstFlag } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import { OffloadOperation } from './offload-operation.ts';
@@ -103,9 +103,23 @@ export class Initiate extends OffloadOperation {
     if (slot < 0) return NdisStatus.OffloadNeighborEntries;
     tree.placeNeighbor(slot);
     this.copy(tree.neighbor.base, block.base + BLOCK_HEADER_BYTES, StateRange.neighbor.all);
+    const refusal = this.#refuseNeighbor();
+    if (refusal !== NdisStatus.Success) {
+      tree.neighbors.free(slot);
+      return refusal;
+    }
     tree.neighbor.ndisOffloadHandle = block.ndisOffloadHandle;
     block.offloadHandle = tree.neighbors.handleOf(slot);
     return NdisStatus.Success;
+  }
+
+  /** Digest §4.8: a VID that is none of the interface's; §1.2: a source address that the device cannot send from. */
+  #refuseNeighbor(): number {
+    const { vlanId, dlSourceHi, dlSourceLo } = this.tree.neighborState;
+    const { vlanIds } = this.boot.config.target;
+    if (vlanId !== 0 && vlanIds.length > 0 && !vlanIds.includes(vlanId)) return NdisStatus.OffloadVlanMismatch;
+    const taken = this.firmware.takeSource(dlSourceHi, dlSourceLo);
+    return taken ? NdisStatus.Success : NdisStatus.OffloadHwAddressEntries;
   }
 
   #takePath(parent: number): number {
@@ -141,15 +155,11 @@ export class Initiate extends OffloadOperation {
     }
     tcb.at(table.addressOf(slot));
     this.copy(tcb.base, block.base + BLOCK_HEADER_BYTES, StateRange.tcp.all);
-    if (
-      !mayOffload(tcb.state) ||
-      tcb.initialRcvWnd > this.boot.config.rcvWindowMax ||
-      !this.#isGranted(tcb.sendDataHead)
-    ) {
-      const tooWide = tcb.initialRcvWnd > this.boot.config.rcvWindowMax;
+    const refusal = this.#refusalOf(tcb, slot);
+    if (refusal !== NdisStatus.Success) {
       table.free(slot);
       this.stats.offloadsRefused++;
-      return tooWide ? NdisStatus.OffloadTcpRcvWindow : NdisStatus.Failure;
+      return refusal;
     }
     tree.placePath(path);
     tcb.localAddress = tree.pathState.sourceAddress;
@@ -166,6 +176,17 @@ export class Initiate extends OffloadOperation {
     this.stats.offloadsTaken++;
     this.#loaded[this.#loadedCount++] = slot;
     return NdisStatus.Success;
+  }
+
+  /** A19–A21: what this device cannot do, each with its own status; then what it needs, which it takes. */
+  #refusalOf(tcb: Tcb, slot: number): number {
+    const { rcvWindowMax, target } = this.boot.config;
+    if (!mayOffload(tcb.state)) return NdisStatus.Failure;
+    if (tcb.initialRcvWnd > rcvWindowMax) return NdisStatus.OffloadTcpRcvWindow;
+    if ((tcb.constFlags & TcpConstFlag.Sack) !== 0 && !target.supportsSack) return NdisStatus.NotSupported;
+    if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0 && !target.supportsTimestamps) return NdisStatus.NotSupported;
+    if (!this.#isGranted(tcb.sendDataHead)) return NdisStatus.Failure;
+    return this.firmware.pool.reserve(slot) ? NdisStatus.Success : NdisStatus.OffloadTcpRcvBuffer;
   }
 
   /** An adopted send chain must lie where the device may read. */

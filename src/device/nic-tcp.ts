@@ -7,14 +7,13 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
-import { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { Completion } from '../offload/descriptors.ts';
 import { isMandatory, TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import type { TargetOptions } from '../offload/target-options.ts';
-import { type NicBoot, receivePoolShape } from '../ring/nic-layout.ts';
+import type { NicBoot } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
@@ -30,6 +29,7 @@ import { emitIpv4, IPV4, IpProtocol, Ipv4Fragment } from '../wire/ipv4.ts';
 import { emitTag, VLAN } from '../wire/vlan.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import type { Mac } from './mac.ts';
+import { ReceivePool } from './receive-pool.ts';
 import { ReceiveDelivery } from './receive-delivery.ts';
 import type { NicStatistics } from './statistics.ts';
 import { mayAsk, UploadAdvisor } from './upload-advice.ts';
@@ -37,11 +37,14 @@ import { mayAsk, UploadAdvisor } from './upload-advice.ts';
 /** `pendingDisconnect` when the disconnect carried no buffer. */
 export const NO_BUFFER = -1;
 
+/** In-order segments in a row for which a connection has no buffer of its own left, before it is given up. */
+const STARVED_MAX = 8;
+
 export class NicTcp implements Effects {
   readonly params: TcpParams;
   readonly table: TcbTable;
   readonly tcb: Tcb;
-  readonly pool: BufferPool;
+  readonly pool: ReceivePool;
   readonly delivery: ReceiveDelivery;
   readonly buffers: NetBufferCursor;
   readonly advisor: UploadAdvisor;
@@ -60,8 +63,6 @@ export class NicTcp implements Effects {
   protected readonly target: TargetOptions;
   /** Slots whose segments found no room, a ring of the table's size. */
   protected readonly blocked: Int32Array;
-  /** Buffers that out-of-order text leaves for text that fills gaps. */
-  readonly #outOfOrderReserve: number;
   /** Of the one that advice is about: whoever noted something keeps its own cursor. */
   readonly #asked: Tcb;
   /** Slots that are in the ring: each once, whatever became of the connection that put it there. */
@@ -88,8 +89,7 @@ export class NicTcp implements Effects {
     this.params = { ...config.tcp, blindAttack: config.target.blindAttack };
     this.table = new TcbTable(memory, regions.tcbs, config.tcpEntries);
     this.tcb = this.table.cursor();
-    this.pool = new BufferPool(memory, regions.receivePool, receivePoolShape(config), boot.index);
-    this.#outOfOrderReserve = config.receiveBuffers >> 2;
+    this.pool = new ReceivePool(memory, boot);
     this.buffers = NetBuffer.view(memory);
     this.own = NetBuffer.view(memory);
     this.delivery = new ReceiveDelivery(memory, config.tcpEntries, host);
@@ -176,13 +176,17 @@ export class NicTcp implements Effects {
   }
 
   takePayload(at: number, length: number, inOrder: boolean): number {
-    const address = inOrder || this.pool.available > this.#outOfOrderReserve ? this.pool.allocate() : 0;
+    const { pool, tcb } = this;
+    const slot = this.table.slotOf(tcb);
+    const address = pool.allocateFor(slot, inOrder);
     if (address === 0) {
       this.stats.dropNoBuffer++;
+      // D30: its buffers are out and do not come back; the host has more.
+      if (pool.starved(slot) >= STARVED_MAX) this.ask(tcb, TcpUploadReason.UploadRequested);
       return 0;
     }
     const buffer = this.own.at(address);
-    buffer.dataAddress = this.pool.dataOf(address);
+    buffer.dataAddress = pool.dataOf(address);
     buffer.dataLength = length;
     if (length > 0) this.memory.kernels.copy(buffer.dataAddress, at, length);
     return address;
@@ -241,6 +245,9 @@ export class NicTcp implements Effects {
         return;
       case CloseReason.TimedOut:
         this.retrieve(tcb, TcpUploadReason.TimeoutExpiration);
+        return;
+      case CloseReason.Replaced:
+        this.retrieve(tcb, TcpUploadReason.UploadRequested);
         return;
       case CloseReason.Reset:
       case CloseReason.Refused:
@@ -302,6 +309,15 @@ export class NicTcp implements Effects {
     const owed = (tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0 || (tcb.timers & TcpTimerBit.DelayedAck) !== 0;
     if (!owed || tcb.state === TcpState.Closed || (tcb.privateFlags & TcpPrivateFlag.Frozen) !== 0) return;
     if (this.mac.linkUp && this.tree.climb(tcb.path)) sendAck(tcb, this);
+  }
+
+  /** A neighbor's own source address, which frames to it carry and frames from it come to; false: no entry is left. */
+  takeSource(hi: number, lo: number): boolean {
+    return (hi | lo) === 0 || this.mac.sources.take(hi, lo);
+  }
+
+  releaseSource(hi: number, lo: number): void {
+    if ((hi | lo) !== 0) this.mac.sources.release(hi, lo);
   }
 
   protected markLast(chain: number): void {

@@ -20,16 +20,13 @@ import { HEARTBEAT_MS, type NicBoot, NicStatus, RECEIVE_HEADROOM } from '../ring
 import { Doorbell } from '../ring/doorbell.ts';
 import type { Polled } from '../ring/poll-loop.ts';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.ts';
-import { pseudoHeaderSum } from '../wire/checksum.ts';
-import { ETHERNET, EtherType } from '../wire/ethernet.ts';
-import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
-import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
-import { vidOf, VLAN } from '../wire/vlan.ts';
+import { IPV4 } from '../wire/ipv4.ts';
 import { DataCalls } from './data-calls.ts';
 import { InvertedTree } from './inverted-tree.ts';
 import { Mac } from './mac.ts';
 import { Initiate } from './initiate.ts';
 import { NicFault } from './nic-fault.ts';
+import { DROPPED, NORMAL_PATH, ReceiveLookup } from './receive-lookup.ts';
 import { StateOperations } from './state-operations.ts';
 import { NicStatistics } from './statistics.ts';
 import { Terminate } from './terminate.ts';
@@ -61,8 +58,7 @@ export class Nic implements Polled {
   readonly #linkIndex: number;
   readonly #carrierIndex: number;
   readonly #heartbeatIndex: number;
-  readonly #ip = new Ipv4Header();
-  readonly #tcp = new TcpHeader();
+  readonly #lookup: ReceiveLookup;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #descriptor: Cursor<typeof Descriptor.fields>;
   #stalled = false;
@@ -85,6 +81,7 @@ export class Nic implements Polled {
     const tree = new InvertedTree(memory, regions);
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
+    this.#lookup = new ReceiveLookup(memory, this.firmware.table, boot.config, this.stats);
     this.#initiate = new Initiate(memory, boot, this.#window, this.firmware, tree, this.stats);
     this.#terminate = new Terminate(memory, boot, this.firmware, tree, this.stats);
     this.#operations = new StateOperations(memory, boot, this.firmware, tree, this.stats);
@@ -298,48 +295,31 @@ export class Nic implements Polled {
     while (work < budget && !this.#host.backlogged && this.#mac.receive()) {
       work++;
       const { frameAt, frameLength } = this.#mac;
-      const slot = this.firmware.table.inUse > 0 ? this.#offloadedSlot(frameAt, frameLength) : -1;
-      if (slot < 0 || !this.#offloadedSegment(slot)) this.#toHost(frameAt, frameLength);
+      const slot = this.firmware.table.inUse > 0 ? this.#lookup.slotOf(frameAt, frameLength) : NORMAL_PATH;
+      if (slot === DROPPED) continue;
+      if (slot === NORMAL_PATH || !this.#offloadedSegment(slot)) this.#toHost(frameAt, frameLength);
     }
     return work;
   }
 
-  /** Receive lookup: the slot of an offloaded connection that this frame belongs to, or -1 for the host's path. */
-  #offloadedSlot(frameAt: number, frameLength: number): number {
-    const { view } = this.#memory;
-    const end = frameAt + frameLength;
-    let ipAt = frameAt + ETHERNET.headerLength;
-    let vid = 0;
-    if (view.getUint16(frameAt + ETHERNET.etherType) !== EtherType.Ipv4) {
-      vid = vidOf(view, frameAt, end);
-      ipAt += VLAN.tagLength;
-      if (vid < 0 || ipAt > end || view.getUint16(ipAt - 2) !== EtherType.Ipv4) return -1;
-    }
-    const ip = this.#ip;
-    if (parseIpv4(view, ipAt, end, ip) !== Ipv4Parse.Ok) return -1;
-    // Options and fragments are the host's business; it forwards what comes out (digest §4.5).
-    if (ip.protocol !== IpProtocol.Tcp || ip.hasOptions || isFragment(ip) || ip.payloadEnd - ip.payloadAt < 20)
-      return -1;
-    const ports = view.getInt32(ip.payloadAt);
-    return this.firmware.table.lookup(ip.source, ports >>> 16, ip.destination, ports & 0xffff, vid);
-  }
-
   /** False: the frame goes up the normal path. */
   #offloadedSegment(slot: number): boolean {
-    const ip = this.#ip;
+    const { ip, tcp } = this.#lookup;
+    const { stats } = this;
     const length = ip.payloadEnd - ip.payloadAt;
-    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
-    const valid = this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) === 0xffff;
-    if (!valid || parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, this.#tcp) !== TcpParse.Ok) {
-      this.stats.inErrors++;
+    if (!this.#lookup.takeSegment()) {
+      stats.inErrors++;
       return true;
     }
-    return this.firmware.segment(slot, this.#tcp, false) || this.firmware.keep(slot, ip.payloadAt, length);
+    if (!this.firmware.segment(slot, tcp, false)) return this.firmware.keep(slot, ip.payloadAt, length);
+    stats.inDatagrams++;
+    stats.inOctets += IPV4.headerLength + length;
+    return true;
   }
 
   #toHost(frameAt: number, frameLength: number): void {
     const { pool } = this.firmware;
-    const address = pool.available > POOL_RESERVE ? pool.allocate() : 0;
+    const address = pool.unreserved > POOL_RESERVE ? pool.allocate() : 0;
     if (address === 0) {
       this.stats.dropNoBuffer++;
       return;

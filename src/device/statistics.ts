@@ -24,6 +24,8 @@ export class NicStatistics {
   outOctets = 0;
   dropFcs = 0;
   dropFilter = 0;
+  /** Of an offloaded connection but for their tag (E21). */
+  dropVlan = 0;
   dropNoBuffer = 0;
   dropLinkDown = 0;
   dropShort = 0;

@@ -7,6 +7,7 @@ import type { TimerHandler } from '../base/timer-wheel.ts';
 import { Completion, DisconnectFlag } from '../offload/descriptors.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
+import { endValidation } from '../tcp/blind-attack.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
@@ -256,6 +257,8 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   /** Before the delegated state is written out: what is owed is sent (D08), what stood still has lost no time. */
   quiesce(slot: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
+    // A keep-alive that only asks whether the peer is there does not travel: the host has its own rules.
+    endValidation(tcb);
     if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) === 0) {
       this.flushAck(tcb);
     } else {

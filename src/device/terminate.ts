@@ -68,6 +68,7 @@ export class Terminate extends OffloadOperation {
     tcb.at(table.addressOf(slot));
     this.tree.placePath(tcb.path);
     this.tree.path.dependents--;
+    this.firmware.pool.release(slot);
     table.free(slot);
   }
 
@@ -95,6 +96,8 @@ export class Terminate extends OffloadOperation {
     if (tree.neighbor.dependents !== 0) return NdisStatus.Failure;
     const { start, end } = StateRange.neighbor.delegated;
     this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.neighbor.base + start, end - start);
+    const { dlSourceHi, dlSourceLo } = tree.neighborState;
+    this.firmware.releaseSource(dlSourceHi, dlSourceLo);
     tree.neighbors.free(slot);
     return NdisStatus.Success;
   }

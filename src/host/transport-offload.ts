@@ -24,6 +24,7 @@ import { StateRange } from '../offload/state-objects.ts';
 import { UPLOADED_SEGMENTS_OFFSET, UploadedSegments } from '../offload/uploaded-segments.ts';
 import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import type { Network } from './network.ts';
+import { OffloadEligibility } from './offload-eligibility.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import type { SegmentDiversion, Transport } from './transport.ts';
 
@@ -39,6 +40,7 @@ export class TransportOffload implements SegmentDiversion {
   readonly #heldHead: Int32Array;
   readonly #heldTail: Int32Array;
   trace: Trace | null = null;
+  readonly eligibility = new OffloadEligibility();
   segmentsHeld = 0;
   segmentsForwarded = 0;
 
@@ -57,7 +59,9 @@ export class TransportOffload implements SegmentDiversion {
   /** May this connection be put into an initiate list now? Refusal by Transport or Network, Figure 3. */
   accepts(slot: number): boolean {
     const tcb = this.#transport.at(slot);
-    return tcb.offloadState === OffloadState.InHost && mayOffload(tcb.state);
+    if (tcb.offloadState !== OffloadState.InHost || !mayOffload(tcb.state)) return false;
+    const path = this.#transport.pathOf(tcb);
+    return this.eligibility.accepts(tcb, path, path.iface.adapter.capabilities);
   }
 
   /** Its path and neighbor are not in transition, so the list may go now. */
