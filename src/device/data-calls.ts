@@ -108,9 +108,13 @@ export class DataCalls {
     const buffer = this.#buffer.at(address);
     const { dataAddress, dataLength } = buffer;
     const context = this.#firmware.contextOf(slot);
-    if (parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok) {
-      this.#firmware.segment(slot, this.#tcp);
+    let status: number = NdisStatus.Success;
+    const parsed = parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok;
+    if (parsed && !this.#firmware.segment(slot, this.#tcp, true)) {
+      // It stands still until it is taken back: the device keeps the segment, or the layer does.
+      if (this.#firmware.keepForwarded(slot, address)) return;
+      status = this.#firmware.corruption.has(slot) ? NdisStatus.RequestAborted : NdisStatus.UploadInProgress;
     }
-    this.#host.push(Completion.TcpForwardComplete, context, address, NdisStatus.Success);
+    this.#host.push(Completion.TcpForwardComplete, context, address, status);
   }
 }

@@ -106,14 +106,31 @@ export class Initiate extends OffloadOperation {
     if (slot < 0) return NdisStatus.OffloadNeighborEntries;
     tree.placeNeighbor(slot);
     if (block.role === BlockRole.Reserve) {
-      tree.neighborState.vlanId = this.#needs.at(block.base + BLOCK_HEADER_BYTES).vlanId;
+      const { vlanId, dlSourceHi, dlSourceLo } = this.#needs.at(block.base + BLOCK_HEADER_BYTES);
+      tree.neighborState.vlanId = vlanId;
+      tree.neighborState.dlSourceHi = dlSourceHi;
+      tree.neighborState.dlSourceLo = dlSourceLo;
       tree.neighbor.flags = EntryFlag.Reserved;
     } else {
       this.copy(tree.neighbor.base, block.base + BLOCK_HEADER_BYTES, StateRange.neighbor.all);
     }
+    const refusal = this.#refuseNeighbor();
+    if (refusal !== NdisStatus.Success) {
+      tree.neighbors.free(slot);
+      return refusal;
+    }
     tree.neighbor.ndisOffloadHandle = block.ndisOffloadHandle;
     block.offloadHandle = tree.neighbors.handleOf(slot);
     return NdisStatus.Success;
+  }
+
+  /** Digest §4.8: a VID that is none of the interface's; §1.2: a source address that the device cannot send from. */
+  #refuseNeighbor(): number {
+    const { vlanId, dlSourceHi, dlSourceLo } = this.tree.neighborState;
+    const { vlanIds } = this.boot.config.target;
+    if (vlanId !== 0 && vlanIds.length > 0 && !vlanIds.includes(vlanId)) return NdisStatus.OffloadVlanMismatch;
+    const taken = this.firmware.takeSource(dlSourceHi, dlSourceLo);
+    return taken ? NdisStatus.Success : NdisStatus.OffloadHwAddressEntries;
   }
 
   #takePath(parent: number): number {
@@ -154,10 +171,11 @@ export class Initiate extends OffloadOperation {
 
   /** Figure 3, 324: does it fit? */
   #reserveTcp(slot: number): number {
-    const { initialRcvWnd } = this.#needs.at(this.block.base + BLOCK_HEADER_BYTES);
-    if (initialRcvWnd <= this.boot.config.rcvWindowMax) return NdisStatus.Success;
+    const { initialRcvWnd, constFlags } = this.#needs.at(this.block.base + BLOCK_HEADER_BYTES);
+    const refusal = this.#loader.refusalOf(initialRcvWnd, constFlags);
+    if (refusal === NdisStatus.Success) return refusal;
     this.#loader.release(slot);
     this.stats.offloadsRefused++;
-    return NdisStatus.OffloadTcpRcvWindow;
+    return refusal;
   }
 }

@@ -9,6 +9,7 @@ import type { NicConfig } from '../ring/nic-layout.ts';
 import { RING_FULL, type RingConsumer, type RingProducer } from '../ring/spsc-ring.ts';
 import { WIRE_FRAME_OFFSET, WireFlag, WireSlot } from '../ring/wire-slot.ts';
 import { ETHERNET, isGroupMac } from '../wire/ethernet.ts';
+import { SourceAddresses } from './source-addresses.ts';
 import type { NicStatistics } from './statistics.ts';
 
 export class Mac {
@@ -19,6 +20,8 @@ export class Mac {
   readonly #stats: NicStatistics;
   /** Room for a frame that goes nowhere. */
   readonly #sink: number;
+  /** Further addresses that are this NIC's, because connections send from them. */
+  readonly sources: SourceAddresses;
   macHi: number;
   macLo: number;
   linkUp = true;
@@ -39,6 +42,7 @@ export class Mac {
     this.#tx = tx;
     this.#rx = rx;
     this.#stats = stats;
+    this.sources = new SourceAddresses(config.target.sourceMacEntries);
     this.macHi = config.macHi;
     this.macLo = config.macLo;
     this.#sink = sink;
@@ -118,6 +122,7 @@ export class Mac {
   #isMine(): boolean {
     const hi = this.#view.getUint16(this.frameAt);
     if (isGroupMac(hi)) return true;
-    return hi === this.macHi && this.#view.getInt32(this.frameAt + 2) === this.macLo;
+    const lo = this.#view.getInt32(this.frameAt + 2);
+    return (hi === this.macHi && lo === this.macLo) || this.sources.has(hi, lo);
   }
 }

@@ -21,6 +21,7 @@ import { type DeliveryOwner, ReceiveDelivery } from '../offload/receive-delivery
 import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import type { NetBufferCursor } from '../tcp/send-queue.ts';
 import type { Tcb } from '../tcp/tcb.ts';
+import type { UploadAdvisor } from './upload-advice.ts';
 
 /** The end of the stream: not there, to be told when all bytes before it are delivered, told. */
 const End = { None: 0, Pending: 1, Told: 2 } as const;
@@ -40,6 +41,8 @@ export class NicDelivery implements DeliveryOwner, TimerHandler {
   readonly #end: Uint8Array;
   /** The connection in hand; `placed` counts on it. */
   readonly #tcb: Tcb;
+  /** Hears of indications that found no receive posted. */
+  advisor: UploadAdvisor | null = null;
   now = 0;
 
   constructor(memory: Memory, slots: number, host: DescriptorQueue, pool: BufferPool, tcb: Tcb, pushTicks: number) {
@@ -173,6 +176,7 @@ export class NicDelivery implements DeliveryOwner, TimerHandler {
     const buffer = this.#buffer.at(address);
     buffer.epoch = this.#epoch[slot]!;
     buffer.indication = ++this.#sent[slot]!;
+    this.advisor?.noteIndication(slot);
     this.#host.push(Completion.TcpIndicateReceive, this.#context[slot]!, address, 0);
     return buffer.dataLength;
   }

@@ -7,13 +7,13 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
-import { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { Completion } from '../offload/descriptors.ts';
-import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
-import { type NicBoot, receivePoolShape } from '../ring/nic-layout.ts';
+import { isMandatory, TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
+import type { TargetOptions } from '../offload/target-options.ts';
+import type { NicBoot } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
@@ -21,25 +21,33 @@ import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
+import { sendAck } from '../tcp/transmit.ts';
+import { TcpFlag } from '../wire/tcp.ts';
 import { ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { emitIpv4, IPV4, IpProtocol, Ipv4Fragment } from '../wire/ipv4.ts';
 import { emitTag, VLAN } from '../wire/vlan.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import type { Mac } from './mac.ts';
 import { NicDelivery } from './nic-delivery.ts';
+import { ReceivePool } from './receive-pool.ts';
 import type { NicStatistics } from './statistics.ts';
+import { mayAsk, UploadAdvisor } from './upload-advice.ts';
 
 /** `pendingDisconnect` when the disconnect carried no buffer. */
 export const NO_BUFFER = -1;
+
+/** In-order segments in a row for which a connection has no buffer of its own left, before it is given up. */
+const STARVED_MAX = 8;
 
 export class NicTcp implements Effects {
   readonly params: TcpParams;
   readonly table: TcbTable;
   readonly tcb: Tcb;
-  readonly pool: BufferPool;
+  readonly pool: ReceivePool;
   readonly delivery: NicDelivery;
   readonly buffers: NetBufferCursor;
+  readonly advisor: UploadAdvisor;
   protected readonly wheel: TimerWheel;
   protected readonly memory: Memory;
   protected readonly mac: Mac;
@@ -50,10 +58,13 @@ export class NicTcp implements Effects {
   protected readonly own: NetBufferCursor;
   /** Per slot: the disconnect that waits for the ACK of our FIN. */
   protected readonly pendingDisconnect: Int32Array;
+  /** Per slot: the tick at which a connection that is due for upload was stopped. */
+  protected readonly stoppedAt: Int32Array;
+  protected readonly target: TargetOptions;
   /** Slots whose segments found no room, a ring of the table's size. */
   protected readonly blocked: Int32Array;
-  /** Buffers that out-of-order text leaves for text that fills gaps. */
-  readonly #outOfOrderReserve: number;
+  /** Of the one that advice is about: whoever noted something keeps its own cursor. */
+  readonly #asked: Tcb;
   /** Slots that are in the ring: each once, whatever became of the connection that put it there. */
   protected readonly isBlocked: Uint8Array;
   protected blockedHead = 0;
@@ -74,18 +85,24 @@ export class NicTcp implements Effects {
     this.tree = tree;
     this.host = host;
     this.stats = stats;
-    this.params = config.tcp;
+    this.target = config.target;
+    this.params = { ...config.tcp, blindAttack: config.target.blindAttack };
     this.table = new TcbTable(memory, regions.tcbs, config.tcpEntries);
     this.tcb = this.table.cursor();
-    this.pool = new BufferPool(memory, regions.receivePool, receivePoolShape(config), boot.index);
-    this.#outOfOrderReserve = config.receiveBuffers >> 2;
+    this.pool = new ReceivePool(memory, boot);
     this.buffers = NetBuffer.view(memory);
     this.own = NetBuffer.view(memory);
     const { pushTicks } = config.target;
     this.delivery = new NicDelivery(memory, config.tcpEntries, host, this.pool, this.tcb, pushTicks);
+    this.advisor = new UploadAdvisor(config.target.advice, config.tcpEntries, (slot, reason) =>
+      this.ask(this.#asked.at(this.table.addressOf(slot)), reason),
+    );
+    this.delivery.advisor = this.advisor;
+    this.#asked = this.table.cursor();
     this.writer = new SegmentWriter(memory, this.params.mss);
     this.wheel = new TimerWheel(config.tcpEntries, 0);
     this.pendingDisconnect = new Int32Array(config.tcpEntries);
+    this.stoppedAt = new Int32Array(config.tcpEntries);
     this.blocked = new Int32Array(config.tcpEntries);
     this.isBlocked = new Uint8Array(config.tcpEntries);
   }
@@ -95,7 +112,7 @@ export class NicTcp implements Effects {
   emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean {
     const tree = this.tree;
     // An invalidated object transmits nothing (digest §3.5, strict): the host terminates what depends on it.
-    if (!tree.climb(tcb.path)) return true;
+    if (!tree.climb(tcb.path) && this.target.invalidate === 'strict') return true;
     const at = this.mac.reserve();
     if (at < 0) return false;
     const { view } = this.memory;
@@ -134,9 +151,20 @@ export class NicTcp implements Effects {
     );
     this.writer.write(tcb, ipAt + IPV4.headerLength, flags, seq, length, this.now);
     this.mac.transmit(at, ipAt - at + total);
-    this.stats.outSegments++;
-    if (length > 0 && seqLt(seq, tcb.sndMax)) this.stats.retransmittedSegments++;
+    // Text or FIN below what was sent before.
+    const again = (length > 0 || (flags & TcpFlag.Fin) !== 0) && seqLt(seq, tcb.sndMax);
+    this.advisor.noteSent(this.table.slotOf(tcb), again);
+    this.#countSent(flags, again, total);
     return true;
+  }
+
+  #countSent(flags: number, again: boolean, length: number): void {
+    const { stats } = this;
+    stats.outDatagrams++;
+    stats.outOctets += length;
+    if (again) stats.retransmittedSegments++;
+    else stats.outSegments++;
+    if ((flags & TcpFlag.Rst) !== 0) stats.outResets++;
   }
 
   transmitBlocked(tcb: Tcb): void {
@@ -150,13 +178,17 @@ export class NicTcp implements Effects {
   }
 
   takePayload(at: number, length: number, inOrder: boolean): number {
-    const address = inOrder || this.pool.available > this.#outOfOrderReserve ? this.pool.allocate() : 0;
+    const { pool, tcb } = this;
+    const slot = this.table.slotOf(tcb);
+    const address = pool.allocateFor(slot, inOrder);
     if (address === 0) {
       this.stats.dropNoBuffer++;
+      // D30: its buffers are out and do not come back; the host has more.
+      if (pool.starved(slot) >= STARVED_MAX) this.ask(tcb, TcpUploadReason.UploadRequested);
       return 0;
     }
     const buffer = this.own.at(address);
-    buffer.dataAddress = this.pool.dataOf(address);
+    buffer.dataAddress = pool.dataOf(address);
     buffer.dataLength = length;
     if (length > 0) this.memory.kernels.copy(buffer.dataAddress, at, length);
     return address;
@@ -211,13 +243,16 @@ export class NicTcp implements Effects {
       case CloseReason.TimedOut:
         this.retrieve(tcb, TcpUploadReason.TimeoutExpiration);
         return;
+      case CloseReason.Replaced:
+        this.retrieve(tcb, TcpUploadReason.UploadRequested);
+        return;
       case CloseReason.Reset:
       case CloseReason.Refused:
         this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateAbort, 0);
-        this.#abortRequests(tcb, slot, NdisStatus.RequestAborted);
+        this.abortRequests(tcb, slot, NdisStatus.RequestAborted);
         return;
       case CloseReason.Aborted:
-        this.#abortRequests(tcb, slot, NdisStatus.Success);
+        this.abortRequests(tcb, slot, NdisStatus.Success);
     }
   }
 
@@ -227,13 +262,59 @@ export class NicTcp implements Effects {
   }
 
   armTimer(tcb: Tcb, deadline: number): void {
+    if ((tcb.privateFlags & TcpPrivateFlag.Frozen) !== 0) return;
     this.wheel.scheduleNoLaterThan(this.table.slotOf(tcb), deadline);
   }
 
   // --- helpers ---
 
+  /**
+   * Asks the host to take the connection back (R23, digest §3.8). A mandatory reason is told once, and the device does
+   * nothing for the connection from then on; with an optional one everything goes on (D03).
+   */
   retrieve(tcb: Tcb, reason: TcpUploadReason): void {
+    if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0) return;
+    const lenient = reason === TcpUploadReason.InvalidState && this.target.invalidate === 'lenient';
+    const stops = isMandatory(reason) && !lenient;
+    // What was received in order is owed its ACK still; nothing leaves through an object that is invalid.
+    if (stops && reason !== TcpUploadReason.InvalidState) this.flushAck(tcb);
     this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateRetrieve, reason);
+    if (!stops) return;
+    this.stop(tcb);
+    this.delivery.flush(this.table.slotOf(tcb), NdisStatus.UploadInProgress);
+  }
+
+  /** The same for a reason of the device's own choice, which is no reason while the connection is half closed (D29). */
+  ask(tcb: Tcb, reason: TcpUploadReason): void {
+    if (tcb.state !== TcpState.Closed && mayAsk(tcb.state)) this.retrieve(tcb, reason);
+  }
+
+  /**
+   * The connection stands still: it transmits nothing, its timers keep what is left of them, its segments go up the normal
+   * path — unless the device keeps those (¶57). Sends stay in the queue and go back in the chain (D04, D06).
+   */
+  protected stop(tcb: Tcb): void {
+    const slot = this.table.slotOf(tcb);
+    tcb.privateFlags |= TcpPrivateFlag.UploadDue | TcpPrivateFlag.Frozen;
+    this.stoppedAt[slot] = this.now;
+    this.wheel.cancel(slot);
+    if (this.target.forwardWhileUploading === 'refuse') this.table.remove(slot);
+  }
+
+  /** An ACK that is owed leaves before the connection changes hands, if the wire takes it; else it travels (D08, F18). */
+  protected flushAck(tcb: Tcb): void {
+    const owed = (tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0 || (tcb.timers & TcpTimerBit.DelayedAck) !== 0;
+    if (!owed || tcb.state === TcpState.Closed || (tcb.privateFlags & TcpPrivateFlag.Frozen) !== 0) return;
+    if (this.mac.linkUp && this.tree.climb(tcb.path)) sendAck(tcb, this);
+  }
+
+  /** A neighbor's own source address, which frames to it carry and frames from it come to; false: no entry is left. */
+  takeSource(hi: number, lo: number): boolean {
+    return (hi | lo) === 0 || this.mac.sources.take(hi, lo);
+  }
+
+  releaseSource(hi: number, lo: number): void {
+    if ((hi | lo) !== 0) this.mac.sources.release(hi, lo);
   }
 
   protected markLast(chain: number): void {
@@ -248,7 +329,7 @@ export class NicTcp implements Effects {
     this.host.push(Completion.TcpDisconnectComplete, tcb.context, address, status);
   }
 
-  #abortRequests(tcb: Tcb, slot: number, disconnectStatus: number): void {
+  protected abortRequests(tcb: Tcb, slot: number, disconnectStatus: number): void {
     this.failChain(tcb.context, takeSendQueue(tcb), NdisStatus.RequestAborted);
     this.delivery.flush(slot, NdisStatus.RequestAborted);
     this.delivery.dropHeld(slot);

@@ -15,21 +15,19 @@ import type { Cursor } from '../memory/record.ts';
 import { NdisStatus } from '../base/status.ts';
 import { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { BATCH_MAX, Completion, Descriptor, Submission } from '../offload/descriptors.ts';
+import type { TcpUploadReason } from '../offload/events.ts';
 import { HEARTBEAT_MS, type NicBoot, NicStatus, RECEIVE_HEADROOM } from '../ring/nic-layout.ts';
 import { Doorbell } from '../ring/doorbell.ts';
 import type { Polled } from '../ring/poll-loop.ts';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.ts';
-import { pseudoHeaderSum } from '../wire/checksum.ts';
-import { ETHERNET, EtherType } from '../wire/ethernet.ts';
-import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
-import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
-import { vidOf, VLAN } from '../wire/vlan.ts';
+import { IPV4 } from '../wire/ipv4.ts';
 import { DataCalls } from './data-calls.ts';
 import { InvertedTree } from './inverted-tree.ts';
 import { Mac } from './mac.ts';
 import { Initiate } from './initiate.ts';
 import { LoadState } from './load-state.ts';
 import { NicFault } from './nic-fault.ts';
+import { DROPPED, NORMAL_PATH, ReceiveLookup } from './receive-lookup.ts';
 import { StateOperations } from './state-operations.ts';
 import { NicStatistics } from './statistics.ts';
 import { Terminate } from './terminate.ts';
@@ -64,8 +62,7 @@ export class Nic implements Polled {
   readonly #linkIndex: number;
   readonly #carrierIndex: number;
   readonly #heartbeatIndex: number;
-  readonly #ip = new Ipv4Header();
-  readonly #tcp = new TcpHeader();
+  readonly #lookup: ReceiveLookup;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #descriptor: Cursor<typeof Descriptor.fields>;
   #stalled = false;
@@ -88,6 +85,7 @@ export class Nic implements Polled {
     const tree = new InvertedTree(memory, regions);
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
+    this.#lookup = new ReceiveLookup(memory, this.firmware.table, boot.config, this.stats);
     this.#loader = new TcpLoader(memory, boot, this.#window, this.firmware, tree, this.stats);
     this.#initiate = new Initiate(memory, boot, this.#loader, this.firmware, tree, this.stats);
     this.#loadState = new LoadState(memory, boot, this.#loader, this.firmware, tree, this.stats);
@@ -114,8 +112,7 @@ export class Nic implements Polled {
 
   step(nowUs: number, budget: number): number {
     if (!this.#mayAct) return 0;
-    this.firmware.now = ticksOf(nowUs);
-    this.firmware.delivery.now = this.firmware.now;
+    this.firmware.setTime(ticksOf(nowUs));
     this.#beat(nowUs);
     let work = this.#senseLink();
     if (!this.#host.backlogged) work += this.#takeSubmissions(budget);
@@ -158,11 +155,30 @@ export class Nic implements Polled {
     this.#stalled = false;
   }
 
+  /** The state of a connection, or of all of them (a reset of the function), is lost in the hardware (C15, D26). */
+  corrupt(slot: number | 'all'): void {
+    this.#forSlots(slot, at => this.firmware.corrupt(at));
+  }
+
+  /** Asks the host for a connection, or for all of them (D30). */
+  requestUpload(slot: number | 'all', reason: TcpUploadReason): void {
+    this.#forSlots(slot, at => this.firmware.requestUpload(at, reason));
+    this.#publish();
+  }
+
+  #forSlots(slot: number | 'all', work: (slot: number) => void): void {
+    const { table } = this.firmware;
+    const first = slot === 'all' ? 0 : slot;
+    const last = slot === 'all' ? table.capacity - 1 : slot;
+    for (let at = first; at <= last; at++) if (table.isLive(at)) work(at);
+  }
+
   // --- the parts of a step ---
 
   #beat(nowUs: number): void {
     if (nowUs < this.#nextHeartbeatUs) return;
     this.#nextHeartbeatUs = nowUs + HEARTBEAT_MS * 1000;
+    this.firmware.lookForIdle();
     Atomics.store(this.#memory.i32, this.#heartbeatIndex, (this.#status.heartbeat + 1) | 0);
   }
 
@@ -239,8 +255,12 @@ export class Nic implements Polled {
   }
 
   #operation(ok: boolean, completion: number, root: number): void {
-    if (ok) this.#host.push(completion, root, 0, 0);
-    else this.#fault(NicFault.Protocol, `block list ${root} is not one`);
+    if (ok) {
+      this.#host.push(completion, root, 0, 0);
+      this.firmware.tellCorrupt();
+    } else {
+      this.#fault(NicFault.Protocol, `block list ${root} is not one`);
+    }
   }
 
   #sendFrames(descriptor: Cursor<typeof Descriptor.fields>): boolean {
@@ -285,48 +305,31 @@ export class Nic implements Polled {
     while (work < budget && !this.#host.backlogged && this.#mac.receive()) {
       work++;
       const { frameAt, frameLength } = this.#mac;
-      const slot = this.firmware.table.inUse > 0 ? this.#offloadedSlot(frameAt, frameLength) : -1;
-      if (slot >= 0) this.#offloadedSegment(slot);
-      else this.#toHost(frameAt, frameLength);
+      const slot = this.firmware.table.inUse > 0 ? this.#lookup.slotOf(frameAt, frameLength) : NORMAL_PATH;
+      if (slot === DROPPED) continue;
+      if (slot === NORMAL_PATH || !this.#offloadedSegment(slot)) this.#toHost(frameAt, frameLength);
     }
     return work;
   }
 
-  /** Receive lookup: the slot of an offloaded connection that this frame belongs to, or -1 for the host's path. */
-  #offloadedSlot(frameAt: number, frameLength: number): number {
-    const { view } = this.#memory;
-    const end = frameAt + frameLength;
-    let ipAt = frameAt + ETHERNET.headerLength;
-    let vid = 0;
-    if (view.getUint16(frameAt + ETHERNET.etherType) !== EtherType.Ipv4) {
-      vid = vidOf(view, frameAt, end);
-      ipAt += VLAN.tagLength;
-      if (vid < 0 || ipAt > end || view.getUint16(ipAt - 2) !== EtherType.Ipv4) return -1;
-    }
-    const ip = this.#ip;
-    if (parseIpv4(view, ipAt, end, ip) !== Ipv4Parse.Ok) return -1;
-    // Options and fragments are the host's business; it forwards what comes out (digest §4.5).
-    if (ip.protocol !== IpProtocol.Tcp || ip.hasOptions || isFragment(ip) || ip.payloadEnd - ip.payloadAt < 20)
-      return -1;
-    const ports = view.getInt32(ip.payloadAt);
-    return this.firmware.table.lookup(ip.source, ports >>> 16, ip.destination, ports & 0xffff, vid);
-  }
-
-  #offloadedSegment(slot: number): void {
-    const ip = this.#ip;
+  /** False: the frame goes up the normal path. */
+  #offloadedSegment(slot: number): boolean {
+    const { ip, tcp } = this.#lookup;
+    const { stats } = this;
     const length = ip.payloadEnd - ip.payloadAt;
-    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
-    const valid = this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) === 0xffff;
-    if (!valid || parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, this.#tcp) !== TcpParse.Ok) {
-      this.stats.inErrors++;
-      return;
+    if (!this.#lookup.takeSegment()) {
+      stats.inErrors++;
+      return true;
     }
-    this.firmware.segment(slot, this.#tcp);
+    if (!this.firmware.segment(slot, tcp, false)) return this.firmware.keep(slot, ip.payloadAt, length);
+    stats.inDatagrams++;
+    stats.inOctets += IPV4.headerLength + length;
+    return true;
   }
 
   #toHost(frameAt: number, frameLength: number): void {
     const { pool } = this.firmware;
-    const address = pool.available > POOL_RESERVE ? pool.allocate() : 0;
+    const address = pool.unreserved > POOL_RESERVE ? pool.allocate() : 0;
     if (address === 0) {
       this.stats.dropNoBuffer++;
       return;

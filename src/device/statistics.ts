@@ -10,13 +10,22 @@ export class NicStatistics {
   /** Frames handed to the host, and frames taken from it. */
   hostFramesReceived = 0;
   hostFramesTransmitted = 0;
-  /** Segments of offloaded connections. */
+  /** Of offloaded connections, as TCP_OFFLOAD_STATS has it: what is sent again is counted there only. */
   inSegments = 0;
   outSegments = 0;
   retransmittedSegments = 0;
   inErrors = 0;
+  outResets = 0;
+  resetEstablished = 0;
+  /** The datagrams of these segments: IP_OFFLOAD_STATS. */
+  inDatagrams = 0;
+  inOctets = 0;
+  outDatagrams = 0;
+  outOctets = 0;
   dropFcs = 0;
   dropFilter = 0;
+  /** Of an offloaded connection but for their tag (E21). */
+  dropVlan = 0;
   dropNoBuffer = 0;
   dropLinkDown = 0;
   dropShort = 0;

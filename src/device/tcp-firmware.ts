@@ -4,7 +4,10 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import type { TimerHandler } from '../base/timer-wheel.ts';
-import { DisconnectFlag } from '../offload/descriptors.ts';
+import { Completion, DisconnectFlag } from '../offload/descriptors.ts';
+import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
+import { dropOutOfOrder } from '../tcp/reassembly.ts';
+import { endValidation } from '../tcp/blind-attack.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
@@ -12,24 +15,66 @@ import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
-import type { TcpHeader } from '../wire/tcp.ts';
+import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
+import { Corruption } from './corruption.ts';
+import { KeptSegments } from './kept-segments.ts';
 import { NicTcp, NO_BUFFER } from './nic-tcp.ts';
+import { SendBacklog } from './send-backlog.ts';
+import { judgeUrgent, Urgent } from './urgent.ts';
 
 export class TcpFirmware extends NicTcp implements TimerHandler {
   readonly #reply = new ResetReply();
+  readonly #isLive = (slot: number): boolean => this.table.isLive(slot);
+  readonly kept = new KeptSegments(this.memory, this.table.capacity);
+  readonly #backlog = new SendBacklog(this.table.capacity);
+  readonly corruption = new Corruption(this.table.capacity);
 
   // --- entry points, called by nic.ts and the state operations ---
 
-  /** A segment for an offloaded connection, checksum verified. */
-  segment(slot: number, header: TcpHeader): void {
-    this.stats.inSegments++;
+  /**
+   * A segment for an offloaded connection, checksum verified. False: it is not processed here, and goes the normal way
+   * (or is kept, see `keep`).
+   */
+  segment(slot: number, header: TcpHeader, forwarded: boolean): boolean {
     const tcb = this.tcb.at(this.table.addressOf(slot));
+    if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0) return false;
+    if ((header.flags & TcpFlag.Urg) !== 0) {
+      const verdict = judgeUrgent(tcb, header);
+      if (verdict === Urgent.Discard) return true;
+      if (verdict === Urgent.Upload) {
+        this.retrieve(tcb, TcpUploadReason.ReceivedUrgentData);
+        return false;
+      }
+    }
+    this.stats.inSegments++;
     if (tcb.state === TcpState.Closed) {
       // RFC 9293 3.10.7.1: it has ended and waits for its upload; the host forwards what still comes.
       if (resetFor(header, this.#reply)) this.emitSegment(tcb, this.#reply.flags, this.#reply.segSeq, 0);
-      return;
+      return true;
     }
     segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
+    this.advisor.noteSegment(slot, forwarded, tcb.oooCount);
+    const backlog = this.#backlog.change(slot, tcb, this.now);
+    if (backlog >= 0 && tcb.state !== TcpState.Closed) {
+      this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateSendBacklogChange, backlog);
+    }
+    return true;
+  }
+
+  /** ¶57: keeps a segment off the wire for a connection that stands still. False: it goes up the normal path. */
+  keep(slot: number, at: number, length: number): boolean {
+    if (this.target.forwardWhileUploading !== 'buffer') return false;
+    const address = this.takePayload(at, length, false);
+    // Without room it is lost, and comes again: what is behind it must not overtake it by the other way.
+    if (address !== 0) this.kept.append(slot, address);
+    return true;
+  }
+
+  /** The same for one that the host forwarded: its buffer stays here until the upload. */
+  keepForwarded(slot: number, address: number): boolean {
+    if (this.target.forwardWhileUploading !== 'buffer' || this.corruption.has(slot)) return false;
+    this.kept.append(slot, address);
+    return true;
   }
 
   send(slot: number, chain: number): void {
@@ -40,6 +85,11 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   disconnect(slot: number, chain: number, flags: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
     if (flags === DisconnectFlag.Abortive) {
+      if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && tcb.state !== TcpState.Closed) {
+        // The host does it again where the state will be.
+        this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.UploadInProgress);
+        return;
+      }
       if (tcb.state === TcpState.Closed) {
         // It ended here before: nothing will happen any more, and the host waits for an answer.
         this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.Success);
@@ -60,10 +110,13 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     if (!ok) this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.RequestAborted);
   }
 
-  /** Receives are posted, or (0) a refusal is over: what was held goes on its way. */
+  /** Receives are posted, or (0) a refusal is over: what was held goes on its way. One that stands still takes none. */
   post(slot: number, chain: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
+    if (chain !== 0) this.advisor.noteReceivePosted(slot, this.own.at(chain).dataLength);
     this.delivery.post(slot, chain);
+    const due = (tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && !this.corruption.has(slot);
+    if (due) this.delivery.flush(slot, NdisStatus.UploadInProgress);
     consumed(tcb, 0, this.now, this);
   }
 
@@ -86,6 +139,12 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     return this.tcb.at(this.table.addressOf(slot)).context;
   }
 
+  /** A connection was loaded. */
+  begin(slot: number): void {
+    this.advisor.begin(slot);
+    this.#backlog.begin(slot, this.tcb.at(this.table.addressOf(slot)), this.now);
+  }
+
   /** A loaded or relinked connection may have something to send. */
   kick(slot: number): void {
     transmit(this.tcb.at(this.table.addressOf(slot)), this.now, this);
@@ -105,6 +164,17 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
 
   timerFired(slot: number, now: number): void {
     timerFired(this.tcb.at(this.table.addressOf(slot)), now, this);
+  }
+
+  setTime(now: number): void {
+    this.now = now;
+    this.delivery.now = now;
+    this.advisor.now = now;
+  }
+
+  /** Now and then: connections on which nothing moves. */
+  lookForIdle(): void {
+    if (this.advisor.isOn) this.advisor.sweep(this.#isLive);
   }
 
   expireTimers(now: number): number {
@@ -133,6 +203,82 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       tried++;
     }
     return tried;
+  }
+
+  // --- the end of an offload ---
+
+  /**
+   * The control plane asks for a connection back (D30): for a reason of the device's own, not while the connection is half
+   * closed (D29). What cannot be put off is asked for all the same: time-outs, invalid objects, failed hardware, TIME-WAIT.
+   */
+  requestUpload(slot: number, reason: TcpUploadReason): void {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    if (reason === TcpUploadReason.HardwareFailure) {
+      this.corrupt(slot);
+      this.#tell(slot);
+    } else {
+      this.ask(tcb, reason);
+    }
+  }
+
+  /** The state of a connection is damaged: nothing of it is used any more. The host hears when it asks (`isCorrupt`). */
+  corrupt(slot: number): void {
+    if (!this.corruption.damage(slot)) return;
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    this.stop(tcb);
+    this.table.remove(slot);
+  }
+
+  /** Asked by every state operation, which answers FAILURE then; `tellCorrupt` says the rest behind its completion. */
+  isCorrupt(slot: number): boolean {
+    return this.corruption.found(slot);
+  }
+
+  /** Digest §3.2: behind the completion with FAILURE, Retrieve(HardwareFailure), then Abort (C15). */
+  tellCorrupt(): void {
+    for (let slot = this.corruption.next(); slot >= 0; slot = this.corruption.next()) {
+      if (this.table.isLive(slot)) this.#tell(slot);
+    }
+  }
+
+  #tell(slot: number): void {
+    if (!this.corruption.tell(slot)) return;
+    const { context, state } = this.tcb.at(this.table.addressOf(slot));
+    const event = Completion.TcpIndicateEvent;
+    this.host.push(event, context, TcpOffloadEvent.IndicateRetrieve, TcpUploadReason.HardwareFailure);
+    if (state !== TcpState.Closed) this.host.push(event, context, TcpOffloadEvent.IndicateAbort, 0);
+  }
+
+  /**
+   * Terminate of a damaged connection: what is outstanding is aborted, in order, and nothing is given back that would look
+   * like state (D23, D26). Where the terminate itself is what found the damage, the events come first.
+   */
+  discard(slot: number): void {
+    this.#tell(slot);
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    this.abortRequests(tcb, slot, NdisStatus.RequestAborted);
+    dropOutOfOrder(tcb, this.buffers, this);
+    for (let address = this.kept.take(slot); address !== 0;) {
+      const { next } = this.own.at(address);
+      if (this.pool.isLent(address)) this.pool.free(address);
+      else this.host.push(Completion.TcpForwardComplete, tcb.context, address, NdisStatus.RequestAborted);
+      address = next;
+    }
+    this.corruption.repair(slot);
+  }
+
+  /** Before the delegated state is written out: what is owed is sent (D08), what stood still has lost no time. */
+  quiesce(slot: number): void {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    // A keep-alive that only asks whether the peer is there does not travel: the host has its own rules.
+    endValidation(tcb);
+    if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) === 0) {
+      this.flushAck(tcb);
+    } else {
+      const stood = (this.now - this.stoppedAt[slot]!) | 0;
+      tcb.rtxAt = (tcb.rtxAt + stood) | 0;
+      tcb.kaAt = (tcb.kaAt + stood) | 0;
+    }
   }
 
   /** At terminate: outstanding requests are answered (D: step 4), timers leave the wheel, lookup forgets the slot. */

@@ -13,7 +13,7 @@ import { StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import type { NetBufferCursor } from '../tcp/send-queue.ts';
-import { mayOffload, TcpDelegatedFlag } from '../tcp/tcb.ts';
+import { mayOffload, TcpConstFlag, TcpDelegatedFlag } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import type { NicStatistics } from './statistics.ts';
@@ -80,10 +80,11 @@ export class TcpLoader {
     const { table, tcb } = firmware;
     tcb.at(table.addressOf(slot));
     this.#memory.kernels.copy(tcb.base, blockAt + BLOCK_HEADER_BYTES, StateRange.tcp.all);
-    const status = this.#judge();
+    const status = this.#judge(slot);
     // Copied before the completion, or the block fails (B12); the host's buffers stay the host's.
-    const buffered = status === NdisStatus.Success ? this.#copyBuffered(tcb.bufferedData) : -1;
+    const buffered = status === NdisStatus.Success ? this.#copyBuffered(slot, tcb.bufferedData) : -1;
     if (buffered < 0) {
+      if (status === NdisStatus.Success) this.#firmware.pool.release(slot);
       this.release(slot);
       this.#stats.offloadsRefused++;
       return status === NdisStatus.Success ? NdisStatus.Failure : status;
@@ -99,6 +100,7 @@ export class TcpLoader {
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;
     firmware.delivery.load(slot, tcb.context, buffered, finReceived);
     table.insert(slot);
+    firmware.begin(slot);
     this.#stats.offloadsTaken++;
     this.#receives[this.#loadedCount] = this.#transfer.at(blockAt + TCP_TRANSFER_OFFSET).postedReceives;
     this.#loaded[this.#loadedCount++] = slot;
@@ -106,10 +108,22 @@ export class TcpLoader {
   }
 
   /** Whether the device can serve a connection with the state that the cursor is on. */
-  #judge(): number {
+  #judge(slot: number): number {
     const { tcb } = this.#firmware;
-    if (tcb.initialRcvWnd > this.#boot.config.rcvWindowMax) return NdisStatus.OffloadTcpRcvWindow;
-    return mayOffload(tcb.state) && this.#isGranted(tcb.sendDataHead) ? NdisStatus.Success : NdisStatus.Failure;
+    if (!mayOffload(tcb.state)) return NdisStatus.Failure;
+    const refusal = this.refusalOf(tcb.initialRcvWnd, tcb.constFlags);
+    if (refusal !== NdisStatus.Success) return refusal;
+    if (!this.#isGranted(tcb.sendDataHead)) return NdisStatus.Failure;
+    return this.#firmware.pool.reserve(slot) ? NdisStatus.Success : NdisStatus.OffloadTcpRcvBuffer;
+  }
+
+  /** A19, A21: what this device cannot do, each with its own status. */
+  refusalOf(initialRcvWnd: number, constFlags: number): number {
+    const { rcvWindowMax, target } = this.#boot.config;
+    if (initialRcvWnd > rcvWindowMax) return NdisStatus.OffloadTcpRcvWindow;
+    if ((constFlags & TcpConstFlag.Sack) !== 0 && !target.supportsSack) return NdisStatus.NotSupported;
+    if ((constFlags & TcpConstFlag.Timestamp) !== 0 && !target.supportsTimestamps) return NdisStatus.NotSupported;
+    return NdisStatus.Success;
   }
 
   /** Gives a slot up that has not gone live. */
@@ -138,7 +152,7 @@ export class TcpLoader {
   }
 
   /** BufferedData in buffers of our own, as a chain; 0 for none, -1 when there is no memory or it is not to be read. */
-  #copyBuffered(chain: number): number {
+  #copyBuffered(slot: number, chain: number): number {
     const { pool, buffers } = this.#firmware;
     if (chain === 0) return 0;
     if (!this.#isGranted(chain)) return -1;
@@ -148,7 +162,7 @@ export class TcpLoader {
     for (let at = chain; at !== 0; at = buffers.at(at).next) {
       const { dataAddress, dataLength, flags } = buffers.at(at);
       for (let done = 0; done < dataLength;) {
-        const address = pool.allocate();
+        const address = pool.allocateFor(slot, true);
         if (address === 0) {
           this.#freeChain(first);
           return -1;

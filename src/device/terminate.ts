@@ -6,10 +6,13 @@ import { NdisStatus } from '../base/status.ts';
 import { BLOCK_HEADER_BYTES, BlockRole, type BlockCursor, OffloadStateType } from '../offload/block-list.ts';
 import { exportDelegated } from '../offload/handover.ts';
 import { StateRange } from '../offload/state-objects.ts';
+import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { TcpPrivateFlag } from '../tcp/tcb.ts';
 import { OffloadOperation } from './offload-operation.ts';
 
 export class Terminate extends OffloadOperation {
+  readonly #segments = TcpTransfer.view(this.memory);
+
   /** False when the list is not one: the device faults. */
   run(root: number): boolean {
     for (let layer = 2; layer >= 0; layer--) {
@@ -36,6 +39,8 @@ export class Terminate extends OffloadOperation {
     const { table, tcb } = firmware;
     const slot = table.slotOfHandle(block.offloadHandle);
     if (slot < 0) return this.known(slot);
+    if (firmware.isCorrupt(slot)) return this.#terminateCorrupt(slot);
+    firmware.quiesce(slot);
     tcb.at(table.addressOf(slot));
     exportDelegated(tcb, firmware.buffers, firmware.now, firmware);
     tcb.privateFlags = TcpPrivateFlag.Frozen;
@@ -45,11 +50,27 @@ export class Terminate extends OffloadOperation {
     const { start, end } = StateRange.tcp.delegated;
     this.copy(block.base + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
     block.netBufferListChain = tcb.sendDataHead;
-    this.tree.placePath(tcb.path);
-    this.tree.path.dependents--;
-    table.free(slot);
+    this.#segments.at(block.base + TCP_TRANSFER_OFFSET).forwardedSegments = firmware.kept.take(slot);
+    this.#release(slot);
     this.stats.uploads++;
     return NdisStatus.Success;
+  }
+
+  /** Damaged state is no state: FAILURE, rather than something that looks like one (D26). */
+  #terminateCorrupt(slot: number): number {
+    this.firmware.discard(slot);
+    this.firmware.detach(slot, NdisStatus.RequestAborted);
+    this.#release(slot);
+    return NdisStatus.Failure;
+  }
+
+  #release(slot: number): void {
+    const { table, tcb } = this.firmware;
+    tcb.at(table.addressOf(slot));
+    this.tree.placePath(tcb.path);
+    this.tree.path.dependents--;
+    this.firmware.pool.release(slot);
+    table.free(slot);
   }
 
   #terminatePath(block: BlockCursor): number {
@@ -76,6 +97,8 @@ export class Terminate extends OffloadOperation {
     if (tree.neighbor.dependents !== 0) return NdisStatus.Failure;
     const { start, end } = StateRange.neighbor.delegated;
     this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.neighbor.base + start, end - start);
+    const { dlSourceHi, dlSourceLo } = tree.neighborState;
+    this.firmware.releaseSource(dlSourceHi, dlSourceLo);
     tree.neighbors.free(slot);
     return NdisStatus.Success;
   }

@@ -9,6 +9,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RealClock } from '../base/clock.ts';
 import { attachMemory } from '../memory/memory.ts';
+import type { TcpUploadReason } from '../offload/events.ts';
 import { HEARTBEAT_MS, type NicBoot, NicStatus } from '../ring/nic-layout.ts';
 import { WorkerShell } from '../ring/worker-shell.ts';
 import { Nic } from './nic.ts';
@@ -55,6 +56,8 @@ const shell = new WorkerShell(memory, options);
 const control = {
   stall: () => nic.stall(),
   resume: () => nic.resume(),
+  corrupt: (slot: number | 'all') => nic.corrupt(slot),
+  requestUpload: (slot: number | 'all', reason: TcpUploadReason) => nic.requestUpload(slot, reason),
   /** The thread dies as a card does that falls off the bus: at once, with all that it has. */
   crash: () => shell.crash(new Error(`${data.boot.config.name} was told to crash`)),
   report: (): NicReport => ({

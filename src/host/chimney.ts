@@ -10,7 +10,6 @@ import type { Clock } from '../base/clock.ts';
 import type { EventLog } from '../base/event-log.ts';
 import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
-import type { BlockPool } from '../offload/block-list.ts';
 import { isMandatory } from '../offload/events.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { AdapterQueue } from './adapter-queue.ts';
@@ -18,11 +17,9 @@ import { ChimneyStatistics } from './chimney-statistics.ts';
 import type { ConnectionQueue } from './connection-queue.ts';
 import type { ConnectionWatcher, TliConnection } from './connection.ts';
 import { Directive, type DirectiveMatch, Directives } from './directives.ts';
-import type { Framing } from './framing.ts';
-import { HandOvers } from './hand-overs.ts';
+import type { HandOvers } from './hand-overs.ts';
 import type { LoadMeter } from './load-meter.ts';
 import type { Adapter } from './ndis.ts';
-import type { Network } from './network.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import { type Mover, Placement } from './placement.ts';
 import type { OffloadPolicy } from './policy/offload-policy.ts';
@@ -52,9 +49,7 @@ export class Chimney implements ConnectionWatcher, Mover {
   constructor(
     tli: TliSwitch,
     offload: TransportOffload,
-    network: Network,
-    framing: Framing,
-    blocks: BlockPool,
+    handOvers: HandOvers,
     clock: Clock,
     log: EventLog,
     load: LoadMeter,
@@ -63,7 +58,7 @@ export class Chimney implements ConnectionWatcher, Mover {
   ) {
     this.#tli = tli;
     this.#offload = offload;
-    this.#handOvers = new HandOvers(offload, network, framing, blocks, listMax);
+    this.#handOvers = handOvers;
     this.#clock = clock;
     this.#log = log;
     this.placement = new Placement(this, tli, offload, this.#directives, load, log);
@@ -312,15 +307,25 @@ export class Chimney implements ConnectionWatcher, Mover {
     if (request === null) return;
     for (const queue of this.#queues.values()) queue.stuck = false;
     const started = this.#clock.nowUs();
-    this.#handOvers.climb(request);
+    const isComplete = this.#handOvers.climb(request);
     const initiate = request.operation === OffloadOperation.Initiate;
     const queue = this.#queue(request.adapter);
+    if (!isComplete) {
+      this.stats.initiateUs += this.#clock.nowUs() - started;
+      return;
+    }
     if (initiate) this.#initiated(request, queue);
     else this.#terminated(request, queue);
     const spent = this.#clock.nowUs() - started;
     if (initiate) this.stats.initiateUs += spent;
     else this.stats.terminateUs += spent;
     this.#handOvers.drop(request);
+  }
+
+  /** States that followed a request (Figure 3) are on the device: those of connections complete it. */
+  loaded(root: number): void {
+    if (this.#handOvers.isAwaited(root)) this.complete(root);
+    else this.#handOvers.loaded(root);
   }
 
   #initiated(request: OffloadRequest, queue: AdapterQueue): void {
@@ -345,6 +350,7 @@ export class Chimney implements ConnectionWatcher, Mover {
   }
 
   #terminated(request: OffloadRequest, queue: AdapterQueue): void {
+    queue.orphansDue ||= request.keepsLower;
     queue.offloaded -= request.count;
     for (let i = 0; i < request.count; i++) {
       const slot = request.slots[i]!;

@@ -284,7 +284,7 @@ export class Framing {
         const isNew = describeInitiate(neighbor, block, request.isReserving);
         if (isNew && !request.isReserving) this.#writeState(neighbor, address);
       } else {
-        describeTerminate(neighbor, neighbor.offloadedPaths, block);
+        describeTerminate(neighbor, neighbor.offloadedPaths, block, request.keepsLower);
       }
       if (previous === 0) request.root = address;
       else this.#block.at(previous).nextBlock = address;

@@ -5,10 +5,12 @@
  * Requests are used again; none is made in steady state.
  */
 import type { Trace } from '../base/trace.ts';
-import type { BlockPool } from '../offload/block-list.ts';
+import type { Memory } from '../memory/memory.ts';
+import { Block, type BlockCursor, type BlockPool } from '../offload/block-list.ts';
 import type { Framing } from './framing.ts';
 import type { Adapter } from './ndis.ts';
 import type { Network } from './network.ts';
+import type { HostOffloadOptions } from './offload-options.ts';
 import { OffloadOperation, OffloadRequest } from './offload-request.ts';
 import type { TransportOffload } from './transport-offload.ts';
 
@@ -18,18 +20,30 @@ export class HandOvers {
   readonly #framing: Framing;
   readonly #blocks: BlockPool;
   readonly #listMax: number;
+  readonly #options: HostOffloadOptions;
+  readonly #block: BlockCursor;
   /** By the index of their root block. */
   readonly #pending: (OffloadRequest | null)[];
   readonly #spare: OffloadRequest[] = [];
   pendingCount = 0;
   trace: Trace | null = null;
 
-  constructor(offload: TransportOffload, network: Network, framing: Framing, blocks: BlockPool, listMax: number) {
+  constructor(
+    memory: Memory,
+    offload: TransportOffload,
+    network: Network,
+    framing: Framing,
+    blocks: BlockPool,
+    listMax: number,
+    options: HostOffloadOptions,
+  ) {
     this.#offload = offload;
     this.#network = network;
     this.#framing = framing;
     this.#blocks = blocks;
     this.#listMax = listMax;
+    this.#options = options;
+    this.#block = Block.view(memory);
     this.#pending = Array.from({ length: blocks.capacity }, () => null);
   }
 
@@ -40,7 +54,10 @@ export class HandOvers {
 
   make(operation: OffloadOperation, adapter: Adapter): OffloadRequest {
     const request = this.#spare.pop() ?? new OffloadRequest(adapter, this.#listMax);
-    return request.reset(operation, adapter);
+    request.reset(operation, adapter);
+    request.isReserving = operation === OffloadOperation.Initiate && this.#options.state === 'at-completion';
+    request.keepsLower = operation === OffloadOperation.Terminate && this.#options.lowerUploads === 'later';
+    return request;
   }
 
   /** Nobody needs it any more. */
@@ -54,12 +71,21 @@ export class HandOvers {
     const what = initiate ? 'initiate' : 'terminate';
     this.trace?.emit('tli', 'transport', `${what} offload, ${request.count} connections`);
     this.#offload.describe(request);
-    this.#pending[this.#blocks.indexOf(request.root)] = request;
-    this.pendingCount++;
+    this.#await(request.root, request);
     const { down, name } = request.adapter;
     this.trace?.emit('ndis', name, `${what} offload, ${request.blockCount} blocks`);
     if (initiate) down.initiateOffload(request.root);
     else down.terminateOffload(request.root);
+  }
+
+  #await(root: number, request: OffloadRequest): void {
+    this.#pending[this.#blocks.indexOf(root)] = request;
+    this.pendingCount++;
+  }
+
+  isAwaited(root: number): boolean {
+    const index = this.#blocks.indexOf(root);
+    return index >= 0 && this.#pending[index] !== null;
   }
 
   /** The request of a completion, null when there is none. */
@@ -72,18 +98,39 @@ export class HandOvers {
     return request;
   }
 
-  /** Framing, Network and Transport each take their entries. */
-  climb(request: OffloadRequest): void {
+  /**
+   * Framing, Network and Transport each take their entries. False when the connections' states have only now been sent
+   * (Figure 3): the request is complete when they are loaded.
+   */
+  climb(request: OffloadRequest): boolean {
+    if (request.loadRoot !== 0) {
+      this.#offload.loaded(request);
+      return true;
+    }
+    request.beginCompletion(request.adapter.down);
     const initiate = request.operation === OffloadOperation.Initiate;
     this.trace?.emit(request.adapter.name, 'framing', initiate ? 'initiate complete' : 'terminate complete');
     this.#framing.complete(request);
     this.#network.complete(request);
     this.#offload.complete(request);
+    if (request.loadRoot === 0) return true;
+    this.#await(request.loadRoot, request);
+    return false;
+  }
+
+  /** States of paths or neighbors have been loaded: their blocks are free again. */
+  loaded(root: number): void {
+    for (let at = root; at !== 0;) {
+      const { nextBlock } = this.#block.at(at);
+      this.#blocks.free(at);
+      at = nextBlock;
+    }
   }
 
   /** A16: paths and neighbors that a device took but whose connections it refused. False when there are none. */
   terminateOrphans(adapter: Adapter): boolean {
     const request = this.make(OffloadOperation.Terminate, adapter);
+    request.keepsLower = false;
     this.#network.orphans(adapter, request, this.#listMax);
     if (request.paths.count === 0) this.#framing.orphans(adapter, request);
     if (request.blockCount === 0) {

@@ -14,9 +14,9 @@ import type { TcpParams } from '../tcp/params.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { type Tcb, TcpPrivateFlag, TcpTimerBit } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
-import { transmit } from '../tcp/transmit.ts';
+import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 
@@ -112,6 +112,12 @@ export class HostTcp implements Effects, TimerHandler {
       if (tcb.offloadState === OffloadState.InHost) transmit(tcb, this.now, this);
     }
     return length;
+  }
+
+  /** D08: an ACK that is owed leaves before the connection changes hands; without a buffer for it, it travels. */
+  flushAck(tcb: Tcb): void {
+    const owed = (tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0 || (tcb.timers & TcpTimerBit.DelayedAck) !== 0;
+    if (owed) sendAck(tcb, this);
   }
 
   get blockedCount(): number {

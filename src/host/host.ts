@@ -12,13 +12,14 @@ import type { Trace } from '../base/trace.ts';
 import { BufferPool, poolBytes } from '../memory/buffer-pool.ts';
 import type { Memory, Region, RegionPlan } from '../memory/memory.ts';
 import { BLOCK_SLOT_BYTES, BlockPool } from '../offload/block-list.ts';
-import { TcpOffloadEvent, uploadReasonName } from '../offload/events.ts';
+import { TcpOffloadEvent, TcpUploadReason, uploadReasonName } from '../offload/events.ts';
 import type { Polled } from '../ring/poll-loop.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { Chimney } from './chimney.ts';
 import { EventLog } from '../base/event-log.ts';
 import { Framing } from './framing.ts';
+import { HandOvers } from './hand-overs.ts';
 import { Interface } from './interface.ts';
 import { LoadMeter } from './load-meter.ts';
 import type { Miniport } from './miniport.ts';
@@ -125,13 +126,12 @@ export class Host implements Polled {
       prng,
     );
     this.offload = new TransportOffload(memory, this.transport, this.network, this.blocks);
-    this.tli = new TliSwitch(memory, this.transport, this.sendDescriptors, this.copies);
+    this.tli = new TliSwitch(memory, this.transport, this.sendDescriptors, this.copies, config.offload);
+    this.offload.source = this.tli;
     this.chimney = new Chimney(
       this.tli,
       this.offload,
-      this.network,
-      this.framing,
-      this.blocks,
+      this.#handOvers(memory),
       clock,
       this.log,
       this.load,
@@ -141,6 +141,11 @@ export class Host implements Polled {
     this.framing.network = this.network;
     this.network.transport = this.transport;
     this.transport.diversion = this.offload;
+  }
+
+  #handOvers(memory: Memory): HandOvers {
+    const { blockListMax, offload } = this.config;
+    return new HandOvers(memory, this.offload, this.network, this.framing, this.blocks, blockListMax, offload);
   }
 
   get interfaces(): readonly Interface[] {
@@ -222,7 +227,7 @@ export class Host implements Polled {
       updateOffloadComplete: updateComplete,
       invalidateOffloadComplete: updateComplete,
       queryOffloadComplete: updateComplete,
-      loadOffloadStateComplete: complete,
+      loadOffloadStateComplete: root => chimney.loaded(root),
       tcpOffloadSendComplete: (context, buffer, status) => {
         if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'send', status);
         tli.sendComplete(context, buffer, status);
@@ -268,6 +273,9 @@ export class Host implements Polled {
       // 702 and 704 of Figure 7.
       this.chimney.trace?.emit(adapter.name, 'ndis', `retrieve: ${uploadReasonName(argument)}`);
       this.chimney.trace?.emit('ndis', 'transport', `retrieve: ${uploadReasonName(argument)}`);
+      if (argument === TcpUploadReason.HardwareFailure) {
+        this.log.emit('hardware-failure', adapter.name, `a connection on port ${connection.localPort} is lost`);
+      }
       this.chimney.retrieve(connection, argument);
     }
   }

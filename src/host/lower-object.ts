@@ -34,8 +34,13 @@ export function describeInitiate(object: LowerObject, block: BlockCursor, isRese
 }
 
 /** Its block in a terminate. True when its last dependent went, so that it is asked back as well (¶104). */
-export function describeTerminate(object: LowerObject, dependents: number, block: BlockCursor): boolean {
-  if (dependents > 0 || object.offloadState !== OffloadState.Offloaded) {
+export function describeTerminate(
+  object: LowerObject,
+  dependents: number,
+  block: BlockCursor,
+  keepsLower: boolean,
+): boolean {
+  if (keepsLower || dependents > 0 || object.offloadState !== OffloadState.Offloaded) {
     block.role = BlockRole.Placeholder;
     return false;
   }

@@ -44,7 +44,8 @@ export class Miniport {
       paths: config.pathEntries,
       neighbors: config.neighborEntries,
       supportsIpv4: true,
-      supportsSack: false,
+      supportsSack: config.target.supportsSack,
+      supportsTimestamps: config.target.supportsTimestamps,
       rcvWindowMax: config.rcvWindowMax,
       mtu: config.mtu,
     };

@@ -212,7 +212,7 @@ export class Network implements NetworkInput {
           if (request.isReserving) this.#needs.at(address + BLOCK_HEADER_BYTES).pathMtu = path.mtu;
           else this.#writeState(path, address);
         }
-      } else if (describeTerminate(path, path.offloadedConnections, block)) {
+      } else if (describeTerminate(path, path.offloadedConnections, block, request.keepsLower)) {
         neighbor.offloadedPaths--;
       }
       if (neighbor.firstDependent === 0) {

@@ -50,6 +50,10 @@ export class OffloadRequest {
 
   /** The request made room only: each layer sends its state as the completion passes (Figure 3, 308–320). */
   isReserving = false;
+  /** Of a terminate: paths and neighbors stay for a later one, also without a dependent (¶104). */
+  keepsLower = false;
+  /** Root of the list of connection states that was sent then, or 0. */
+  loadRoot = 0;
   /** What climbs: each layer takes its own entry off, lowest first; handles lie in the layer's blocks. */
   readonly #entries: LayerEntry[] = [];
 
@@ -68,6 +72,8 @@ export class OffloadRequest {
     this.paths.count = 0;
     this.neighbors.count = 0;
     this.isReserving = false;
+    this.keepsLower = false;
+    this.loadRoot = 0;
     return this;
   }
 

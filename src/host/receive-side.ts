@@ -22,6 +22,7 @@ import type { ConnectionTable } from './connection-table.ts';
 import type { TliConnection } from './connection.ts';
 import type { ProviderTable } from './ndis.ts';
 import type { Transport } from './transport.ts';
+import { Upcall } from './upcalls.ts';
 
 /** TcpPushTicks of the host, as the shipped default. */
 const PUSH_TICKS = 500;
@@ -48,7 +49,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
 
   /** Bytes wait here for the application. */
   holds(connection: TliConnection): boolean {
-    return this.#delivery.hasHeld(connection.slot);
+    return this.#delivery.hasHeld(connection.slot) || connection.givenHeld !== 0;
   }
 
   /** A hand-over changes nothing: no byte and no receive waits. */
@@ -233,8 +234,22 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     return this.#delivery.takeHeld(connection.slot);
   }
 
-  /** The device has copied what it was given. */
-  returnChain(connection: TliConnection, chain: number): void {
+  /**
+   * Data went along: the device has copied it, and waits for a receive unless the application never left it (digest §4.4). An end
+   * behind it is the device's to tell (B14).
+   */
+  gave(connection: TliConnection, chain: number): void {
+    this.#returnChain(connection, chain);
+    if (connection.endedPending) {
+      connection.endedPending = false;
+      connection.peerClosed = false;
+    }
+    const isLeft = connection.waiting;
+    connection.waiting = true;
+    if (!isLeft) this.#transport.upcalls.push(Upcall.Resume, connection.slot, 0);
+  }
+
+  #returnChain(connection: TliConnection, chain: number): void {
     const down = this.#down(connection);
     let address = chain;
     while (address !== 0) {
@@ -289,7 +304,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   /** Nobody wants what is kept. */
   dropHeld(connection: TliConnection): void {
     this.takenBack(connection, 0);
-    this.returnChain(connection, this.#delivery.takeHeld(connection.slot));
+    this.#returnChain(connection, this.#delivery.takeHeld(connection.slot));
     connection.endedPending = false;
   }
 

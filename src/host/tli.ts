@@ -15,24 +15,34 @@ import { CloseReason } from '../tcp/effects.ts';
 import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 import { callRoute } from './call-route.ts';
 import { TliConnection } from './connection.ts';
+import type { HostOffloadOptions } from './offload-options.ts';
 import { ReceiveSide } from './receive-side.ts';
 import { SendSide } from './send-side.ts';
 import { TliConnections } from './tli-connections.ts';
 import type { Transport } from './transport.ts';
+import type { TransferSource } from './transport-offload.ts';
 import { Upcall, type UpcallTarget } from './upcalls.ts';
 
-export class TliSwitch extends TliConnections implements UpcallTarget {
+export class TliSwitch extends TliConnections implements UpcallTarget, TransferSource {
   readonly memory: Memory;
   /** What `send`, `write` and `disconnect` of a connection come to. */
   readonly sends: SendSide;
   /** What comes of received bytes and posted receives. */
   readonly receives: ReceiveSide;
+  readonly #options: HostOffloadOptions;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   accepted = 0;
 
-  constructor(memory: Memory, transport: Transport, descriptors: BufferPool, copies: BufferPool) {
+  constructor(
+    memory: Memory,
+    transport: Transport,
+    descriptors: BufferPool,
+    copies: BufferPool,
+    options: HostOffloadOptions,
+  ) {
     super(transport);
     this.memory = memory;
+    this.#options = options;
     this.sends = new SendSide(memory, transport, descriptors, copies);
     this.receives = new ReceiveSide(memory, transport, this.connections, descriptors);
     this.#buffer = NetBuffer.view(memory);
@@ -250,6 +260,8 @@ export class TliSwitch extends TliConnections implements UpcallTarget {
     const connection = this.connections.byHandle(context);
     // All bytes of its buffer are acknowledged unless the connection was cut.
     if (address !== 0) this.sendComplete(context, address, status === NdisStatus.RequestAborted ? status : 0);
+    // An abort is done again where the state will be; a FIN is in the state.
+    if (connection?.aborted && status === NdisStatus.UploadInProgress) connection.queuedAbort = true;
     if (connection === null || status === NdisStatus.UploadInProgress) return;
     if (connection.aborted) {
       this.#finish(connection, CloseReason.Aborted);
@@ -314,6 +326,15 @@ export class TliSwitch extends TliConnections implements UpcallTarget {
     this.abort(connection);
   }
 
+  /** What travels with a connection that is offloaded, as the options say. */
+  give(slot: number): TliConnection {
+    const connection = this.connections.at(slot);
+    const { bufferedData, buffers } = this.#options;
+    if (bufferedData === 'state') connection.givenHeld = this.receives.takeHeld(connection);
+    if (buffers === 'in-request') connection.givenReceives = this.receives.takePosted(connection);
+    return connection;
+  }
+
   /** An initiate was answered: held calls go where the state is now (Figure 3, 322). */
   handedOver(connection: TliConnection): void {
     const tcb = this.transport.at(connection.slot);
@@ -323,8 +344,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget {
     if (tcb.offloadState === OffloadState.Offloaded) {
       connection.everOffloaded = true;
       this.receives.handedOver(connection);
-      this.receives.returnChain(connection, givenHeld);
-      if (givenHeld !== 0) this.#askForBuffered(connection);
+      if (givenHeld !== 0) this.receives.gave(connection, givenHeld);
     } else {
       this.receives.restore(connection, givenHeld, givenReceives);
       tcb.rcvPending = this.receives.pendingBytes(connection);
@@ -338,13 +358,6 @@ export class TliSwitch extends TliConnections implements UpcallTarget {
     this.#releaseCalls(connection);
     this.#settleLater(connection);
     this.unpause(connection);
-  }
-
-  /** Data that went along waits at the device for a receive, unless the application never left it (digest §4.4). */
-  #askForBuffered(connection: TliConnection): void {
-    const isLeft = connection.waiting;
-    connection.waiting = true;
-    if (!isLeft) this.resume(connection);
   }
 
   /** A terminate was answered. `lost`: the device could not give the state back; the connection cannot go on. */

@@ -14,18 +14,31 @@ import type { Cursor } from '../memory/record.ts';
 import {
   Block,
   BLOCK_HEADER_BYTES,
+  BlockRole,
   type BlockCursor,
   type BlockPool,
   OffloadStateType,
 } from '../offload/block-list.ts';
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
+import { ResourceNeeds } from '../offload/resource-needs.ts';
 import { StateRange } from '../offload/state-objects.ts';
+import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { rearm } from '../tcp/timers.ts';
 import { callRoute } from './call-route.ts';
+import type { ProviderTable } from './ndis.ts';
 import type { Network } from './network.ts';
+import { OffloadEligibility } from './offload-eligibility.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import type { SegmentDiversion, Transport } from './transport.ts';
+
+/** What the switch lets travel with a connection: data that nobody has taken, receives that are posted (or 0). */
+export interface TransferSource {
+  give(slot: number): { readonly givenHeld: number; readonly givenReceives: number };
+}
+
+const NOTHING_GIVEN = { givenHeld: 0, givenReceives: 0 };
 
 export class TransportOffload implements SegmentDiversion {
   readonly #memory: Memory;
@@ -34,10 +47,14 @@ export class TransportOffload implements SegmentDiversion {
   readonly #blocks: BlockPool;
   readonly #block: BlockCursor;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
+  readonly #transfer: Cursor<typeof TcpTransfer.fields>;
+  readonly #needs: Cursor<typeof ResourceNeeds.fields>;
+  #source: TransferSource | null = null;
   /** Per slot: chain of held segments. */
   readonly #heldHead: Int32Array;
   readonly #heldTail: Int32Array;
   trace: Trace | null = null;
+  readonly eligibility = new OffloadEligibility();
   segmentsHeld = 0;
   segmentsForwarded = 0;
 
@@ -48,14 +65,22 @@ export class TransportOffload implements SegmentDiversion {
     this.#blocks = blocks;
     this.#block = Block.view(memory);
     this.#buffer = NetBuffer.view(memory);
+    this.#transfer = TcpTransfer.view(memory);
+    this.#needs = ResourceNeeds.view(memory);
     this.#heldHead = new Int32Array(transport.table.capacity);
     this.#heldTail = new Int32Array(transport.table.capacity);
+  }
+
+  set source(source: TransferSource) {
+    this.#source = source;
   }
 
   /** May this connection be put into an initiate list now? Refusal by Transport or Network, Figure 3. */
   accepts(slot: number): boolean {
     const tcb = this.#transport.at(slot);
-    return tcb.offloadState === OffloadState.InHost && mayOffload(tcb.state);
+    if (tcb.offloadState !== OffloadState.InHost || !mayOffload(tcb.state)) return false;
+    const path = this.#transport.pathOf(tcb);
+    return this.eligibility.accepts(tcb, path, path.iface.adapter.capabilities);
   }
 
   /** Its path and neighbor are not in transition, so the list may go now. */
@@ -83,8 +108,9 @@ export class TransportOffload implements SegmentDiversion {
       const slot = request.slots[i]!;
       const address = this.#blocks.allocate(OffloadStateType.Tcp);
       request.blocks[i] = address;
-      if (initiate) this.#give(slot, address);
-      else this.#askBack(slot, address);
+      if (!initiate) this.#askBack(slot, address);
+      else if (request.isReserving) this.#reserve(slot, address);
+      else this.#offer(slot, address);
       const path = this.#transport.pathOf(this.#transport.tcb);
       path.offloadedConnections += initiate ? 1 : -1;
       if (path.firstDependent === 0) {
@@ -100,14 +126,39 @@ export class TransportOffload implements SegmentDiversion {
     this.#network.describe(request);
   }
 
+  /** Figure 3, 332: what the connection will need of the device; until the answer its timers rest. */
+  #reserve(slot: number, address: number): void {
+    const transport = this.#transport;
+    const tcb = transport.at(slot);
+    transport.cancelTimer(slot);
+    tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Initiate);
+    const needs = this.#needs.at(address + BLOCK_HEADER_BYTES);
+    needs.initialRcvWnd = tcb.initialRcvWnd;
+    needs.constFlags = tcb.constFlags;
+    const block = this.#block.at(address);
+    block.role = BlockRole.Reserve;
+    block.ndisOffloadHandle = transport.table.handleOf(slot);
+  }
+
+  #offer(slot: number, address: number): void {
+    const tcb = this.#transport.at(slot);
+    tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Initiate);
+    this.#give(slot, address);
+  }
+
+  /** The state goes into the block, with what the options let travel along (¶76). */
   #give(slot: number, address: number): void {
     const transport = this.#transport;
     const tcb = transport.at(slot);
     transport.dropOutOfOrder(tcb);
+    transport.flushAck(tcb);
     exportDelegated(tcb, transport.buffers, transport.now, transport);
     transport.cancelTimer(slot);
-    tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Initiate);
+    const given = this.#source?.give(slot) ?? NOTHING_GIVEN;
+    tcb.bufferedData = given.givenHeld;
     this.#copy(address + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.all);
+    tcb.bufferedData = 0;
+    this.#transfer.at(address + TCP_TRANSFER_OFFSET).postedReceives = given.givenReceives;
     const block = this.#block.at(address);
     block.ndisOffloadHandle = transport.table.handleOf(slot);
     block.netBufferListChain = tcb.sendDataHead;
@@ -123,9 +174,41 @@ export class TransportOffload implements SegmentDiversion {
 
   /** Takes this layer's entries, each with its status: then 320 of Figure 3. */
   complete(request: OffloadRequest): void {
-    for (let i = 0; i < request.count; i++) request.statuses[i] = this.#take(request, i);
+    const table = request.takeEntry('transport');
+    if (request.isReserving) this.#loadTaken(request, table);
+    else for (let i = 0; i < request.count; i++) request.statuses[i] = this.#take(request, i);
     const initiate = request.operation === OffloadOperation.Initiate;
     this.trace?.emit('transport', 'tli', initiate ? 'initiate complete' : 'terminate complete');
+  }
+
+  /** Figure 3, 316: the device has made room; connections that fit send their state now, the others are back. */
+  #loadTaken(request: OffloadRequest, table: ProviderTable): void {
+    let first = 0;
+    let last = 0;
+    for (let i = 0; i < request.count; i++) {
+      const address = request.blocks[i]!;
+      if (this.#block.at(address).status !== NdisStatus.Success) {
+        request.statuses[i] = this.#take(request, i);
+        continue;
+      }
+      request.statuses[i] = NdisStatus.Pending;
+      this.#give(request.slots[i]!, address);
+      const block = this.#block.at(address);
+      block.role = BlockRole.New;
+      block.nextBlock = 0;
+      if (first === 0) first = address;
+      else this.#block.at(last).nextBlock = address;
+      last = address;
+    }
+    request.loadRoot = first;
+    if (first !== 0) table.loadOffloadState(first);
+  }
+
+  /** The states have been loaded: the offload is complete. */
+  loaded(request: OffloadRequest): void {
+    for (let i = 0; i < request.count; i++) {
+      if (request.statuses[i] === NdisStatus.Pending) request.statuses[i] = this.#take(request, i);
+    }
   }
 
   /**
@@ -143,7 +226,9 @@ export class TransportOffload implements SegmentDiversion {
       tcb.offloadHandle = taken ? offloadHandle : 0;
       if (!taken) {
         this.#transport.pathOf(tcb).offloadedConnections--;
-        importDelegated(tcb, this.#transport.now, this.#transport);
+        // Room that was refused took no state along: the timers run on.
+        if (this.#block.role === BlockRole.Reserve) rearm(tcb, this.#transport);
+        else importDelegated(tcb, this.#transport.now, this.#transport);
       }
     } else {
       tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Uploaded);
@@ -153,6 +238,7 @@ export class TransportOffload implements SegmentDiversion {
         const { start, end } = StateRange.tcp.delegated;
         this.#copy(tcb.base + start, address + BLOCK_HEADER_BYTES + start, end - start);
         importDelegated(tcb, this.#transport.now, this.#transport);
+        this.#holdFirst(slot, this.#transfer.at(address + TCP_TRANSFER_OFFSET).forwardedSegments);
       }
     }
     this.#blocks.free(address);
@@ -186,6 +272,16 @@ export class TransportOffload implements SegmentDiversion {
     if (this.#heldHead[slot] === 0) this.#heldHead[slot] = buffer;
     else this.#buffer.at(this.#heldTail[slot]!).next = buffer;
     this.#heldTail[slot] = buffer;
+  }
+
+  /** ¶57: what the device kept came before anything that is held here. */
+  #holdFirst(slot: number, chain: number): void {
+    if (chain === 0) return;
+    let last = chain;
+    while (this.#buffer.at(last).next !== 0) last = this.#buffer.next;
+    this.#buffer.next = this.#heldHead[slot]!;
+    if (this.#heldHead[slot] === 0) this.#heldTail[slot] = last;
+    this.#heldHead[slot] = chain;
   }
 
   /** Segments of this connection are held. */

@@ -198,7 +198,7 @@ export abstract class IntermediateDriver {
   /** Rewrites one block for the device; returns its entry. */
   #lower(operation: keyof OperationTable, virtual: number, member: number, block: BlockCursor): number {
     if (block.role === BlockRole.Placeholder) return NO_ENTRY;
-    if (operation === 'initiateOffload' && block.role === BlockRole.New) {
+    if (operation === 'initiateOffload' && isNew(block)) {
       const entry = this.entries.allocate(block.ndisOffloadHandle, virtual, member, layerOf(block.type));
       block.ndisOffloadHandle = this.entries.handleOf(entry);
       return entry;
@@ -230,7 +230,7 @@ export abstract class IntermediateDriver {
   /** Rewrites one block for the layer above. */
   #raise(operation: keyof OperationTable, entry: number, block: BlockCursor): void {
     const { entries } = this;
-    if (operation === 'initiateOffload' && block.role === BlockRole.New) {
+    if (operation === 'initiateOffload' && isNew(block)) {
       if (isOffloaded(block.status)) {
         entries.lower[entry] = block.offloadHandle;
         block.offloadHandle = entries.handleOf(entry);
@@ -241,7 +241,9 @@ export abstract class IntermediateDriver {
       return;
     }
     block.offloadHandle = entries.handleOf(entry);
-    if (operation === 'terminateOffload') entries.free(entry);
+    // A state that could not be loaded leaves nothing behind below.
+    const isRefused = operation === 'loadOffloadState' && !isOffloaded(block.status);
+    if (operation === 'terminateOffload' || isRefused) entries.free(entry);
   }
 
   /** Fails a call in the member's place: every block that it carries FAILURE, placeholders SUCCESS (F03). */
@@ -297,4 +299,9 @@ export abstract class IntermediateDriver {
     if (entry < 0) call(this.virtuals[0]!.up, 0);
     else call(this.virtuals[this.entries.virtual[entry]!]!.up, this.entries.upper[entry]!);
   }
+}
+
+/** An object that the device is asked to take: with its state, or to make room for. */
+function isNew(block: BlockCursor): boolean {
+  return block.role === BlockRole.New || block.role === BlockRole.Reserve;
 }

@@ -6,6 +6,7 @@
  * device tags and filters. Frames without a tag, or with a VID that nobody has, are dropped and counted.
  */
 import { BLOCK_HEADER_BYTES, BlockRole, BlockWalk, Block, OffloadStateType } from '../offload/block-list.ts';
+import { ResourceNeeds } from '../offload/resource-needs.ts';
 import { NeighborState } from '../offload/state-objects.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import { type Adapter, patch } from '../host/ndis.ts';
@@ -17,6 +18,7 @@ export class VlanDriver extends IntermediateDriver {
   readonly #treeWalk: BlockWalk;
   readonly #treeBlock;
   readonly #neighbor;
+  readonly #needs;
   untagged = 0;
   foreignVid = 0;
 
@@ -25,6 +27,7 @@ export class VlanDriver extends IntermediateDriver {
     this.#treeWalk = new BlockWalk(memory, blocks);
     this.#treeBlock = Block.view(memory);
     this.#neighbor = NeighborState.view(memory);
+    this.#needs = ResourceNeeds.view(memory);
     for (const vid of vids) this.#addVlan(lower, vid);
   }
 
@@ -39,10 +42,13 @@ export class VlanDriver extends IntermediateDriver {
       descriptor.dataLength += 4;
       next(buffer);
     });
-    patch(adapter.down, 'initiateOffload', next => root => {
-      this.#tagNeighbors(root, vid);
-      next(root);
-    });
+    // The VID is among the needs, and in the state, wherever that travels.
+    for (const entry of ['initiateOffload', 'loadOffloadState'] as const) {
+      patch(adapter.down, entry, next => root => {
+        this.#tagNeighbors(root, vid);
+        next(root);
+      });
+    }
   }
 
   /** ¶116: the VID travels in the framing state object. */
@@ -50,8 +56,9 @@ export class VlanDriver extends IntermediateDriver {
     const walk = this.#treeWalk;
     for (let at = walk.start(root); at !== 0; at = walk.next(true)) {
       const block = this.#treeBlock.at(at);
-      if (block.type !== OffloadStateType.Neighbor || block.role !== BlockRole.New) continue;
-      this.#neighbor.at(at + BLOCK_HEADER_BYTES).vlanId = vid;
+      if (block.type !== OffloadStateType.Neighbor) continue;
+      if (block.role === BlockRole.New) this.#neighbor.at(at + BLOCK_HEADER_BYTES).vlanId = vid;
+      else if (block.role === BlockRole.Reserve) this.#needs.at(at + BLOCK_HEADER_BYTES).vlanId = vid;
     }
   }
 

@@ -10,6 +10,7 @@ export interface OffloadCapabilities {
   readonly neighbors: number;
   readonly supportsIpv4: boolean;
   readonly supportsSack: boolean;
+  readonly supportsTimestamps: boolean;
   /** Largest InitialRcvWnd, bytes. */
   readonly rcvWindowMax: number;
   /** Largest PathMtu, bytes. */
@@ -22,6 +23,7 @@ export const NO_OFFLOAD: OffloadCapabilities = {
   neighbors: 0,
   supportsIpv4: false,
   supportsSack: false,
+  supportsTimestamps: false,
   rcvWindowMax: 0,
   mtu: 0,
 };

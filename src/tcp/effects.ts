@@ -17,6 +17,8 @@ export const CloseReason = {
   Aborted: 3,
   /** The peer refused: RST in SYN-SENT. */
   Refused: 4,
+  /** A SYN came where the next byte was due, and is believed (tcp/blind-attack.ts): the peer has started anew. */
+  Replaced: 5,
 } as const;
 export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
 

@@ -31,6 +31,8 @@ export interface TcpParams {
   readonly timeWaitTicks: number;
   readonly finWait2Ticks: number;
   readonly ttl: number;
+  /** What a RST or SYN that may be forged leads to: RFC 5961, or the shipped interface's rules (tcp/blind-attack.ts). */
+  readonly blindAttack: 'challenge' | 'shipped';
 }
 
 export const DEFAULT_TCP_PARAMS: TcpParams = {
@@ -57,4 +59,5 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   timeWaitTicks: 60_000,
   finWait2Ticks: 60_000,
   ttl: 64,
+  blindAttack: 'challenge',
 };

@@ -6,6 +6,7 @@
  * connection takes.
  */
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
+import { BlindVerdict, judgeReset, judgeSyn } from './blind-attack.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { type Tcb, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
@@ -59,6 +60,11 @@ export function reportClosed(tcb: Tcb, reason: CloseReason, fx: Effects): void {
 /** Second, check the RST bit. True when the segment is used up. */
 export function checkReset(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
   if ((segment.flags & TcpFlag.Rst) === 0) return false;
+  if (fx.params.blindAttack === 'shipped') {
+    const verdict = judgeReset(tcb, segment.segSeq, now, fx);
+    if (verdict === BlindVerdict.Believed) endConnection(tcb, resetReason(tcb), fx);
+    return true;
+  }
   // RFC 5961 3.2: outside the window it is dropped silently, only an exact match resets, the rest is challenged.
   if (!isResetInWindow(tcb, segment.segSeq)) return true;
   if (segment.segSeq !== tcb.rcvNxt) {
@@ -66,6 +72,15 @@ export function checkReset(tcb: Tcb, segment: TcpHeader, now: number, fx: Effect
     return true;
   }
   endConnection(tcb, resetReason(tcb), fx);
+  return true;
+}
+
+/** The shipped rules for a SYN, which look at its number before anything else. True when the segment is used up. */
+export function checkForgedSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
+  const applies = fx.params.blindAttack === 'shipped' && (segment.flags & TcpFlag.Syn) !== 0;
+  if (!applies || tcb.state < TcpState.Established || tcb.state === TcpState.TimeWait) return false;
+  const verdict = judgeSyn(tcb, segment.segSeq, now, fx);
+  if (verdict === BlindVerdict.Believed) endConnection(tcb, CloseReason.Replaced, fx);
   return true;
 }
 

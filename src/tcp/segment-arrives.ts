@@ -7,10 +7,19 @@
 import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { AckOutcome, acknowledge, measureRtt } from './acknowledge.ts';
+import { endValidation } from './blind-attack.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
 import { receiveText } from './reassembly.ts';
-import { challengeAck, checkReset, endConnection, reportClosed, type ResetReply, resetFor } from './reset.ts';
+import {
+  challengeAck,
+  checkForgedSyn,
+  checkReset,
+  endConnection,
+  reportClosed,
+  type ResetReply,
+  resetFor,
+} from './reset.ts';
 import { finOutstanding, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { startKeepAlive, startRtx, stopRtx } from './timers.ts';
@@ -91,7 +100,7 @@ function otherStates(
 ): boolean {
   // First, check sequence number — with PAWS before it (RFC 7323 5.3).
   // Second, check the RST bit, which has a sequence check of its own (RFC 5961 3.2).
-  if (checkReset(tcb, segment, now, fx)) return false;
+  if (checkReset(tcb, segment, now, fx) || checkForgedSyn(tcb, segment, now, fx)) return false;
   if (!pawsAccepts(tcb, segment, now)) {
     unacceptable(tcb, segment, now, fx);
     return false;
@@ -285,6 +294,7 @@ function closeIfAsked(tcb: Tcb): void {
 
 /** Any acceptable segment is a sign of life: keep-alive starts over; FIN-WAIT-2 too. */
 function noteActivity(tcb: Tcb, now: number, fx: Effects): void {
+  endValidation(tcb);
   if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveEnabled) !== 0 && tcb.state !== TcpState.TimeWait) {
     tcb.kaProbeCount = 0;
     startKeepAlive(tcb, tcb.kaTimeout, now, fx);

@@ -177,6 +177,10 @@ export const TcpPrivateFlag = {
    * host: segments and calls are held, although the state is still there, until it has been taken back.
    */
   UploadDue: 128,
+  /** A RST was challenged, and nothing has been accepted since (tcp/blind-attack.ts). */
+  Challenged: 256,
+  /** Keep-alive runs only to find out whether the peer is there still. */
+  ValidationOnly: 512,
 } as const;
 
 /** The timers a connection may run; Retransmit, Persist, FinWait2 and TimeWait exclude one another and share rtxAt. */

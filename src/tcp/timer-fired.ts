@@ -6,6 +6,7 @@
  */
 import { seqGt } from '../base/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
+import { nextLook, probeInterval, probesMax } from './blind-attack.ts';
 import { timedOut } from './congestion.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { endConnection, reportClosed } from './reset.ts';
@@ -117,13 +118,13 @@ function sendOverride(tcb: Tcb, now: number, fx: Effects): void {
 function keepAliveFired(tcb: Tcb, now: number, fx: Effects): void {
   if (tcb.sndMax !== tcb.sndUna || tcb.sendDataBytes > 0) {
     // Something is in flight: its own timer watches the peer.
-    startKeepAlive(tcb, tcb.kaTimeout, now, fx);
+    startKeepAlive(tcb, nextLook(tcb), now, fx);
     return;
   }
-  if (tcb.kaProbeCount >= tcb.kaProbeMax) {
+  if (tcb.kaProbeCount >= probesMax(tcb)) {
     endConnection(tcb, CloseReason.TimedOut, fx);
     return;
   }
   if (emit(tcb, TcpFlag.Ack, (tcb.sndUna - 1) | 0, 0, fx)) tcb.kaProbeCount++;
-  startKeepAlive(tcb, tcb.kaInterval, now, fx);
+  startKeepAlive(tcb, probeInterval(tcb), now, fx);
 }

@@ -229,6 +229,7 @@ describe('an active-backup team', () => {
     3ms  nic0       > c1 P. 1:11(10) ack 1
     3ms  app        c1 received 10
     3ms  blocks     nic0 terminate N={P={T}}
+    3ms  nic0       > c1 . 11:11(0) ack 11
     3ms  blocks     nic0 terminate complete N={P={T}}
     3ms  log        offload-resume team0 64 connections
     3ms  host@nic1  > c1 P. 1:11(10) ack 11

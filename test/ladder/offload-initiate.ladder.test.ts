@@ -209,14 +209,14 @@ describe('one connection', () => {
   );
 
   machineLadder(
-    'an ACK that the host owes is sent by the device (digest 4.6)',
+    'an ACK that the host owes is sent before the state goes to the device (D08, digest 4.6)',
     { ...ONE, quiet: true },
     `
     0ms  c1         < P. 1:101(100) ack 1
     0ms  app        c1 received 100
    10ms  tli        offload c1
    10ms  blocks     nic0 initiate N+{P+{T}}
-   10ms  nic0       > c1 . 1:1(0) ack 101
+   10ms  host       > c1 . 1:1(0) ack 101
    10ms  blocks     nic0 initiate complete N+{P+{T}}
    90ms  check      nic0 tcp=1
 `,

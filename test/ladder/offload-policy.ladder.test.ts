@@ -171,8 +171,8 @@ describe('requests of devices', () => {
     expect(onTheCable(machine)).toEqual([]);
     goOn();
     expect(onTheCable(machine).map(text => text.replace(/ ack.*/, ''))).toEqual([
-      // What the device had not acknowledged yet.
-      'host > c1 . 1:1(0)',
+      // What the device had not acknowledged yet (D08).
+      'nic0 > c1 . 1:1(0)',
       'host > c1 P. 1:101(100)',
       'host > c1 FP. 101:151(50)',
     ]);

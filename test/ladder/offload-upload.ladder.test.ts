@@ -255,7 +255,7 @@ describe('one connection', () => {
     4ms  network    > transport terminate complete                       // 748
     4ms  transport  > tli terminate complete
     4ms  tli        > transport held calls
-    4ms  host       > c1 . 1:1(0) ack 11
+    4ms  nic0       > c1 . 1:1(0) ack 11
     4ms  host       > c1 P. 1:21(20) ack 11
    60ms  check      nic0 tcp=0 buffers=0
 `,
@@ -316,13 +316,13 @@ describe('one connection', () => {
     0ms  app        c1 leaves 100
     1ms  tli        offload c1
     1ms  blocks     nic0 initiate N+{P+{T}}
-    1ms  nic0       > c1 . 1:1(0) ack 101
+    1ms  host       > c1 . 1:1(0) ack 101
     1ms  blocks     nic0 initiate complete N+{P+{T}}
     2ms  c1         < P. 101:151(50) ack 1
     3ms  tli        upload c1
     3ms  blocks     nic0 terminate N={P={T}}
     3ms  blocks     nic0 terminate complete N={P={T}}
-    3ms  host       > c1 . 1:1(0) ack 151
+    3ms  nic0       > c1 . 1:1(0) ack 151
     4ms  c1         < P. 151:201(50) ack 1
     5ms  c1         < F. 201:201(0) ack 1
     5ms  host       > c1 . 1:1(0) ack 202
@@ -359,7 +359,7 @@ describe('one connection', () => {
   );
 
   machineLadder(
-    'an ACK that the device owes is sent at once by the host (D08)',
+    'an ACK that the device owes is sent before the terminate completes (D08)',
     { ...ONE, quiet: true },
     `
     0ms  tli        offload c1
@@ -370,7 +370,7 @@ describe('one connection', () => {
     5ms  tli        upload c1
     5ms  blocks     nic0 terminate N={P={T}}
     5ms  blocks     nic0 terminate complete N={P={T}}
-    5ms  host       > c1 . 1:1(0) ack 11
+    5ms  nic0       > c1 . 1:1(0) ack 11
    60ms  check      c1 rcvNxt=11
 `,
   );
@@ -683,7 +683,7 @@ describe('a tree of three connections on two paths that share a neighbor', () =>
     1ms  tli        upload c1 c2 c3
     1ms  blocks     nic0 terminate N={P={T T} P={T}}
     1ms  blocks     nic0 terminate complete N={P={T T} P={T}}
-    1ms  host       > c1 . 1:1(0) ack 11
+    1ms  nic0       > c1 . 1:1(0) ack 11
     1ms  tli        offload c1 c2 c3
     1ms  blocks     nic0 initiate N+{P+{T T} P+{T}}
     1ms  blocks     nic0 initiate complete N+{P+{T T} P+{T}}

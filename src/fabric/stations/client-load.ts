@@ -276,6 +276,7 @@ function failureOf(reason: CloseReason): Failure {
     case CloseReason.Normal:
       return 'shortReply';
     case CloseReason.Reset:
+    case CloseReason.Replaced:
       return 'reset';
     case CloseReason.Refused:
       return 'refused';

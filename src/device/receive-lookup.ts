@@ -1,0 +1,84 @@
+/**
+ * Receive lookup: which offloaded connection a frame belongs to, if any (digest §2.3, §4.5, §4.8).
+ *
+ * Direct, by addresses, ports and VID; options and fragments are the host's business, which forwards what comes of them.
+ */
+import type { Memory } from '../memory/memory.ts';
+import type { NicConfig } from '../ring/nic-layout.ts';
+import type { TcbTable } from '../tcp/tcb-table.ts';
+import { pseudoHeaderSum } from '../wire/checksum.ts';
+import { ETHERNET, EtherType } from '../wire/ethernet.ts';
+import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
+import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
+import { vidOf, VLAN } from '../wire/vlan.ts';
+import type { NicStatistics } from './statistics.ts';
+
+/** Where there is no slot: the frame goes up the normal path, or nowhere. */
+export const NORMAL_PATH = -1;
+export const DROPPED = -2;
+
+export class ReceiveLookup {
+  /** Of the frame that was looked up. */
+  readonly ip = new Ipv4Header();
+  readonly tcp = new TcpHeader();
+  readonly #memory: Memory;
+  readonly #table: TcbTable;
+  readonly #vlanIds: readonly number[];
+  readonly #stats: NicStatistics;
+
+  constructor(memory: Memory, table: TcbTable, config: NicConfig, stats: NicStatistics) {
+    this.#memory = memory;
+    this.#table = table;
+    this.#vlanIds = config.target.vlanIds;
+    this.#stats = stats;
+  }
+
+  /** The slot of the connection, NORMAL_PATH or DROPPED. */
+  slotOf(frameAt: number, frameLength: number): number {
+    const { view } = this.#memory;
+    const end = frameAt + frameLength;
+    let ipAt = frameAt + ETHERNET.headerLength;
+    let vid = 0;
+    if (view.getUint16(frameAt + ETHERNET.etherType) !== EtherType.Ipv4) {
+      vid = vidOf(view, frameAt, end);
+      ipAt += VLAN.tagLength;
+      if (vid < 0 || ipAt > end || view.getUint16(ipAt - 2) !== EtherType.Ipv4) return NORMAL_PATH;
+    }
+    const { ip } = this;
+    if (parseIpv4(view, ipAt, end, ip) !== Ipv4Parse.Ok || ip.protocol !== IpProtocol.Tcp) return NORMAL_PATH;
+    if (ip.hasOptions || isFragment(ip) || ip.payloadEnd - ip.payloadAt < 20) return NORMAL_PATH;
+    const ports = view.getInt32(ip.payloadAt);
+    const slot = this.#find(ports, vid);
+    return slot >= 0 || this.#vlanIds.length === 0 ? slot : this.#foreignVlan(ports, vid);
+  }
+
+  #find(ports: number, vid: number): number {
+    return this.#table.lookup(this.ip.source, ports >>> 16, this.ip.destination, ports & 0xffff, vid);
+  }
+
+  /**
+   * Digest §4.8, for a device that knows the VIDs of its interfaces: a connection of no VLAN takes what has a tag of none
+   * of them; a connection of one takes nothing else, and what would be its own but for the tag is dropped. A VID that is
+   * one of them may be another virtual adapter's business (F15): the host sorts it out.
+   */
+  #foreignVlan(ports: number, vid: number): number {
+    if (this.#vlanIds.includes(vid)) return NORMAL_PATH;
+    const untagged = vid === 0 ? NORMAL_PATH : this.#find(ports, 0);
+    if (untagged >= 0) return untagged;
+    for (const own of this.#vlanIds) {
+      if (this.#find(ports, own) < 0) continue;
+      this.#stats.dropVlan++;
+      return DROPPED;
+    }
+    return NORMAL_PATH;
+  }
+
+  /** Parses the segment into `tcp`; false when it is damaged. */
+  takeSegment(): boolean {
+    const { ip } = this;
+    const length = ip.payloadEnd - ip.payloadAt;
+    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
+    if (this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) return false;
+    return parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, this.tcp) === TcpParse.Ok;
+  }
+}
