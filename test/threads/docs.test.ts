@@ -42,7 +42,7 @@ describe('documents', () => {
     });
   }
 
-  it('docs/layouts.md and docs/compliance.md are current', { timeout: TIMEOUT_MS }, async () => {
+  it('docs/layouts.md, docs/state-objects.md and docs/compliance.md are current', { timeout: TIMEOUT_MS }, async () => {
     await run(process.execPath, ['scripts/generate-docs.mjs', '--check'], { cwd: root });
   });
 });
