@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ChimneyError } from './base/errors.ts';
+import { BLOCK_LIST_MAX } from './offload/block-list.ts';
 import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
 
 const cidr = z
@@ -46,7 +47,7 @@ export const MachineOptions = z.strictObject({
   offload: z
     .strictObject({
       policy: z.enum(['young-in-batches', 'everything', 'nothing']).optional(),
-      blockList: z.number().int().min(1).max(4096).optional(),
+      blockList: z.number().int().min(1).max(BLOCK_LIST_MAX).optional(),
       batchMs: z.number().min(0).max(1000).optional(),
     })
     .optional(),

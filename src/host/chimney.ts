@@ -221,7 +221,7 @@ export class Chimney implements ConnectionWatcher {
       this.#giveUpYoung(queue);
       return 0;
     }
-    if (this.#blocks.available < 3 * this.#listMax) return 0;
+    if (this.#blocks.available < 3 * Math.min(limit, queue.young.length)) return 0;
     const started = this.#clock.nowUs();
     const request = this.#request(OffloadOperation.Initiate, queue.adapter);
     const { young } = queue;
@@ -260,11 +260,11 @@ export class Chimney implements ConnectionWatcher {
   }
 
   #terminate(queue: AdapterQueue): number {
-    if (this.#blocks.available < 3 * this.#listMax) return 0;
+    if (this.#blocks.available < 3 * Math.min(this.#listMax, queue.returning.length)) return 0;
     const started = this.#clock.nowUs();
     let sent = 0;
     const { returning } = queue;
-    while (returning.length > 0 && this.#blocks.available >= 3 * this.#listMax) {
+    while (returning.length > 0 && this.#blocks.available >= 3 * Math.min(this.#listMax, returning.length)) {
       const request = this.#request(OffloadOperation.Terminate, queue.adapter);
       while (returning.length > 0 && request.count < this.#listMax) {
         const connection = returning.shift();
@@ -286,9 +286,10 @@ export class Chimney implements ConnectionWatcher {
 
   /** A16: paths and neighbors that the device took but whose connections it refused. */
   #terminateOrphans(queue: AdapterQueue): void {
-    if (this.#blocks.available < 3 * this.#listMax) return;
+    const most = Math.min(this.#listMax, Math.floor(this.#blocks.available / 3));
+    if (most === 0) return;
     const request = this.#request(OffloadOperation.Terminate, queue.adapter);
-    this.#network.orphans(queue.adapter, request, this.#listMax);
+    this.#network.orphans(queue.adapter, request, most);
     if (request.paths.count === 0) this.#framing.orphans(queue.adapter, request);
     if (request.blockCount === 0) {
       this.#spare.push(request);

@@ -29,7 +29,7 @@ describe('the options of a storm', () => {
 
   test.each([
     [{ connections: 0 }, '--connections'],
-    [{ blockList: 5000 }, '--block-list'],
+    [{ blockList: 131_073 }, '--block-list'],
     [{ delayMs: -1 }, '--delay-ms'],
     [{ vlans: [0] }, '--vlan:'],
     [{ vlans: Array.from({ length: 17 }, (_, i) => i + 1) }, '--vlan: 16 VLANs'],
