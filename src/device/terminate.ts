@@ -9,13 +9,16 @@ import { StateRange } from '../offload/state-objects.ts';
 import { TcpPrivateFlag } from '../tcp/tcb.ts';
 import { OffloadOperation } from './offload-operation.ts';
 
+/** No block is of this type: the pass goes all the way. */
+const NONE = -1;
+
 export class Terminate extends OffloadOperation {
   /** False when the list is not one: the device faults. */
   run(root: number): boolean {
     for (let layer = 2; layer >= 0; layer--) {
       const walk = this.walk;
       // Of 100,000 connections the last two passes see none: only the first goes below paths.
-      const deepest = layer === 1 ? OffloadStateType.Ip4 : layer === 0 ? OffloadStateType.Neighbor : 0;
+      const deepest = layer === 1 ? OffloadStateType.Ip4 : layer === 0 ? OffloadStateType.Neighbor : NONE;
       for (let at = walk.start(root); at !== 0; at = walk.next(this.block.type === deepest)) {
         const block = this.block.at(at);
         if (block.role === BlockRole.Placeholder) {
