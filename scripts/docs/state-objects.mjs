@@ -72,7 +72,7 @@ const DIFFERENCES = [
     'Header format (DIX, LLC/SNAP)',
     'CACHED in the framing object (¶84)',
     'one for the adapter, Encapsulation of the offload parameters',
-    'CACHED in the neighbor as in the seed, called HeaderFormat',
+    'CACHED in the neighbor as in the seed, called HeaderFormat: carried, both owners write Ethernet II frames',
   ],
   [
     'IP packet ID start value',
