@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ChimneyError } from './base/errors.ts';
 import { isPolicy, POLICY_TAKES } from './host/policy/policy-text.ts';
 import { isMandatory, TcpUploadReason } from './offload/events.ts';
+import { BLOCK_LIST_MAX } from './offload/block-list.ts';
 import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
 
 const cidr = z
@@ -64,7 +65,7 @@ export const MachineOptions = z.strictObject({
         .optional(),
       /** Optional reasons for which a NIC may not give a connection back. */
       ignoreReasons: z.array(z.enum(OPTIONAL_REASONS)).optional(),
-      blockList: z.number().int().min(1).max(4096).optional(),
+      blockList: z.number().int().min(1).max(BLOCK_LIST_MAX).optional(),
       batchMs: z.number().min(0).max(1000).optional(),
     })
     .optional(),

@@ -72,13 +72,21 @@ function hostConfig(host: HostSizing, small: boolean): HostConfig {
     sendDescriptors: Math.max(64, host.connections * 2),
     copyBuffers: host.copyBuffers ?? (small ? 256 : 2048),
     copyBufferBytes: 4096,
-    // Several lists under way at once, each up to three blocks a connection; with short lists, as many as may be due.
-    blocks: Math.max(1024, blockListMax * 3 * (small ? 4 : 16), small ? 0 : Math.min(2 * host.connections, 1 << 16)),
+    blocks: blocksOf(host.connections, blockListMax, small),
     applicationBytes: host.applicationBytes ?? 0,
     blockListMax,
     offload: { ...DEFAULT_HOST_OFFLOAD_OPTIONS, ...host.offload },
     tcp: tcpParams(host),
   };
+}
+
+/**
+ * Several lists under way at once, each up to three blocks a connection; with short lists, as many as may be due. All
+ * connections together need no more, since each is in one list at a time; the rest is for updates.
+ */
+function blocksOf(connections: number, blockListMax: number, small: boolean): number {
+  const lists = Math.min(blockListMax * 3 * (small ? 4 : 16), 3 * connections + 1024);
+  return Math.max(1024, lists, small ? 0 : Math.min(2 * connections, 1 << 16));
 }
 
 function tcpParams(host: HostSizing): TcpParams {

@@ -6,6 +6,7 @@
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { ChimneyError } from '../base/errors.ts';
+import { BLOCK_LIST_MAX } from '../offload/block-list.ts';
 import { stormDocuments } from '../scenario/storm-documents.ts';
 import { RIVALS, StormJob } from '../scenario/storm-job.ts';
 import type { StormProgress } from '../scenario/storm.ts';
@@ -46,7 +47,11 @@ export function stormCommand(setExitCode: (code: number) => void): Command {
     )
     .option('--connections <n>', `connections to make (${defaults.connections})`, wholeNumber(1, 10_000_000))
     .option('--concurrency <n>', `connections open at a time (${defaults.concurrency})`, wholeNumber(1, 200_000))
-    .option('--block-list <n>', `connections in a block list at most (${defaults.blockList})`, wholeNumber(1, 4096))
+    .option(
+      '--block-list <n>',
+      `connections in a block list at most (${defaults.blockList})`,
+      wholeNumber(1, BLOCK_LIST_MAX),
+    )
     .option('--batch-ms <ms>', `longest wait for a list to fill (${defaults.batchMs})`, decimalNumber(0, 1000, 'ms'))
     .option('--path <path>', `${PATHS.join(', ')} (${defaults.path})`, oneOf(PATHS))
     .option('--policy <policy>', `what path auto offloads (${defaults.policy})`, name)

@@ -233,7 +233,7 @@ export class Chimney implements ConnectionWatcher, Mover {
       this.#giveUpAll(queue.young);
       return 0;
     }
-    if (!this.#handOvers.hasBlocks) return 0;
+    if (!this.#handOvers.hasBlocks(Math.min(limit, queue.promoted.length + queue.young.length))) return 0;
     const started = this.#clock.nowUs();
     const request = this.#handOvers.make(OffloadOperation.Initiate, queue.adapter);
     const { young, promoted } = queue;
@@ -275,7 +275,7 @@ export class Chimney implements ConnectionWatcher, Mover {
     const started = this.#clock.nowUs();
     let sent = 0;
     const { returning } = queue;
-    while (returning.length > 0 && this.#handOvers.hasBlocks) {
+    while (returning.length > 0 && this.#handOvers.hasBlocks(Math.min(this.#listMax, returning.length))) {
       const request = this.#handOvers.make(OffloadOperation.Terminate, queue.adapter);
       while (returning.length > 0 && request.count < this.#listMax) {
         const connection = returning.shift();
@@ -297,7 +297,7 @@ export class Chimney implements ConnectionWatcher, Mover {
   }
 
   #terminateOrphans(queue: AdapterQueue): void {
-    if (!this.#handOvers.hasBlocks || this.#handOvers.terminateOrphans(queue.adapter)) return;
+    if (!this.#handOvers.hasBlocks(1) || this.#handOvers.terminateOrphans(queue.adapter)) return;
     queue.orphansDue = queue.uploadingAll && queue.offloaded > 0;
   }
 

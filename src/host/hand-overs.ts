@@ -47,9 +47,9 @@ export class HandOvers {
     this.#pending = Array.from({ length: blocks.capacity }, () => null);
   }
 
-  /** Blocks for one more list: a path and a neighbor for each connection at worst. */
-  get hasBlocks(): boolean {
-    return this.#blocks.available >= 3 * this.#listMax;
+  /** Blocks for a list of so many connections: a path and a neighbor for each at worst. */
+  hasBlocks(connections: number): boolean {
+    return this.#blocks.available >= 3 * connections;
   }
 
   make(operation: OffloadOperation, adapter: Adapter): OffloadRequest {
@@ -131,7 +131,7 @@ export class HandOvers {
   terminateOrphans(adapter: Adapter): boolean {
     const request = this.make(OffloadOperation.Terminate, adapter);
     request.keepsLower = false;
-    this.#network.orphans(adapter, request, this.#listMax);
+    this.#network.orphans(adapter, request, Math.min(this.#listMax, Math.floor(this.#blocks.available / 3)));
     if (request.paths.count === 0) this.#framing.orphans(adapter, request);
     if (request.blockCount === 0) {
       this.drop(request);

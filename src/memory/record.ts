@@ -22,6 +22,11 @@ export interface Field {
   readonly meaning: string;
   readonly fieldClass: FieldClass;
   readonly writer: FieldWriter;
+  /** Of a state variable: its name in the interface that shipped, or in the seed where only that has it. */
+  readonly ddi?: string;
+  readonly unit?: string;
+  /** ¶ of the seed, `shipped`, an RFC, or `emulator` for what only we need. */
+  readonly from?: string;
 }
 
 export function u8(meaning: string, fieldClass: FieldClass = 'control', writer: FieldWriter = 'owner'): Field {
@@ -38,6 +43,14 @@ export function word(meaning: string, fieldClass: FieldClass = 'control', writer
 
 export function bytes(width: number, meaning = 'reserved, zero', fieldClass: FieldClass = 'control'): Field {
   return { width, kind: 'bytes', meaning, fieldClass, writer: 'owner' };
+}
+
+/**
+ * Makes the wrapper that declares state variables of one class (¶50): `h(word('receive buffer'), 'InitialRcvWnd', 'bytes',
+ * '¶81, shipped')`. Name, unit and origin are documentation: neither layout nor fingerprint depends on them.
+ */
+export function stateVariables(fieldClass: FieldClass, writer: FieldWriter) {
+  return (field: Field, ddi = '', unit = '', from = ''): Field => ({ ...field, fieldClass, writer, ddi, unit, from });
 }
 
 /** The views a cursor needs; src/memory/memory.ts has them. */

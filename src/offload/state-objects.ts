@@ -6,30 +6,35 @@
  * needs. IPv4 addresses are int32, MAC addresses a high 16-bit and a low 32-bit word.
  */
 import { TcbLayout } from '../tcp/tcb.ts';
-import { type Field, record, word } from '../memory/record.ts';
+import { record, stateVariables, word } from '../memory/record.ts';
 
-const c = (field: Field): Field => ({ ...field, fieldClass: 'const', writer: 'host' });
-const h = (field: Field): Field => ({ ...field, fieldClass: 'cached', writer: 'host' });
-const d = (field: Field): Field => ({ ...field, fieldClass: 'delegated', writer: 'owner' });
+const c = stateVariables('const', 'host');
+const h = stateVariables('cached', 'host');
+const d = stateVariables('delegated', 'owner');
 
 /** NEIGHBOR_OFFLOAD_STATE_{CONST,CACHED,DELEGATED} */
 export const NeighborState = record('NEIGHBOR_OFFLOAD_STATE', 32, {
-  dlSourceHi: c(word('DlSourceAddress, high 16 bits; zero = the interface’s own')),
-  dlSourceLo: c(word('DlSourceAddress, low 32 bits')),
-  vlanId: c(word('VlanId: 0 = untagged; filled in by an intermediate driver (R42)')),
-  dlDestinationHi: h(word('DlDestinationAddress, high 16 bits')),
-  dlDestinationLo: h(word('DlDestinationAddress, low 32 bits')),
-  hostReachabilityDelta: h(word('HostReachabilityDelta: ticks since the host knew the neighbor reachable')),
-  headerFormat: h(word('header format (¶84): 0 = DIX (Ethernet II), 1 = LLC/SNAP')),
-  nicReachabilityDelta: d(word('NicReachabilityDelta: ticks since the device knew it')),
+  dlSourceHi: c(word('high 16 bits; zero = the interface’s own'), 'DlSourceAddress', 'MAC', 'shipped'),
+  dlSourceLo: c(word('low 32 bits'), 'DlSourceAddress', 'MAC', 'shipped'),
+  vlanId: c(word('0 = untagged; filled in by an intermediate driver (R42)'), 'VlanId', 'VID', '¶116, shipped'),
+  dlDestinationHi: h(word('high 16 bits'), 'DlDestinationAddress', 'MAC', '¶84, shipped'),
+  dlDestinationLo: h(word('low 32 bits'), 'DlDestinationAddress', 'MAC', '¶84, shipped'),
+  hostReachabilityDelta: h(
+    word('since the host knew the neighbor reachable'),
+    'HostReachabilityDelta',
+    'ticks',
+    '¶84, shipped',
+  ),
+  headerFormat: h(word('0 = DIX (Ethernet II), 1 = LLC/SNAP'), 'HeaderFormat', 'format', '¶84'),
+  nicReachabilityDelta: d(word('since the device knew it reachable'), 'NicReachabilityDelta', 'ticks', '¶84, shipped'),
 });
 
 /** PATH (IP4_OFFLOAD_STATE_{CONST,CACHED,DELEGATED}) */
 export const PathState = record('IP4_OFFLOAD_STATE', 16, {
-  sourceAddress: c(word('SourceAddress, IPv4')),
-  destinationAddress: c(word('DestinationAddress, IPv4')),
-  pathMtu: h(word('PathMtu, bytes')),
-  ipIdStart: d(word('IP Packet ID start value (¶84, ¶86): next identification the owner would use')),
+  sourceAddress: c(word('our address'), 'SourceAddress', 'IPv4', '¶84, shipped'),
+  destinationAddress: c(word("the peer's address"), 'DestinationAddress', 'IPv4', '¶84, shipped'),
+  pathMtu: h(word('largest datagram of the path'), 'PathMtu', 'bytes', '¶84, shipped'),
+  ipIdStart: d(word('next identification that the owner would use (R31)'), 'IpIdStart', 'identification', '¶84, ¶86'),
 });
 
 const tcpConst = TcbLayout.range('const');

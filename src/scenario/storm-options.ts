@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { ChimneyError } from '../base/errors.ts';
 import { isPolicy, POLICY_TAKES } from '../host/policy/policy-text.ts';
+import { BLOCK_LIST_MAX } from '../offload/block-list.ts';
 
 export const PATHS = ['auto', 'host', 'chimney'] as const;
 export type StormPath = (typeof PATHS)[number];
@@ -15,7 +16,7 @@ const percent = z.number().min(0).max(50);
 export const StormOptions = z.object({
   connections: z.number().int().min(1).max(10_000_000),
   concurrency: z.number().int().min(1).max(200_000),
-  blockList: z.number().int().min(1).max(4096),
+  blockList: z.number().int().min(1).max(BLOCK_LIST_MAX),
   /** How long a young connection may wait for its list to fill, ms. */
   batchMs: z.number().min(0).max(1000),
   path: z.enum(PATHS),

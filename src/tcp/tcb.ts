@@ -4,76 +4,99 @@
  *   | CONST 16 | CACHED 32 | DELEGATED 116 | private 92 |
  *
  * Offload copies the first three ranges, update the second, upload the third (architecture §2.2–2.3). Private fields
- * belong to whoever runs the engine at the moment and are made anew by the next owner. Fields carry RFC names; the doc
- * line has the DDI name of TCP_OFFLOAD_STATE_{CONST,CACHED,DELEGATED}. Times are ticks of 1 ms, windows are bytes
+ * belong to whoever runs the engine at the moment and are made anew by the next owner. Fields carry RFC names; beside
+ * each stand its name in TCP_OFFLOAD_STATE_{CONST,CACHED,DELEGATED}, its unit and its origin. Times are ticks of 1 ms, windows are bytes
  * (unscaled), sequence numbers int32.
  */
-import { bytes, type Cursor, type Field, record, u16, u8, word } from '../memory/record.ts';
+import { bytes, type Cursor, record, stateVariables, u16, u8, word } from '../memory/record.ts';
 
-const c = (field: Field): Field => ({ ...field, fieldClass: 'const', writer: 'host' });
-const h = (field: Field): Field => ({ ...field, fieldClass: 'cached', writer: 'host' });
-const d = (field: Field): Field => ({ ...field, fieldClass: 'delegated', writer: 'owner' });
-const p = (field: Field): Field => ({ ...field, fieldClass: 'private', writer: 'owner' });
+const c = stateVariables('const', 'host');
+const h = stateVariables('cached', 'host');
+const d = stateVariables('delegated', 'owner');
+const p = stateVariables('private', 'owner');
+
+const SHIPPED = 'shipped';
+const EMULATOR = 'emulator';
 
 export const TcbLayout = record('TCB', 256, {
   // CONST: given once at offload, never returned (R2).
-  localPort: c(u16('LocalPort')),
-  remotePort: c(u16('RemotePort')),
-  constFlags: c(u16('Flags: TcpConstFlag')),
-  remoteMss: c(u16('RemoteMss: MSS option of the peer, bytes')),
-  sndWindScale: c(u8('SndWindScale: Snd.Wind.Shift, RFC 7323 2.3')),
-  rcvWindScale: c(u8('RcvWindScale: Rcv.Wind.Shift')),
-  reservedConst: c(u16('zero')),
-  hashValue: c(word('HashValue: RSS hash, computed once')),
+  localPort: c(u16('our port'), 'LocalPort', 'port', '¶80, shipped'),
+  remotePort: c(u16("the peer's port"), 'RemotePort', 'port', '¶80, shipped'),
+  constFlags: c(u16('TcpConstFlag: timestamps, SACK, window scaling'), 'Flags', 'bits', '¶80, shipped'),
+  remoteMss: c(u16('MSS option of the peer'), 'RemoteMss', 'bytes', '¶80, shipped'),
+  sndWindScale: c(u8('Snd.Wind.Shift, RFC 7323 2.3'), 'SndWindScale', 'shift', '¶80, shipped'),
+  rcvWindScale: c(u8('Rcv.Wind.Shift'), 'RcvWindScale', 'shift', '¶80, shipped'),
+  reservedConst: c(u16('zero'), '', '–', EMULATOR),
+  hashValue: c(word('RSS hash, computed once'), 'HashValue', 'hash', SHIPPED),
   // CACHED: the host's, written through on change (R3).
-  cachedFlags: h(u16('Flags: TcpCachedFlag')),
-  kaProbeMax: h(u8('KaProbeCount: keep-alive probes before giving up')),
-  ttl: h(u8('TtlOrHopLimit')),
-  tos: h(u8('TosOrTrafficClass')),
-  userPriority: h(u8('UserPriority: 802.1p')),
-  effectiveMss: h(u16('Effective MSS (¶81): Eff.snd.MSS of RFC 9293 3.7.1, bytes of payload')),
-  initialRcvWnd: h(word('InitialRcvWnd: receive buffer, bytes')),
-  rcvIndicationSize: h(word('RcvIndicationSize: bytes, 0 = any')),
-  kaTimeout: h(word('KaTimeout: idle ticks before the first probe')),
-  kaInterval: h(word('KaInterval: ticks between probes')),
-  maxRt: h(word('MaxRT: ticks one segment may be retransmitted, 0 = by count')),
-  flowLabel: h(word('FlowLabel: IPv6 only')),
+  cachedFlags: h(u16('TcpCachedFlag: keep-alive, Nagle, and three commands'), 'Flags', 'bits', '¶81, shipped'),
+  kaProbeMax: h(u8('keep-alive probes before giving up'), 'KaProbeCount', 'probes', '¶81, shipped'),
+  ttl: h(u8('IPv4 TTL'), 'TtlOrHopLimit', 'hops', SHIPPED),
+  tos: h(u8('IPv4 TOS, IPv6 traffic class'), 'TosOrTrafficClass', 'octet', '¶81, shipped'),
+  userPriority: h(u8('802.1p'), 'UserPriority', 'priority', SHIPPED),
+  effectiveMss: h(u16('Eff.snd.MSS of RFC 9293 3.7.1: payload of a segment'), 'EffectiveMss', 'bytes', '¶81'),
+  initialRcvWnd: h(word('receive buffer'), 'InitialRcvWnd', 'bytes', '¶81, shipped'),
+  rcvIndicationSize: h(word('what an indication should carry, 0 = any'), 'RcvIndicationSize', 'bytes', '¶81, shipped'),
+  kaTimeout: h(word('idle time before the first probe'), 'KaTimeout', 'ticks', '¶81, shipped'),
+  kaInterval: h(word('time between probes'), 'KaInterval', 'ticks', '¶81, shipped'),
+  maxRt: h(word('how long one segment may be retransmitted, 0 = by count'), 'MaxRT', 'ticks', SHIPPED),
+  flowLabel: h(word('IPv6 only; carried, not used'), 'FlowLabel', 'label', '¶81, shipped'),
   // DELEGATED: the owner's alone, moves at offload and upload (R4).
-  state: d(u8('State: TcpState, numbers of TCP_OFFLOAD_CONNECTION_STATE')),
-  delegatedFlags: d(u8('Flags: TcpDelegatedFlag')),
-  dupAckCount: d(u8('DupAckCount')),
-  sndWndProbeCount: d(u8('SndWndProbeCount: zero-window probes sent and unanswered')),
-  kaProbeCount: d(u8('KeepAlive.ProbeCount: probes sent and unanswered')),
-  rtxCount: d(u8('Retransmit.Count: retransmissions of the current segment')),
-  delayedAckSegments: d(u8('segments received since the last ACK; zero at every hand-over')),
-  reservedDelegated: d(u8('zero')),
-  rcvNxt: d(word('RCV.NXT')),
-  rcvWnd: d(word('RCV.WND: to the right edge advertised, bytes')),
-  sndUna: d(word('SND.UNA')),
-  sndNxt: d(word('SND.NXT: next to send; below sndMax while retransmitting')),
-  sndMax: d(word('SndMax: highest sequence number ever sent, plus one')),
-  sndWnd: d(word('SND.WND, bytes')),
-  maxSndWnd: d(word('MaxSndWnd: largest window ever offered (SWS avoidance, RFC 9293 3.8.6.2.1)')),
-  sndWl1: d(word('SND.WL1 (SendWL1)')),
-  sndWl2: d(word('SND.WL2 (¶82; not in the shipped structure)')),
-  cwnd: d(word('CWnd, bytes')),
-  ssthresh: d(word('SsThresh, bytes')),
-  srtt: d(word('SRtt: ticks × 8; 0 = no sample yet')),
-  rttvar: d(word('RttVar: ticks × 4')),
-  tsRecent: d(word('TsRecent: TS.Recent')),
-  tsRecentAge: d(word('TsRecentAge: ticks since tsRecent was set; while owned, the tick it was set at')),
-  tsTime: d(word('TsTime: our timestamp clock at the hand-over')),
-  totalRt: d(word('TotalRT: ticks spent retransmitting the current segment')),
-  kaTimeoutDelta: d(word('KeepAlive.TimeoutDelta: ticks left at the hand-over, -1 = not running')),
-  rtxTimeoutDelta: d(word('Retransmit.TimeoutDelta: ticks left at the hand-over, -1 = not running')),
-  sendDataHead: d(word('SendDataHead: first NET_BUFFER with unacknowledged bytes, or 0')),
-  sendDataTail: d(word('SendDataTail: last NET_BUFFER of the send queue, or 0')),
-  sendDataBytes: d(word('bytes in the send queue from SND.UNA on')),
-  bufferedData: d(word('BufferedData: acknowledged but undelivered NET_BUFFERs at the hand-over, or 0')),
-  recover: d(word('recover of RFC 6582')),
-  rcvPending: d(word('bytes indicated that the application has not consumed')),
-  rtxKind: d(word('TcpTimer that Retransmit.TimeoutDelta carries')),
-  dWnd: d(word('DWnd: delay window of Compound TCP (NDIS 6.1), bytes; carried, not used')),
+  state: d(u8('TcpState, numbers of TCP_OFFLOAD_CONNECTION_STATE'), 'State', 'state', '¶82, shipped'),
+  delegatedFlags: d(u8('TcpDelegatedFlag'), 'Flags', 'bits', '¶82, shipped'),
+  dupAckCount: d(u8('ACKs in a row for the same number'), 'DupAckCount', 'ACKs', '¶83, shipped'),
+  sndWndProbeCount: d(u8('zero-window probes sent and unanswered'), 'SndWndProbeCount', 'probes', SHIPPED),
+  kaProbeCount: d(u8('keep-alive probes sent and unanswered'), 'KeepAlive.ProbeCount', 'probes', '¶83, shipped'),
+  rtxCount: d(u8('retransmissions of the current segment'), 'Retransmit.Count', 'segments', '¶83, shipped'),
+  delayedAckSegments: d(u8('received since the last ACK; zero at every hand-over'), '', 'segments', EMULATOR),
+  reservedDelegated: d(u8('zero'), '', '–', EMULATOR),
+  rcvNxt: d(word('RCV.NXT'), 'RcvNxt', 'sequence', '¶82, shipped'),
+  rcvWnd: d(word('RCV.WND: to the right edge advertised'), 'RcvWnd', 'bytes', '¶82, shipped'),
+  sndUna: d(word('SND.UNA'), 'SndUna', 'sequence', '¶82, shipped'),
+  sndNxt: d(word('SND.NXT: next to send; below SndMax while retransmitting'), 'SndNxt', 'sequence', '¶82, shipped'),
+  sndMax: d(word('highest sequence number ever sent, plus one'), 'SndMax', 'sequence', '¶82, shipped'),
+  sndWnd: d(word('SND.WND'), 'SndWnd', 'bytes', '¶82, shipped'),
+  maxSndWnd: d(word('largest window ever offered (RFC 9293 3.8.6.2.1)'), 'MaxSndWnd', 'bytes', '¶82, shipped'),
+  sndWl1: d(word('SND.WL1: segment of the last window update'), 'SendWL1', 'sequence', '¶82, shipped'),
+  sndWl2: d(word('SND.WL2: acknowledgment of the last window update'), 'SndWL2', 'sequence', '¶82'),
+  cwnd: d(word('congestion window'), 'CWnd', 'bytes', '¶82, shipped'),
+  ssthresh: d(word('slow start threshold'), 'SsThresh', 'bytes', '¶83, shipped'),
+  srtt: d(word('smoothed round-trip time; 0 = no sample yet'), 'SRtt', 'ticks × 8', '¶83, shipped'),
+  rttvar: d(word('its variation'), 'RttVar', 'ticks × 4', '¶83, shipped'),
+  tsRecent: d(word('TS.Recent: to echo'), 'TsRecent', 'timestamp', '¶83, shipped'),
+  tsRecentAge: d(
+    word('since tsRecent was set; while owned, the tick it was set at'),
+    'TsRecentAge',
+    'ticks',
+    '¶83, shipped',
+  ),
+  tsTime: d(word('our timestamp clock at the hand-over'), 'TsTime', 'timestamp', SHIPPED),
+  totalRt: d(word('spent retransmitting the current segment'), 'TotalRT', 'ticks', SHIPPED),
+  kaTimeoutDelta: d(word('left at the hand-over, -1 = not running'), 'KeepAlive.TimeoutDelta', 'ticks', '¶83, shipped'),
+  rtxTimeoutDelta: d(
+    word('left at the hand-over, -1 = not running'),
+    'Retransmit.TimeoutDelta',
+    'ticks',
+    '¶83, shipped',
+  ),
+  sendDataHead: d(
+    word('first NET_BUFFER with unacknowledged bytes, or 0; at query SendBacklogSize'),
+    'SendDataHead',
+    'address',
+    SHIPPED,
+  ),
+  sendDataTail: d(word('last NET_BUFFER of the send queue, or 0'), 'SendDataTail', 'address', SHIPPED),
+  sendDataBytes: d(word('in the send queue from SND.UNA on'), '', 'bytes', EMULATOR),
+  bufferedData: d(
+    word('acknowledged but undelivered NET_BUFFERs at the hand-over, or 0; at query ReceiveBacklogSize'),
+    'BufferedData',
+    'address',
+    '¶83, shipped',
+  ),
+  recover: d(word('recover: SND.MAX when fast recovery began'), '', 'sequence', 'RFC 6582'),
+  rcvPending: d(word('indicated, not yet consumed by the application'), '', 'bytes', EMULATOR),
+  rtxKind: d(word('TcpTimer that Retransmit.TimeoutDelta carries'), '', 'timer', EMULATOR),
+  dWnd: d(word('delay window of Compound TCP (NDIS 6.1); carried, not used'), 'DWnd', 'bytes', SHIPPED),
   // Private: never handed over.
   localAddress: p(word('IPv4, int32')),
   remoteAddress: p(word('IPv4, int32')),

@@ -8,6 +8,10 @@ describe('the options of a storm', () => {
     expect(STORM_DEFAULTS).toMatchObject({ connections: 20_000, blockList: 256, failures: [{ nic: 'nic0', at: 0.5 }] });
   });
 
+  test('take a list of as many connections as a block list may carry, 131,072 (A13)', () => {
+    expect(stormOptions({ blockList: 131_072 }).blockList).toBe(131_072);
+  });
+
   test('let nothing fail where nobody could take over', () => {
     expect(stormOptions({ nics: 1 }).failures).toEqual([]);
   });
@@ -29,7 +33,7 @@ describe('the options of a storm', () => {
 
   test.each([
     [{ connections: 0 }, '--connections'],
-    [{ blockList: 5000 }, '--block-list'],
+    [{ blockList: 131_073 }, '--block-list'],
     [{ delayMs: -1 }, '--delay-ms'],
     [{ vlans: [0] }, '--vlan:'],
     [{ vlans: Array.from({ length: 17 }, (_, i) => i + 1) }, '--vlan: 16 VLANs'],

@@ -42,7 +42,19 @@ describe('documents', () => {
     });
   }
 
-  it('docs/layouts.md and docs/compliance.md are current', { timeout: TIMEOUT_MS }, async () => {
+  it('docs/layouts.md, docs/state-objects.md and docs/compliance.md are current', { timeout: TIMEOUT_MS }, async () => {
     await run(process.execPath, ['scripts/generate-docs.mjs', '--check'], { cwd: root });
+  });
+
+  it('docs/compliance.md has a row for each of the 142 cases and 50 requirements', () => {
+    const text = readFileSync(join(root, 'docs/compliance.md'), 'utf8');
+    const [cases, requirements] = text.split('\n## Requirements\n');
+    const rows = (part: string, pattern: RegExp) => [...part.matchAll(pattern)].map(match => match[1]);
+    const wanted = { A: 21, B: 20, C: 20, D: 30, E: 30, F: 21 };
+    const ids = Object.entries(wanted).flatMap(([letter, count]) =>
+      Array.from({ length: count }, (_, i) => letter + String(i + 1).padStart(2, '0')),
+    );
+    expect(rows(cases!, /^\| ([A-F]\d\d) \| [^|]+ \|/gm)).toEqual(ids);
+    expect(rows(requirements!, /^\| (R\d+) \| [^|]+ \|/gm)).toEqual(Array.from({ length: 50 }, (_, i) => `R${i + 1}`));
   });
 });
