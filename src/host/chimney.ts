@@ -307,19 +307,15 @@ export class Chimney implements ConnectionWatcher, Mover {
     if (request === null) return;
     for (const queue of this.#queues.values()) queue.stuck = false;
     const started = this.#clock.nowUs();
-    const isComplete = this.#handOvers.climb(request);
+    const done = this.#handOvers.climb(request);
     const initiate = request.operation === OffloadOperation.Initiate;
     const queue = this.#queue(request.adapter);
-    if (!isComplete) {
-      this.stats.initiateUs += this.#clock.nowUs() - started;
-      return;
-    }
-    if (initiate) this.#initiated(request, queue);
-    else this.#terminated(request, queue);
+    if (done !== null && initiate) this.#initiated(done, queue);
+    else if (done !== null) this.#terminated(done, queue);
     const spent = this.#clock.nowUs() - started;
     if (initiate) this.stats.initiateUs += spent;
     else this.stats.terminateUs += spent;
-    this.#handOvers.drop(request);
+    if (done !== null) this.#handOvers.drop(done);
   }
 
   /** States that followed a request (Figure 3) are on the device: those of connections complete it. */

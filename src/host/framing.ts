@@ -296,6 +296,10 @@ export class Framing {
 
   #writeState(neighbor: Neighbor, address: number): void {
     const state = this.#state.at(address + BLOCK_HEADER_BYTES);
+    // The block may have carried needs before; a VLAN driver fills in the VID below.
+    state.dlSourceHi = 0;
+    state.dlSourceLo = 0;
+    state.vlanId = 0;
     state.dlDestinationHi = neighbor.macHi;
     state.dlDestinationLo = neighbor.macLo;
     state.hostReachabilityDelta = (this.now - neighbor.confirmedAt) | 0;

@@ -99,23 +99,32 @@ export class HandOvers {
   }
 
   /**
-   * Framing, Network and Transport each take their entries. False when the connections' states have only now been sent
-   * (Figure 3): the request is complete when they are loaded.
+   * Framing, Network and Transport each take their entries. Returns the request that is complete now: where connections have
+   * only now sent their states (Figure 3) that is what was refused, or null; the rest is complete when they are loaded.
    */
-  climb(request: OffloadRequest): boolean {
+  climb(request: OffloadRequest): OffloadRequest | null {
     if (request.loadRoot !== 0) {
-      this.#offload.loaded(request);
-      return true;
+      this.#offload.takeAll(request);
+      return request;
     }
     request.beginCompletion(request.adapter.down);
     const initiate = request.operation === OffloadOperation.Initiate;
     this.trace?.emit(request.adapter.name, 'framing', initiate ? 'initiate complete' : 'terminate complete');
     this.#framing.complete(request);
     this.#network.complete(request);
+    if (request.isReserving) return this.#load(request);
     this.#offload.complete(request);
-    if (request.loadRoot === 0) return true;
-    this.#await(request.loadRoot, request);
-    return false;
+    return request;
+  }
+
+  #load(request: OffloadRequest): OffloadRequest | null {
+    const refused = this.make(OffloadOperation.Initiate, request.adapter);
+    this.#offload.load(request, refused);
+    if (request.loadRoot !== 0) this.#await(request.loadRoot, request);
+    else this.drop(request);
+    if (refused.count > 0 || request.loadRoot === 0) return refused;
+    this.drop(refused);
+    return null;
   }
 
   /** States of paths or neighbors have been loaded: their blocks are free again. */

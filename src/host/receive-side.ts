@@ -179,9 +179,9 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
 
   /** The application asks for what it left. */
   resume(connection: TliConnection): void {
-    if (connection.paused) return;
     const wasWaiting = connection.waiting;
     connection.waiting = false;
+    if (connection.paused) return;
     this.#delivery.resume(connection.slot);
     this.#passPosted(connection);
     if (!wasWaiting || this.#stateOf(connection) !== OffloadState.Offloaded || this.holds(connection)) return;

@@ -27,7 +27,6 @@ import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
 import { callRoute } from './call-route.ts';
-import type { ProviderTable } from './ndis.ts';
 import type { Network } from './network.ts';
 import { OffloadEligibility } from './offload-eligibility.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
@@ -174,41 +173,44 @@ export class TransportOffload implements SegmentDiversion {
 
   /** Takes this layer's entries, each with its status: then 320 of Figure 3. */
   complete(request: OffloadRequest): void {
-    const table = request.takeEntry('transport');
-    if (request.isReserving) this.#loadTaken(request, table);
-    else for (let i = 0; i < request.count; i++) request.statuses[i] = this.#take(request, i);
+    request.takeEntry('transport');
+    this.takeAll(request);
     const initiate = request.operation === OffloadOperation.Initiate;
     this.trace?.emit('transport', 'tli', initiate ? 'initiate complete' : 'terminate complete');
   }
 
-  /** Figure 3, 316: the device has made room; connections that fit send their state now, the others are back. */
-  #loadTaken(request: OffloadRequest, table: ProviderTable): void {
-    let first = 0;
-    let last = 0;
+  /**
+   * Figure 3, 316: the device has made room; connections that fit stay in the request and send their state. The others move
+   * to `refused`: for them it is over.
+   */
+  load(request: OffloadRequest, refused: OffloadRequest): void {
+    const table = request.takeEntry('transport');
+    let fitting = 0;
     for (let i = 0; i < request.count; i++) {
+      const slot = request.slots[i]!;
       const address = request.blocks[i]!;
       if (this.#block.at(address).status !== NdisStatus.Success) {
-        request.statuses[i] = this.#take(request, i);
+        refused.add(slot);
+        refused.statuses[refused.count - 1] = this.#take(request, i);
         continue;
       }
-      request.statuses[i] = NdisStatus.Pending;
-      this.#give(request.slots[i]!, address);
+      this.#give(slot, address);
       const block = this.#block.at(address);
       block.role = BlockRole.New;
       block.nextBlock = 0;
-      if (first === 0) first = address;
-      else this.#block.at(last).nextBlock = address;
-      last = address;
+      if (fitting > 0) this.#block.at(request.blocks[fitting - 1]!).nextBlock = address;
+      request.slots[fitting] = slot;
+      request.blocks[fitting] = address;
+      fitting++;
     }
-    request.loadRoot = first;
-    if (first !== 0) table.loadOffloadState(first);
+    request.count = fitting;
+    request.loadRoot = fitting > 0 ? request.blocks[0]! : 0;
+    if (fitting > 0) table.loadOffloadState(request.loadRoot);
+    this.trace?.emit('transport', 'tli', `initiate complete, ${fitting} states follow`);
   }
 
-  /** The states have been loaded: the offload is complete. */
-  loaded(request: OffloadRequest): void {
-    for (let i = 0; i < request.count; i++) {
-      if (request.statuses[i] === NdisStatus.Pending) request.statuses[i] = this.#take(request, i);
-    }
+  takeAll(request: OffloadRequest): void {
+    for (let i = 0; i < request.count; i++) request.statuses[i] = this.#take(request, i);
   }
 
   /**

@@ -19,6 +19,8 @@ import { youngInBatches } from '../host/policy/young-in-batches.ts';
 import { TcpUploadReason } from '../offload/events.ts';
 import type { MachinePlan } from '../machine-layout.ts';
 import { type NicSizing, planMachine } from '../machine-plan.ts';
+import type { HostOffloadOptions } from '../host/offload-options.ts';
+import type { TargetOptions } from '../offload/target-options.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import { type Document, documentOf } from './documents.ts';
 import { SERVER_PORT, type StormNetwork, stormNetwork } from './network.ts';
@@ -56,7 +58,8 @@ export function drawSeed(seed: number): SeedPlan {
   const team = prng.chance(0.85);
   const documents = drawDocuments(source.fork('documents'));
   const network = drawNetwork(source.fork('network'), { vids, connections, concurrency, documents, seed });
-  const machine = drawMachine(source.fork('machine'), { concurrency, team, documents, network, seed });
+  const forms = drawForms(source.fork('forms'));
+  const machine = drawMachine(source.fork('machine'), { concurrency, team, documents, network, seed, forms });
   const nics = team ? 2 : 1;
   const faults = source.fork('faults');
   return {
@@ -158,9 +161,10 @@ function drawMachine(
     documents: readonly Document[];
     network: StormNetwork;
     seed: number;
+    forms: Forms;
   },
 ): MachinePlan {
-  const { concurrency, network } = sizes;
+  const { concurrency, network, forms } = sizes;
   const scarce = prng.chance(0.15);
   const connections = scarce ? (concurrency >> 1) + 8 : concurrency * 3 + 16;
   const nics = ['nic0', 'nic1'].slice(0, sizes.team ? 2 : 1).map(name => drawNic(prng, name, connections));
@@ -174,6 +178,7 @@ function drawMachine(
         blockList: pick(prng, [1, 2, 8, 32, 256]),
         applicationBytes: simulatedRepliesBytes(sizes.documents) + SCRATCH_BYTES,
         copyBuffers: 16,
+        offload: forms.host,
         tcp: {
           timeWaitTicks: 1000,
           timestamps: prng.chance(0.7),
@@ -193,9 +198,36 @@ function drawMachine(
       {
         ...server,
         config: { ...server.config, txBuffers: pick(prng, [512, 512, 64, 16]) },
-        nics: server.nics.map(nic => narrow(prng, nic)),
+        nics: server.nics.map(nic => ({ ...narrow(prng, nic), target: { ...nic.target, ...forms.target } })),
       },
     ],
+  };
+}
+
+/** The forms of offload, and how targets behave where the sources differ. */
+interface Forms {
+  readonly host: Partial<HostOffloadOptions>;
+  readonly target: Partial<TargetOptions>;
+}
+
+function drawForms(prng: Prng): Forms {
+  return {
+    host: {
+      state: pick(prng, ['with-request', 'at-completion']),
+      buffers: pick(prng, ['after-completion', 'in-request']),
+      bufferedData: pick(prng, ['switch', 'state']),
+      updates: pick(prng, ['relay', 'direct']),
+      lowerUploads: pick(prng, ['same-list', 'later']),
+    },
+    target: {
+      partialSuccess: pick(prng, ['immediate', 'transitive']),
+      invalidate: pick(prng, ['strict', 'strict', 'lenient']),
+      forwardWhileUploading: pick(prng, ['refuse', 'buffer']),
+      blindAttack: pick(prng, ['challenge', 'challenge', 'shipped']),
+      receivePool: pick(prng, ['global', 'global', 'per-connection']),
+      buffersPerConnection: prng.between(4, 12),
+      pushTicks: pick(prng, [500, 20]),
+    },
   };
 }
 
