@@ -64,7 +64,7 @@ export class Directives {
   }
 
   /** The orders to offload so far count no more for this one. */
-  end(subject: TliConnection): void {
+  end(subject: Pick<TliConnection, 'directiveEnded'>): void {
     subject.directiveEnded = this.#count;
   }
 }

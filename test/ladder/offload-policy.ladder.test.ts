@@ -32,14 +32,16 @@ describe('directives', () => {
     1ms  nic0       > c1 P. 1:101(100) ack 1
     2ms  c1         < . 1:1(0) ack 101
     2ms  app        c1 sent 100
-    3ms  nic        nic0 asks c1 LowActivity
-    3ms  log        directed-offload-ended nic0 10.1.0.1:5001 at port 80: LowActivity
-    3ms  blocks     nic0 terminate N={P={T}}
-    3ms  blocks     nic0 terminate complete N={P={T}}
-    4ms  app        c1 send 100
-    4ms  host       > c1 P. 101:201(100) ack 1
-    5ms  c1         < . 1:1(0) ack 201
-    5ms  app        c1 sent 100
+         // Sweeps pass: the policy would not keep it.
+ 3000ms  check      c1 offload=Offloaded
+ 3000ms  nic        nic0 asks c1 LowActivity
+ 3000ms  log        directed-offload-ended nic0 10.1.0.1:5001 at port 80: LowActivity
+ 3000ms  blocks     nic0 terminate N={P={T}}
+ 3000ms  blocks     nic0 terminate complete N={P={T}}
+ 3001ms  app        c1 send 100
+ 3001ms  host       > c1 P. 101:201(100) ack 1
+ 3002ms  c1         < . 1:1(0) ack 201
+ 3002ms  app        c1 sent 100
          // It stays in the host until it is directed anew.
  5000ms  check      c1 offload=InHost
  5000ms  admin      offload c1
