@@ -26,6 +26,7 @@ describe('directives', () => {
     { ...ONE, policy: byPort([443], 0) },
     `
     0ms  admin      offload c1
+    0ms  log        offload-directed machine offload, local *:80, remote 10.1.0.1/32:5001
     0ms  blocks     nic0 initiate N+{P+{T}}
     0ms  blocks     nic0 initiate complete N+{P+{T}}
     1ms  app        c1 send 100
@@ -45,6 +46,7 @@ describe('directives', () => {
          // It stays in the host until it is directed anew.
  5000ms  check      c1 offload=InHost
  5000ms  admin      offload c1
+ 5000ms  log        offload-directed machine offload, local *:80, remote 10.1.0.1/32:5001
  5000ms  blocks     nic0 initiate N+{P+{T}}
  5000ms  blocks     nic0 initiate complete N+{P+{T}}
  5001ms  check      c1 offload=Offloaded
@@ -56,6 +58,7 @@ describe('directives', () => {
     { ...ONE, policy: holdingOn(byPort([443], 0), [TcpUploadReason.LowActivity]) },
     `
     0ms  admin      offload c1
+    0ms  log        offload-directed machine offload, local *:80, remote 10.1.0.1/32:5001
     0ms  blocks     nic0 initiate N+{P+{T}}
     0ms  blocks     nic0 initiate complete N+{P+{T}}
     1ms  nic        nic0 asks c1 LowActivity
@@ -71,6 +74,7 @@ describe('directives', () => {
     `
     0ms  check      host offloaded=2
     0ms  admin      keep-in-host c1
+    0ms  log        offload-directed machine keep in host, local *:80, remote 10.1.0.1/32:5001
     0ms  blocks     nic0 terminate N.{P={T}}
     0ms  blocks     nic0 terminate complete N.{P={T}}
     1ms  app        c1 send 100
@@ -271,6 +275,7 @@ describe('a device that is full', () => {
     `
  1100ms  check      c1 offload=Offloaded
  1100ms  admin      offload c2
+ 1100ms  log        offload-directed machine offload, local *:80, remote 10.1.0.2/32:5002
  1100ms  log        offload-evicted nic0 1 connections: 10.1.0.1:5001 at port 80 for 10.1.0.2:5002 at port 80
  1100ms  blocks     nic0 terminate N={P={T}}
  1100ms  blocks     nic0 terminate complete N={P={T}}

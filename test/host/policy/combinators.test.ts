@@ -11,7 +11,12 @@ import { candidate } from './candidate.ts';
 /** Answers as told. */
 function fixed(name: string, wants: boolean, keeps: boolean, grants: boolean, reviewUs?: number): OffloadPolicy {
   return {
-    ...{ name, batchUs: name.length, holdsData: false, wants: () => wants, keeps: () => keeps, grants: () => grants },
+    name,
+    batchUs: name.length,
+    holdsData: false,
+    wants: () => wants,
+    keeps: () => keeps,
+    grants: () => grants,
     ...(reviewUs !== undefined && { reviewUs }),
   };
 }
