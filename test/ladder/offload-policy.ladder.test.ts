@@ -125,6 +125,38 @@ describe('requests of devices', () => {
 `,
   );
 
+  machineLadder(
+    'what the device has stopped working on waits for no list to fill; what it would like to be rid of does (¶125, D30)',
+    { ...TWO, policy: youngInBatches(50_000) },
+    `
+    1ms  nic        nic0 asks c1 LowActivity
+   51ms  blocks     nic0 terminate N.{P={T}}
+   51ms  blocks     nic0 terminate complete N.{P={T}}
+   60ms  nic        nic0 asks c2 UploadRequested
+   60ms  blocks     nic0 terminate N={P={T}}
+   60ms  blocks     nic0 terminate complete N={P={T}}
+`,
+  );
+
+  machineLadder(
+    'asked before the initiate’s completion has arrived, it comes back right after it (D30, digest 3.3)',
+    ONE,
+    `
+    0ms  im         hold initiateOffloadComplete
+    0ms  tli        offload c1
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    1ms  nic        nic0 asks c1 UploadRequested
+    1ms  app        c1 send 100
+    2ms  check      c1 offload=Offloading
+    2ms  im         release
+    2ms  blocks     nic0 initiate complete N+{P+{T}}
+    2ms  blocks     nic0 terminate N={P={T}}
+    2ms  blocks     nic0 terminate complete N={P={T}}
+    2ms  host       > c1 P. 1:101(100) ack 1
+    3ms  check      c1 offload=InHost
+`,
+  );
+
   test('asked a hundred times, it makes one terminate (D02)', () => {
     const machine = new LadderMachine({ ...ONE, policy: AT_ONCE }, 1);
     machine.call(() => {
