@@ -6,7 +6,10 @@ import type { Clock } from './clock.ts';
 
 export interface LogEvent {
   readonly us: number;
-  /** `offload-pause`, `upload-all`, `failover`, `link-down`, `retrieve`, `device-fault` … */
+  /**
+   * `offload-pause`, `upload-all`, `offload-evicted`, `offload-directed`, `directed-offload-ended`, `retrieve`, `failover`,
+   * `link-down`, `device-fault` …
+   */
   readonly kind: string;
   /** The adapter, member or interface it is about. */
   readonly subject: string;

@@ -16,7 +16,7 @@ import { AdapterQueue } from './adapter-queue.ts';
 import { ChimneyStatistics } from './chimney-statistics.ts';
 import type { ConnectionQueue } from './connection-queue.ts';
 import type { ConnectionWatcher, TliConnection } from './connection.ts';
-import { Directive, type DirectiveMatch, Directives } from './directives.ts';
+import { Directive, type DirectiveMatch, Directives, directiveText } from './directives.ts';
 import type { HandOvers } from './hand-overs.ts';
 import type { LoadMeter } from './load-meter.ts';
 import type { Adapter } from './ndis.ts';
@@ -133,9 +133,12 @@ export class Chimney implements ConnectionWatcher, Mover {
   /** Orders about all connections that match, from now on (R24, ¶62). Returns the undo. */
   direct(directive: Directive, match: DirectiveMatch): () => void {
     const revoke = this.#directives.add(directive, match);
+    const text = directiveText(directive, match);
+    this.#log.emit('offload-directed', 'machine', text);
     this.placement.askAgain();
     return () => {
       revoke();
+      this.#log.emit('offload-directed', 'machine', `no more: ${text}`);
       this.placement.askAgain();
     };
   }

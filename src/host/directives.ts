@@ -8,7 +8,7 @@
  */
 import { isIn } from './policy/by-prefix.ts';
 import type { TliConnection } from './connection.ts';
-import type { Ipv4Prefix } from '../wire/ipv4-text.ts';
+import { formatCidr, type Ipv4Prefix } from '../wire/ipv4-text.ts';
 
 export const Directive = { None: 0, Offload: 1, KeepInHost: 2 } as const;
 export type Directive = (typeof Directive)[keyof typeof Directive];
@@ -35,6 +35,14 @@ function matches({ localPort, remotePort, local, remote }: DirectiveMatch, subje
   if (remotePort !== undefined && remotePort !== subject.remotePort) return false;
   if (local !== undefined && !isIn(local, subject.localAddress)) return false;
   return remote === undefined || isIn(remote, subject.remoteAddress);
+}
+
+/** As the administrator's log has it: `offload, local *:80, remote 10.1.0.0/16:*`. */
+export function directiveText(directive: Directive, match: DirectiveMatch): string {
+  const end = (prefix: Ipv4Prefix | undefined, port: number | undefined): string =>
+    `${prefix === undefined ? '*' : formatCidr(prefix.address, prefix.prefixLength)}:${port ?? '*'}`;
+  const order = directive === Directive.Offload ? 'offload' : 'keep in host';
+  return `${order}, local ${end(match.local, match.localPort)}, remote ${end(match.remote, match.remotePort)}`;
 }
 
 export class Directives {
@@ -64,7 +72,7 @@ export class Directives {
   }
 
   /** The orders to offload so far count no more for this one. */
-  end(subject: TliConnection): void {
+  end(subject: Pick<TliConnection, 'directiveEnded'>): void {
     subject.directiveEnded = this.#count;
   }
 }

@@ -165,7 +165,9 @@ export class Placement {
 
   /** The best candidates take what room there is; then the best against the worst, for as long as that is worth it. */
   #settle(queue: AdapterQueue): void {
-    const { candidates, victims } = queue;
+    const { candidates, victims, paused } = queue;
+    // The device has said so in the middle of the sweep (R38).
+    if (paused) return;
     const margin = this.#mover.policy.eviction?.marginPercent ?? 0;
     let evicted = 0;
     let first = '';

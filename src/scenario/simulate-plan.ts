@@ -69,7 +69,7 @@ export function drawSeed(seed: number): SeedPlan {
       interfaces: network.interfaces,
       routes: network.routes,
       team,
-      policy: drawPolicy(prng, source.fork('policy')),
+      policy: drawPolicy(prng, source.fork('placement')),
     },
     documents,
     connections,
@@ -88,7 +88,7 @@ export function pick<T>(prng: Prng, values: readonly T[]): T {
 function drawPolicy(prng: Prng, choosy: Prng): OffloadPolicy {
   const kind = prng.float();
   const batchUs = pick(prng, [0, 10, 200, 2000, 20_000]);
-  if (choosy.chance(0.3)) return drawChoosyPolicy(choosy, batchUs);
+  if (choosy.chance(0.25)) return drawChoosyPolicy(choosy, batchUs);
   if (kind < 0.12) return NOTHING;
   return kind < 0.56 ? youngInBatches(batchUs) : everything(batchUs);
 }

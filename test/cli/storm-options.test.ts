@@ -38,6 +38,7 @@ describe('the options of a storm', () => {
     [{ vlans: [0] }, '--vlan:'],
     [{ vlans: Array.from({ length: 17 }, (_, i) => i + 1) }, '--vlan: 16 VLANs'],
     [{ vlans: [1, 2, 3], connections: 2 }, '--connections: at least one'],
+    [{ policy: 'by-port:http' }, '--policy: takes young-in-batches'],
     [{ vlans: [1, 2], concurrency: 1 }, '--concurrency: at least one'],
   ])('refuse %j and name the option', (given, named) => {
     expect(() => stormOptions(given)).toThrow(named);

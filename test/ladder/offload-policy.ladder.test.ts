@@ -26,23 +26,27 @@ describe('directives', () => {
     { ...ONE, policy: byPort([443], 0) },
     `
     0ms  admin      offload c1
+    0ms  log        offload-directed machine offload, local *:80, remote 10.1.0.1/32:5001
     0ms  blocks     nic0 initiate N+{P+{T}}
     0ms  blocks     nic0 initiate complete N+{P+{T}}
     1ms  app        c1 send 100
     1ms  nic0       > c1 P. 1:101(100) ack 1
     2ms  c1         < . 1:1(0) ack 101
     2ms  app        c1 sent 100
-    3ms  nic        nic0 asks c1 LowActivity
-    3ms  log        directed-offload-ended nic0 10.1.0.1:5001 at port 80: LowActivity
-    3ms  blocks     nic0 terminate N={P={T}}
-    3ms  blocks     nic0 terminate complete N={P={T}}
-    4ms  app        c1 send 100
-    4ms  host       > c1 P. 101:201(100) ack 1
-    5ms  c1         < . 1:1(0) ack 201
-    5ms  app        c1 sent 100
+         // Sweeps pass: the policy would not keep it.
+ 3000ms  check      c1 offload=Offloaded
+ 3000ms  nic        nic0 asks c1 LowActivity
+ 3000ms  log        directed-offload-ended nic0 10.1.0.1:5001 at port 80: LowActivity
+ 3000ms  blocks     nic0 terminate N={P={T}}
+ 3000ms  blocks     nic0 terminate complete N={P={T}}
+ 3001ms  app        c1 send 100
+ 3001ms  host       > c1 P. 101:201(100) ack 1
+ 3002ms  c1         < . 1:1(0) ack 201
+ 3002ms  app        c1 sent 100
          // It stays in the host until it is directed anew.
  5000ms  check      c1 offload=InHost
  5000ms  admin      offload c1
+ 5000ms  log        offload-directed machine offload, local *:80, remote 10.1.0.1/32:5001
  5000ms  blocks     nic0 initiate N+{P+{T}}
  5000ms  blocks     nic0 initiate complete N+{P+{T}}
  5001ms  check      c1 offload=Offloaded
@@ -54,6 +58,7 @@ describe('directives', () => {
     { ...ONE, policy: holdingOn(byPort([443], 0), [TcpUploadReason.LowActivity]) },
     `
     0ms  admin      offload c1
+    0ms  log        offload-directed machine offload, local *:80, remote 10.1.0.1/32:5001
     0ms  blocks     nic0 initiate N+{P+{T}}
     0ms  blocks     nic0 initiate complete N+{P+{T}}
     1ms  nic        nic0 asks c1 LowActivity
@@ -69,6 +74,7 @@ describe('directives', () => {
     `
     0ms  check      host offloaded=2
     0ms  admin      keep-in-host c1
+    0ms  log        offload-directed machine keep in host, local *:80, remote 10.1.0.1/32:5001
     0ms  blocks     nic0 terminate N.{P={T}}
     0ms  blocks     nic0 terminate complete N.{P={T}}
     1ms  app        c1 send 100
@@ -115,6 +121,38 @@ describe('requests of devices', () => {
     2ms  log        retrieve nic0 UploadRequested granted, 10.1.0.1:5001 at port 80, number 1
     2ms  blocks     nic0 terminate N={P={T}}
     2ms  blocks     nic0 terminate complete N={P={T}}
+    3ms  check      c1 offload=InHost
+`,
+  );
+
+  machineLadder(
+    'what the device has stopped working on waits for no list to fill; what it would like to be rid of does (¶125, D30)',
+    { ...TWO, policy: youngInBatches(50_000) },
+    `
+    1ms  nic        nic0 asks c1 LowActivity
+   51ms  blocks     nic0 terminate N.{P={T}}
+   51ms  blocks     nic0 terminate complete N.{P={T}}
+   60ms  nic        nic0 asks c2 UploadRequested
+   60ms  blocks     nic0 terminate N={P={T}}
+   60ms  blocks     nic0 terminate complete N={P={T}}
+`,
+  );
+
+  machineLadder(
+    'asked before the initiate’s completion has arrived, it comes back right after it (D30, digest 3.3)',
+    ONE,
+    `
+    0ms  im         hold initiateOffloadComplete
+    0ms  tli        offload c1
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    1ms  nic        nic0 asks c1 UploadRequested
+    1ms  app        c1 send 100
+    2ms  check      c1 offload=Offloading
+    2ms  im         release
+    2ms  blocks     nic0 initiate complete N+{P+{T}}
+    2ms  blocks     nic0 terminate N={P={T}}
+    2ms  blocks     nic0 terminate complete N={P={T}}
+    2ms  host       > c1 P. 1:101(100) ack 1
     3ms  check      c1 offload=InHost
 `,
   );
@@ -269,6 +307,7 @@ describe('a device that is full', () => {
     `
  1100ms  check      c1 offload=Offloaded
  1100ms  admin      offload c2
+ 1100ms  log        offload-directed machine offload, local *:80, remote 10.1.0.2/32:5002
  1100ms  log        offload-evicted nic0 1 connections: 10.1.0.1:5001 at port 80 for 10.1.0.2:5002 at port 80
  1100ms  blocks     nic0 terminate N={P={T}}
  1100ms  blocks     nic0 terminate complete N={P={T}}
