@@ -2,14 +2,13 @@
  * `chimney ladder`: a figure of the design run live on a simulated machine, printed step by step with real values. The
  * ladder checks itself: exit code 1 says that the operation did not do what the figure says.
  */
-import { writeFileSync } from 'node:fs';
 import { Argument, Command } from 'commander';
 import { ChimneyError } from '../base/errors.ts';
 import { FIGURES } from '../scenario/figures/figures.ts';
 import { ladderMermaid } from '../scenario/ladder-mermaid.ts';
 import { ladderSvg } from '../scenario/ladder-svg.ts';
 import { ladderText } from '../scenario/ladder-text.ts';
-import { printJson } from './output.ts';
+import { checkWritable, printJson, writeText } from './output.ts';
 import { name, oneOf, wholeNumber } from './values.ts';
 
 const EXAMPLES = `
@@ -53,20 +52,12 @@ function ladder(key: string, flags: LadderFlags): number {
     throw wrong(`--connections: ${key} takes ${range.min} to ${range.max}`);
   if (flags.mermaid === true && flags.json === true)
     throw wrong('--mermaid: prints on stdout, as --json does; take one');
+  if (flags.svg !== undefined) checkWritable('svg', flags.svg);
   const result = run({ seed: flags.seed ?? 1, connections });
-  if (flags.svg !== undefined) writeSvg(flags.svg, ladderSvg(result));
+  if (flags.svg !== undefined) writeText('svg', flags.svg, ladderSvg(result));
   if (flags.json === true) printJson(result);
   else process.stdout.write(flags.mermaid === true ? ladderMermaid(result) : ladderText(result));
   return result.ok ? 0 : 1;
-}
-
-function writeSvg(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ChimneyError('ERR_CHIMNEY_OPTION', `--svg: cannot write ${file}: ${why}`, { cause });
-  }
 }
 
 function wrong(message: string): ChimneyError {

@@ -9,15 +9,15 @@ import { type Ladder, type LadderEvent, milliseconds, participantsUsed } from '.
 import { element, svgDocument, textElement } from './svg.ts';
 
 const TIME_WIDTH = 90;
-const LANE_WIDTH = 150;
-const RIGHT_WIDTH = 40;
+const LANE_WIDTH = 168;
+const RIGHT_WIDTH = 48;
 const TOP = 96;
 const ROW = 30;
 const ACT_ROW = 40;
 const TREE_ROW = 14;
 const TREE_ROWS_MAX = 6;
 /** Of the monospaced letters in a label. */
-const LETTER = 6.3;
+const LETTER = 6.65;
 
 const COLORS: Readonly<Record<LadderEvent['kind'], string>> = {
   act: '#1f2937',

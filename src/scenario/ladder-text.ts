@@ -16,6 +16,7 @@ export function ladderText(ladder: Ladder): string {
   lines.push(columns('ms', 'figure', 'who'.padEnd(whoWidth), '  ', 'to whom'.padEnd(whoWidth), 'what'));
   for (const event of ladder.events) lines.push(...eventLines(event, whoWidth));
   lines.push('');
+  if (ladder.leftOut > 0) lines.push(`${ladder.leftOut} data calls and frames of other connections left out`, '');
   for (const { text, ok } of ladder.checks) lines.push(`${ok ? 'ok    ' : 'FAILED'}  ${text}`);
   lines.push('', ladder.ok ? 'As the figure says.' : 'FAILED: not as the figure says.');
   return `${lines.join('\n')}\n`;

@@ -34,6 +34,8 @@ export interface Ladder {
   /** All participants from the application to the wire. */
   readonly participants: readonly string[];
   readonly events: readonly LadderEvent[];
+  /** Data, frames and calls of connections beyond the first few. */
+  readonly leftOut: number;
   readonly checks: readonly LadderCheck[];
   readonly ok: boolean;
 }
@@ -42,7 +44,7 @@ export function milliseconds(us: number): string {
   return (us / 1000).toFixed(3);
 }
 
-/** The compact form of a block list beside the text: for drawings, which have no room for a tree. */
+/** In order; those that nothing goes to or comes from need no lifeline. */
 export function participantsUsed(ladder: Ladder): string[] {
   const used = new Set(ladder.events.flatMap(({ from, to }) => [from, to]));
   return ladder.participants.filter(name => used.has(name));

@@ -48,7 +48,9 @@ export function figure6({ seed, connections }: FigureOptions): Ladder {
   talk.runFor(PAUSE_US);
 
   const { events } = talk.recorder;
-  const lists = events.filter(({ text, tree }) => tree !== null && /^update/.test(text) && !/complete/.test(text));
+  const lists = events.filter(
+    ({ text, tree }) => tree !== null && text.startsWith('update') && !text.includes('complete'),
+  );
   const neighborLists = lists.filter(({ tree }) => tree![0]!.layer === 'N');
   talk.check(
     `one update of the neighbor for ${connections} connections`,

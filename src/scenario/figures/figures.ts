@@ -6,6 +6,7 @@ import { figure10 } from './figure10.ts';
 import { figure3 } from './figure3.ts';
 import { figure6 } from './figure6.ts';
 import { figure7 } from './figure7.ts';
+import { figure8 } from './figure8.ts';
 import { figure9 } from './figure9.ts';
 import type { FigureOptions } from './stage.ts';
 
@@ -27,6 +28,14 @@ export const FIGURES: ReadonlyMap<string, Figure> = new Map<string, Figure>([
       what: 'a connection is taken back, data outstanding',
       run: figure7,
       connections: { default: 2, min: 2, max: STREAMS_MAX },
+    },
+  ],
+  [
+    'fig8',
+    {
+      what: 'many connections change hands in one call',
+      run: figure8,
+      connections: { default: 12, min: 1, max: 4096 },
     },
   ],
   [

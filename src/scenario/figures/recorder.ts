@@ -31,6 +31,9 @@ export class Recorder implements FrameTap {
   readonly #memory: Memory;
   readonly #labels: BlockLabels;
   readonly #names: ConnectionNames;
+  /** Events of connections that are not followed. */
+  leftOut = 0;
+  #followed = Number.MAX_SAFE_INTEGER;
   #recording = false;
   #startUs = 0;
   /** The NIC whose indication is on its way up, and the connection whose call is on its way down. */
@@ -67,6 +70,11 @@ export class Recorder implements FrameTap {
     this.#host.host.setTrace({ emit: (actor, to, text) => this.#traced(actor, to, text) });
   }
 
+  /** Of more connections than these, data, frames and application calls are left out and counted. */
+  follow(connections: number): void {
+    this.#followed = connections;
+  }
+
   /** Everybody between the application and the wire. */
   get participants(): string[] {
     const { host, team, vlans } = this.#host;
@@ -93,6 +101,10 @@ export class Recorder implements FrameTap {
     step = stepOf(from, to, text),
   ): void {
     if (!this.#recording) return;
+    if (tree === null && Number(/\bc(\d+)\b/.exec(text)?.[1] ?? 0) > this.#followed) {
+      this.leftOut++;
+      return;
+    }
     this.events.push({ us: this.#sim.clock.nowUs() - this.#startUs, kind, from, to, text, step, tree });
   }
 

@@ -166,9 +166,9 @@ export class Stage {
 
   end(): Ladder {
     const { figure, title, seed } = this.#options;
-    const { events, participants } = this.recorder;
+    const { events, participants, leftOut } = this.recorder;
     const { checks } = this;
-    return { figure, title, seed, participants, events, checks, ok: checks.every(({ ok }) => ok) };
+    return { figure, title, seed, participants, events, leftOut, checks, ok: checks.every(({ ok }) => ok) };
   }
 }
 
