@@ -1,5 +1,6 @@
 /**
- * `chimney cost`: measures the terms of A + [B − C] on this machine and says when offload pays.
+ * `chimney cost`: measures the terms of A + [B − C] on this machine and says when offload pays (R35). What the terms are is
+ * in the help, how to read the figures in docs/cost-model.md.
  */
 import { Command } from 'commander';
 import { measureCost } from '../scenario/cost-job.ts';

@@ -1,5 +1,6 @@
 /**
- * A ladder as text, at most 120 columns: time, the figure's number, who to whom, what; block lists as trees.
+ * A ladder as text, at most 120 columns: time, the figure's number, who to whom, what. Block lists are trees under the
+ * line that carried them, with the device's handles.
  */
 import { treeLines } from './block-tree.ts';
 import { type Ladder, type LadderEvent, milliseconds } from './ladder.ts';

@@ -1,5 +1,6 @@
 /**
- * SVG elements as text: names, attributes, escaped content. Enough for drawings that need no library.
+ * SVG elements as text: names, attributes, escaped content. Drawings of ladders and curves need no more, and no library
+ * has to be installed for them.
  */
 export type Attributes = Readonly<Record<string, string | number>>;
 

@@ -1,5 +1,6 @@
 /**
- * The figures that can be run as ladders, by name; each says how many connections it has unless told otherwise.
+ * The figures that can be run as ladders, by name (R44). Each says how many connections take part unless told otherwise,
+ * and how many can.
  */
 import type { Ladder } from '../ladder.ts';
 import { figure10 } from './figure10.ts';
