@@ -245,7 +245,7 @@ export class Chimney implements ConnectionWatcher {
     this.stats.initiateCalls++;
     this.stats.initiateBlocks += request.blockCount;
     if (request.count > this.stats.largestList) this.stats.largestList = request.count;
-    this.stats.initiateUs += this.#clock.nowUs() - started;
+    this.stats.initiateSpent(request.count, this.#clock.nowUs() - started, false);
     return 1;
   }
 
@@ -330,7 +330,7 @@ export class Chimney implements ConnectionWatcher {
     if (initiate) this.#initiated(request, queue);
     else this.#terminated(request, queue);
     const spent = this.#clock.nowUs() - started;
-    if (initiate) this.stats.initiateUs += spent;
+    if (initiate) this.stats.initiateSpent(request.count, spent, true);
     else this.stats.terminateUs += spent;
     this.#spare.push(request);
   }

@@ -56,8 +56,11 @@ export function compactTree(nodes: readonly BlockNode[], marksNew: boolean): str
     .join(' ');
 }
 
-/** One line a block, indented by layer; of a long row of equals the first few, and how many there are. */
-export function treeLines(nodes: readonly BlockNode[], rowMax: number, indent = ''): string[] {
+/**
+ * One line a block, indented by layer; of a long row of equals the first few, and how many there are.
+ * @param answered the device has written statuses
+ */
+export function treeLines(nodes: readonly BlockNode[], rowMax: number, answered: boolean, indent = ''): string[] {
   const lines: string[] = [];
   for (const node of nodes.slice(0, rowMax)) {
     const { layer, role, handle, status, label, dependents } = node;
@@ -65,11 +68,11 @@ export function treeLines(nodes: readonly BlockNode[], rowMax: number, indent = 
     const parts = [
       `${layer}${mark}`,
       handle === 0 ? '' : `0x${(handle >>> 0).toString(16)}`,
+      answered ? status : '',
       label,
-      status === 'Success' ? '' : status,
     ];
     lines.push(indent + parts.filter(part => part !== '').join(' '));
-    lines.push(...treeLines(dependents, rowMax, `${indent}  `));
+    lines.push(...treeLines(dependents, rowMax, answered, `${indent}  `));
   }
   const rest = nodes.length - rowMax;
   if (rest > 0) lines.push(`${indent}… and ${rest} more`);

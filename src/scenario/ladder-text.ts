@@ -3,7 +3,7 @@
  * line that carried them, with the device's handles.
  */
 import { treeLines } from './block-tree.ts';
-import { type Ladder, type LadderEvent, milliseconds } from './ladder.ts';
+import { isAnswer, type Ladder, type LadderEvent, milliseconds } from './ladder.ts';
 
 const WIDTH = 120;
 const TIME_WIDTH = 10;
@@ -37,8 +37,8 @@ function eventLines(event: LadderEvent, whoWidth: number): string[] {
   const target = isAlone ? (kind === 'log' ? '(log)' : '') : to;
   const lines = [columns(time, step, from.padEnd(whoWidth), arrow.trimEnd().padEnd(2), target.padEnd(whoWidth), text)];
   if (tree === null) return lines;
-  const indent = ' '.repeat(TIME_WIDTH + 2 + STEP_WIDTH + 1 + whoWidth * 2 + 4 + 2);
-  return [...lines, ...treeLines(tree, ROW_MAX).map(line => (indent + line).slice(0, WIDTH))];
+  const indent = ' '.repeat(TIME_WIDTH + 2 + STEP_WIDTH + 1 + whoWidth + 4);
+  return [...lines, ...treeLines(tree, ROW_MAX, isAnswer(event)).map(line => (indent + line).slice(0, WIDTH))];
 }
 
 /** The text in as many lines as it needs, all in its column. */

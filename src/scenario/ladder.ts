@@ -40,6 +40,11 @@ export interface Ladder {
   readonly ok: boolean;
 }
 
+/** A block list that the device has answered: each block has a status. */
+export function isAnswer({ text }: LadderEvent): boolean {
+  return text.includes('complete');
+}
+
 export function milliseconds(us: number): string {
   return (us / 1000).toFixed(3);
 }

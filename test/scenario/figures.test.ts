@@ -97,7 +97,7 @@ describe('Figure 3', () => {
     const text = ladderText(run('fig3'));
     expect(text).toContain('T  c1 SND.UNA 601 SND.NXT 601 RCV.NXT 201\n');
     expect(text).toMatch(
-      /N\+ 0x[0-9a-f]+ 02:43:4e:00:00:02\n +P\+ 0x[0-9a-f]+ 10\.0\.0\.1 to 10\.0\.0\.2\n +T  0x[0-9a-f]+ c1\n/,
+      /N\+ 0x[0-9a-f]+ Success 02:43:4e:00:00:02\n +P\+ 0x[0-9a-f]+ Success 10\.0\.0\.1 to 10\.0\.0\.2\n +T {2}0x[0-9a-f]+ Success c1\n/,
     );
     expect(text).toMatch(/^ok {6}c1: 4600 of 4600 bytes arrived from the host, 600 of 600 at the host, 0 wrong$/m);
   });
@@ -151,7 +151,9 @@ describe('Figure 7', () => {
       'tli > app c1 received 700 bytes',
       'tli > app c1 closed Normal',
     ]);
-    expect(ladderText(run('fig7'))).toMatch(/T {2}0x\w+ c1 SND\.UNA 1 SND\.NXT \d+ RCV\.NXT 701, 4000 queued\n/);
+    expect(ladderText(run('fig7'))).toMatch(
+      /T {2}0x\w+ Success c1 SND\.UNA 1 SND\.NXT \d+ RCV\.NXT 701, 4000 queued\n/,
+    );
   });
 });
 
