@@ -56,25 +56,31 @@ export function compactTree(nodes: readonly BlockNode[], marksNew: boolean): str
     .join(' ');
 }
 
-/**
- * One line a block, indented by layer; of a long row of equals the first few, and how many there are.
- * @param answered the device has written statuses
- */
-export function treeLines(nodes: readonly BlockNode[], rowMax: number, answered: boolean, indent = ''): string[] {
+export interface TreeForm {
+  /** Blocks of a row that are written out. */
+  readonly rowMax: number;
+  /** A list that makes objects: what is new to the device is marked. */
+  readonly marksNew: boolean;
+  /** The device has written statuses. */
+  readonly answered: boolean;
+}
+
+/** One line a block, indented by layer; of a long row the first few, and how many more there are. */
+export function treeLines(nodes: readonly BlockNode[], form: TreeForm, indent = ''): string[] {
   const lines: string[] = [];
-  for (const node of nodes.slice(0, rowMax)) {
+  for (const node of nodes.slice(0, form.rowMax)) {
     const { layer, role, handle, status, label, dependents } = node;
-    const mark = layer === 'T' ? ' ' : MARKS[role];
+    const isMarked = layer !== 'T' && (role !== 'new' || form.marksNew);
     const parts = [
-      `${layer}${mark}`,
+      `${layer}${isMarked ? MARKS[role] : ' '}`,
       handle === 0 ? '' : `0x${(handle >>> 0).toString(16)}`,
-      answered ? status : '',
+      form.answered ? status : '',
       label,
     ];
     lines.push(indent + parts.filter(part => part !== '').join(' '));
-    lines.push(...treeLines(dependents, rowMax, answered, `${indent}  `));
+    lines.push(...treeLines(dependents, form, `${indent}  `));
   }
-  const rest = nodes.length - rowMax;
+  const rest = nodes.length - form.rowMax;
   if (rest > 0) lines.push(`${indent}… and ${rest} more`);
   return lines;
 }

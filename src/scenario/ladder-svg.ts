@@ -4,8 +4,7 @@
  *
  * Several arrows may share a moment: the order from top to bottom is the order in which they happened.
  */
-import { treeLines } from './block-tree.ts';
-import { isAnswer, type Ladder, type LadderEvent, milliseconds, participantsUsed } from './ladder.ts';
+import { type Ladder, type LadderEvent, listLines, milliseconds, participantsUsed } from './ladder.ts';
 import { element, svgDocument, textElement } from './svg.ts';
 
 const TIME_WIDTH = 90;
@@ -148,9 +147,9 @@ class Sheet {
 
   /** The block list, beside the arrow that carried it. */
   #tree(event: LadderEvent): void {
-    const { tree, from, to } = event;
-    if (tree === null) return;
-    const lines = treeLines(tree, TREE_ROWS_MAX, isAnswer(event));
+    const { from, to } = event;
+    const lines = listLines(event, TREE_ROWS_MAX);
+    if (lines.length === 0) return;
     const width = Math.max(...lines.map(line => line.length)) * 6 + 14;
     const height = lines.length * TREE_ROW + 8;
     const x = Math.max(TIME_WIDTH, Math.min(this.x(from), this.x(to)) - width - 12);

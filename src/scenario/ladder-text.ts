@@ -2,8 +2,7 @@
  * A ladder as text, at most 120 columns: time, the figure's number, who to whom, what. Block lists are trees under the
  * line that carried them, with the device's handles.
  */
-import { treeLines } from './block-tree.ts';
-import { isAnswer, type Ladder, type LadderEvent, milliseconds } from './ladder.ts';
+import { type Ladder, type LadderEvent, listLines, milliseconds } from './ladder.ts';
 
 const WIDTH = 120;
 const TIME_WIDTH = 10;
@@ -29,16 +28,15 @@ function columns(time: string, step: string, from: string, arrow: string, to: st
 }
 
 function eventLines(event: LadderEvent, whoWidth: number): string[] {
-  const { us, kind, from, to, text, step, tree } = event;
+  const { us, kind, from, to, text, step } = event;
   const time = milliseconds(us);
   if (kind === 'act') return ['', `${''.padStart(TIME_WIDTH)}  ${step === '' ? '' : `${step}  `}${text}`, ''];
   const isAlone = kind === 'log' || from === to;
   const arrow = isAlone ? '  ' : '→ ';
   const target = isAlone ? (kind === 'log' ? '(log)' : '') : to;
   const lines = [columns(time, step, from.padEnd(whoWidth), arrow.trimEnd().padEnd(2), target.padEnd(whoWidth), text)];
-  if (tree === null) return lines;
   const indent = ' '.repeat(TIME_WIDTH + 2 + STEP_WIDTH + 1 + whoWidth + 4);
-  return [...lines, ...treeLines(tree, ROW_MAX, isAnswer(event)).map(line => (indent + line).slice(0, WIDTH))];
+  return [...lines, ...listLines(event, ROW_MAX).map(line => (indent + line).slice(0, WIDTH))];
 }
 
 /** The text in as many lines as it needs, all in its column. */

@@ -4,7 +4,7 @@
  *
  * ladder-text.ts, ladder-svg.ts and ladder-mermaid.ts draw it; figures/ make it.
  */
-import type { BlockNode } from './block-tree.ts';
+import { type BlockNode, treeLines } from './block-tree.ts';
 
 /** `act` is a heading, `log` a line of the administrator's event log; the others are messages between two participants. */
 export type LadderKind = 'act' | 'call' | 'data' | 'frame' | 'application' | 'log';
@@ -40,9 +40,10 @@ export interface Ladder {
   readonly ok: boolean;
 }
 
-/** A block list that the device has answered: each block has a status. */
-export function isAnswer({ text }: LadderEvent): boolean {
-  return text.includes('complete');
+/** The block list of an event, a line a block. */
+export function listLines({ tree, text }: LadderEvent, rowMax: number): string[] {
+  if (tree === null) return [];
+  return treeLines(tree, { rowMax, marksNew: text.startsWith('initiate'), answered: text.includes('complete') });
 }
 
 export function milliseconds(us: number): string {
