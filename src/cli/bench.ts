@@ -3,11 +3,11 @@
  * They belong to the repository, not to the installed package.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { ChimneyError } from '../base/errors.ts';
+import { machineFacts } from '../scenario/machine-facts.ts';
 import { figure, printJson, ProgressLine } from './output.ts';
 import { packageRoot } from './package-root.ts';
 import { listOf, name } from './values.ts';
@@ -67,7 +67,7 @@ async function bench(flags: BenchFlags): Promise<number> {
       failed.push({ bench: title, error: error instanceof Error ? error.message : String(error) });
     }
   }
-  if (flags.json === true) printJson({ machine: machine(), rows, failed });
+  if (flags.json === true) printJson({ machine: machineFacts(), rows, failed });
   else process.stdout.write(`${benchTable(rows)}\n`);
   for (const { bench: title, error } of failed) process.stderr.write(`chimney bench: ${title} failed: ${error}\n`);
   return failed.length === 0 && rows.length > 0 ? 0 : 1;
@@ -87,17 +87,6 @@ function benchFiles(only: readonly string[] | undefined): [string, string][] {
     throw new ChimneyError('ERR_CHIMNEY_OPTION', `--only: no bench '${unknown}'; there are ${titles.join(', ')}`);
   }
   return titles.filter(title => only?.includes(title) ?? true).map(title => [title, join(folder, `${title}${SUFFIX}`)]);
-}
-
-function machine(): Record<string, string | number> {
-  const processors = cpus();
-  return {
-    cpu: processors[0]?.model ?? 'unknown',
-    cores: processors.length,
-    memoryMiB: Math.round(totalmem() / 1048576),
-    system: `${platform()} ${arch()}`,
-    node: process.version,
-  };
 }
 
 function benchTable(rows: readonly BenchRow[]): string {

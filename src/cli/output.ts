@@ -2,6 +2,9 @@
  * Where a command's words go: results to stdout, everything else to stderr; one JSON document with --json.
  * The progress line is rewritten in place on a terminal, and a line a second elsewhere.
  */
+import { closeSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { ChimneyError } from '../base/errors.ts';
+
 const LINE_EVERY_MS = 1000;
 
 export class ProgressLine {
@@ -60,4 +63,28 @@ export function figure(value: number | null, unit = ''): string {
   const digits = magnitude >= 100 || value === 0 ? 0 : magnitude >= 10 ? 1 : 2;
   const text = value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return unit === '' ? text : `${text} ${unit}`;
+}
+
+/** Before a long run: could the file of this option be written? */
+export function checkWritable(option: string, file: string): void {
+  const isNew = statSync(file, { throwIfNoEntry: false }) === undefined;
+  try {
+    closeSync(openSync(file, 'a'));
+    if (isNew) rmSync(file);
+  } catch (cause) {
+    throw cannotWrite(option, file, cause);
+  }
+}
+
+export function writeText(option: string, file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw cannotWrite(option, file, cause);
+  }
+}
+
+function cannotWrite(option: string, file: string, cause: unknown): ChimneyError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ChimneyError('ERR_CHIMNEY_CAPTURE', `--${option}: cannot write ${file}: ${why}`, { cause });
 }

@@ -1,11 +1,13 @@
 /**
- * The command line: `chimney storm`, `simulate`, `bench`.
+ * The command line: `chimney storm`, `simulate`, `ladder`, `cost`, `bench`.
  *
  * Exit codes: 0 success, 1 a failed result, 2 a usage error, told in one line that names the option and the remedy.
  */
 import { Command, CommanderError } from 'commander';
 import { ChimneyError } from '../base/errors.ts';
 import { benchCommand } from './bench.ts';
+import { costCommand } from './cost.ts';
+import { ladderCommand } from './ladder.ts';
 import { printJson } from './output.ts';
 import { packageVersion } from './package-root.ts';
 import { simulateCommand } from './simulate.ts';
@@ -29,6 +31,8 @@ Examples:
   chimney storm                    the main job, with a failover half-way
   chimney storm --help             its options
   chimney simulate --seeds 200     200 seeded machines in virtual time
+  chimney ladder fig3              a connection is offloaded, step by step
+  chimney cost --quick             what offload costs here, and when it pays
   chimney bench --quick            the benchmarks, briefly
 `;
 
@@ -52,9 +56,8 @@ function makeProgram(setExitCode: (code: number) => void): Command {
     .description('An emulator of network adapters that take over whole TCP connections (TCP chimney offload).')
     .version(packageVersion(), '-V, --version', 'print the version')
     .addHelpText('after', EXAMPLES);
-  for (const command of [stormCommand(setExitCode), simulateCommand(setExitCode), benchCommand(setExitCode)]) {
-    program.addCommand(command);
-  }
+  for (const make of [stormCommand, simulateCommand, ladderCommand, costCommand, benchCommand])
+    program.addCommand(make(setExitCode));
   for (const command of [program, ...program.commands]) {
     command.exitOverride();
     command.configureOutput({ outputError: text => complain(oneLine(text), command) });

@@ -82,6 +82,11 @@ function offloadRows({ offload }: StormReport): [string, string][] {
       : `; compared: one by one ${micros(comparison.nsPerConnectionOneByOne)}, in lists of ${comparison.blockList} ` +
         `${micros(comparison.nsPerConnectionInLists)}, ${figure(comparison.ratio)} × cheaper`;
   rows.push(['cost of offload', `${cost} a connection${lists}`]);
+  const lengths = offload.byLength.map(({ from, to, nsPerConnection }) => {
+    const length = from === to ? count(from) : `${count(from)}–${count(to)}`;
+    return `${length}: ${micros(nsPerConnection)}`;
+  });
+  if (lengths.length > 1) rows.push(['by length of list', lengths.join(', ')]);
   return rows;
 }
 

@@ -3,16 +3,14 @@
  *
  * Whatever can be known to be wrong is looked for before anything starts: values, folder, capture file, memory.
  */
-import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { Command } from 'commander';
-import { ChimneyError } from '../base/errors.ts';
 import { BLOCK_LIST_MAX } from '../offload/block-list.ts';
 import { stormDocuments } from '../scenario/storm-documents.ts';
 import { RIVALS, StormJob } from '../scenario/storm-job.ts';
 import type { StormProgress } from '../scenario/storm.ts';
 import { parseFailures, PATHS, STORM_DEFAULTS, stormOptions, type StormOptions } from '../scenario/storm-options.ts';
 import { onInterrupt } from './interrupt.ts';
-import { count, printJson, ProgressLine } from './output.ts';
+import { checkWritable, count, printJson, ProgressLine } from './output.ts';
 import { packageRoot } from './package-root.ts';
 import { stormTable } from './storm-table.ts';
 import { decimalNumber, listOf, name, oneOf, wholeNumber } from './values.ts';
@@ -79,7 +77,8 @@ export function stormCommand(setExitCode: (code: number) => void): Command {
 async function storm(flags: StormFlags): Promise<number> {
   const options = optionsOf(flags);
   const documents = stormDocuments(options.www, packageRoot);
-  if (options.pcap !== null) checkWritable(options.pcap);
+  // The fabric's thread writes the capture; whether it can is better known before anything starts.
+  if (options.pcap !== null) checkWritable('pcap', options.pcap);
   const line = new ProgressLine(flags.quiet ?? false);
   const rivals = flags.rivals.filter(rival => rival !== 'none');
   const job = new StormJob({ storm: options, compare: flags.compare, rivals }, documents, {
@@ -106,18 +105,6 @@ function optionsOf(flags: StormFlags): StormOptions {
     ...(fail === undefined ? {} : { failures: parseFailures(fail) }),
     ...(vlan === undefined ? {} : { vlans: vlan }),
   });
-}
-
-/** The fabric's thread writes the capture; whether it can is better known before anything starts. */
-function checkWritable(file: string): void {
-  const isNew = statSync(file, { throwIfNoEntry: false }) === undefined;
-  try {
-    closeSync(openSync(file, 'a'));
-    if (isNew) rmSync(file);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ChimneyError('ERR_CHIMNEY_CAPTURE', `--pcap: cannot write ${file}: ${why}`, { cause });
-  }
 }
 
 function progressText(progress: StormProgress): string {

@@ -260,7 +260,7 @@ export class Chimney implements ConnectionWatcher, Mover {
     this.stats.initiateCalls++;
     this.stats.initiateBlocks += request.blockCount;
     if (request.count > this.stats.largestList) this.stats.largestList = request.count;
-    this.stats.initiateUs += this.#clock.nowUs() - started;
+    this.stats.initiateSpent(request.count, this.#clock.nowUs() - started, false);
     return 1;
   }
 
@@ -316,7 +316,7 @@ export class Chimney implements ConnectionWatcher, Mover {
     if (done !== null && initiate) this.#initiated(done, queue);
     else if (done !== null) this.#terminated(done, queue);
     const spent = this.#clock.nowUs() - started;
-    if (initiate) this.stats.initiateUs += spent;
+    if (initiate) this.stats.initiateSpent(request.count, spent, true);
     else this.stats.terminateUs += spent;
     if (done !== null) this.#handOvers.drop(done);
   }

@@ -48,6 +48,8 @@ export interface StormReport {
     readonly blocksPerCall: number | null;
     readonly largestList: number;
     readonly nsPerConnection: number | null;
+    /** The same by the length of lists: A as this run has met it. */
+    readonly byLength: readonly StormListCost[];
     /** From the comparison: the cost of offload, lists of one against lists of `blockList`. */
     readonly comparison: {
       readonly blockList: number;
@@ -69,6 +71,14 @@ export interface StormReport {
   readonly interrupted: boolean;
   readonly options: StormOptions;
   readonly nics: readonly NicReport[];
+}
+
+/** Lists of `from` to `to` connections. */
+export interface StormListCost {
+  readonly from: number;
+  readonly to: number;
+  readonly lists: number;
+  readonly nsPerConnection: number | null;
 }
 
 export interface StormRival extends RivalResult {
@@ -164,6 +174,11 @@ function offloadOf(main: StormResult | null, comparison: StormComparison | null)
     blocksPerCall: quotient(stats?.initiateBlocks ?? 0, stats?.initiateCalls ?? 0),
     largestList: stats?.largestList ?? 0,
     nsPerConnection: main === null ? null : offloadNs(main),
+    byLength: (stats?.byLength ?? []).flatMap(({ lists, connections, us }, power) =>
+      lists === 0
+        ? []
+        : [{ from: 2 ** power, to: 2 ** (power + 1) - 1, lists, nsPerConnection: quotient(us * 1000, connections) }],
+    ),
     comparison:
       comparison === null
         ? null

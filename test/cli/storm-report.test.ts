@@ -101,6 +101,27 @@ describe('the report', () => {
     expect(report().offload.comparison).toMatchObject({ ratio: 8 });
   });
 
+  test('has the cost of offload by the length of lists, as the run met them (R35)', () => {
+    const chimney = new ChimneyStatistics();
+    const handOver = (connections: number, us: number): void => {
+      chimney.initiateSpent(connections, us / 2, false);
+      chimney.initiateSpent(connections, us / 2, true);
+    };
+    handOver(1, 3);
+    handOver(1, 5);
+    handOver(255, 255);
+    handOver(128, 128);
+    handOver(4096, 2048);
+    expect(chimney.initiateUs).toBe(2439);
+    const made = report({ chimney });
+    expect(made.offload.byLength).toEqual([
+      { from: 1, to: 1, lists: 2, nsPerConnection: 4000 },
+      { from: 128, to: 255, lists: 2, nsPerConnection: 1000 },
+      { from: 4096, to: 8191, lists: 1, nsPerConnection: 500 },
+    ]);
+    expect(stormTable(made)).toContain('1: 4.00 µs, 128–255: 1.00 µs, 4,096–8,191: 0.50 µs');
+  });
+
   test('survives the way to JSON and back', () => {
     const made = report();
     expect(JSON.parse(JSON.stringify(made))).toEqual(made);

@@ -30,7 +30,6 @@
  */
 import { describe, test } from 'vitest';
 import { assert } from '../../src/base/assert.ts';
-import { statusName } from '../../src/base/status.ts';
 import type { HostWiring } from '../../src/assemble-host.ts';
 import type { FrameTap } from '../../src/fabric/capture.ts';
 import type { Port } from '../../src/fabric/port.ts';
@@ -42,9 +41,9 @@ import type { OffloadPolicy } from '../../src/host/policy/offload-policy.ts';
 import { parsePolicy } from '../../src/host/policy/policy-text.ts';
 import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
-import { Block, BlockRole, layerOf } from '../../src/offload/block-list.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../../src/offload/events.ts';
 import { OFFLOAD_STATE_NAMES } from '../../src/offload/offload-state.ts';
+import { compactTree, readBlockTree } from '../../src/scenario/block-tree.ts';
 import { Simulation } from '../../src/simulation.ts';
 import { CloseReason } from '../../src/tcp/effects.ts';
 import type { TcpParams } from '../../src/tcp/params.ts';
@@ -338,19 +337,7 @@ export class LadderMachine implements TliHandler, FrameTap {
   }
 
   formatTree(root: number, marksNew: boolean): string {
-    const texts: string[] = [];
-    for (let at = root; at !== 0;) {
-      const block = Block.view(this.sim.memory).at(at);
-      const { type, role, status, nextBlock, dependentBlockList } = block;
-      const layer = layerOf(type);
-      const fresh = marksNew && layer < 2 ? '+' : '';
-      const mark = role === BlockRole.Placeholder ? '.' : role === BlockRole.Linker ? '=' : fresh;
-      const failed = status === 0 ? '' : `:${statusName(status)}`;
-      const below = dependentBlockList === 0 ? '' : `{${this.formatTree(dependentBlockList, marksNew)}}`;
-      texts.push(`${'NPT'[layer]}${mark}${failed}${below}`);
-      at = nextBlock;
-    }
-    return texts.join(' ');
+    return compactTree(readBlockTree(this.sim.memory, root), marksNew);
   }
 
   /** Keeps the calls of one entry of the stack's adapter until `release`. */
