@@ -10,6 +10,7 @@ import { BLOCK_HEADER_BYTES, BlockRole, OffloadStateType } from '../offload/bloc
 import { importDelegated } from '../offload/handover.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { StateRange } from '../offload/state-objects.ts';
+import { segmentSizeFor } from '../tcp/path-change.ts';
 import { mayOffload } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
@@ -104,6 +105,8 @@ export class Initiate extends OffloadOperation {
     tree.placeNeighbor(slot);
     this.copy(tree.neighbor.base, block.base + BLOCK_HEADER_BYTES, StateRange.neighbor.all);
     tree.neighbor.ndisOffloadHandle = block.ndisOffloadHandle;
+    const { hostReachabilityDelta, nicReachabilityDelta } = tree.neighborState;
+    tree.reachability.load(slot, hostReachabilityDelta, nicReachabilityDelta, this.firmware.now);
     block.offloadHandle = tree.neighbors.handleOf(slot);
     return NdisStatus.Success;
   }
@@ -121,9 +124,7 @@ export class Initiate extends OffloadOperation {
       tree.paths.free(slot);
       return NdisStatus.OffloadPathMtu;
     }
-    tree.path.neighbor = neighbor;
-    tree.placeNeighbor(neighbor);
-    tree.neighbor.dependents++;
+    tree.attachPath(neighbor, slot);
     block.offloadHandle = tree.paths.handleOf(slot);
     return NdisStatus.Success;
   }
@@ -158,7 +159,8 @@ export class Initiate extends OffloadOperation {
     tcb.context = block.ndisOffloadHandle;
     tree.placeNeighbor(tree.path.neighbor);
     tcb.vid = tree.neighborState.vlanId;
-    tree.path.dependents++;
+    tree.attachConnection(path, slot);
+    tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, tree.pathState.pathMtu));
     importDelegated(tcb, this.firmware.now, this.firmware);
     table.insert(slot);
     block.offloadHandle = table.handleOf(slot);

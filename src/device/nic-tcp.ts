@@ -12,7 +12,7 @@ import type { Memory } from '../memory/memory.ts';
 import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { Completion } from '../offload/descriptors.ts';
-import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
+import { OffloadEventCode, TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import { type NicBoot, receivePoolShape } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
@@ -95,6 +95,7 @@ export class NicTcp implements Effects {
     const tree = this.tree;
     // An invalidated object transmits nothing (digest §3.5, strict): the host terminates what depends on it.
     if (!tree.climb(tcb.path)) return true;
+    if (tree.reachability.mustAsk(tree.path.neighbor, this.now)) this.#askReachability(tree.path.neighbor);
     const at = this.mac.reserve();
     if (at < 0) return false;
     const { view } = this.memory;
@@ -237,6 +238,14 @@ export class NicTcp implements Effects {
 
   retrieve(tcb: Tcb, reason: TcpUploadReason): void {
     this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateRetrieve, reason);
+  }
+
+  /** Proof of the neighbor is old on both sides: the host decides what to do about it (digest §3.9). */
+  #askReachability(slot: number): void {
+    const { neighbor, reachability } = this.tree;
+    const delta = reachability.nicDelta(slot, this.now) | 0;
+    const { NeighborReachabilityQuery } = OffloadEventCode;
+    this.host.push(Completion.IndicateOffloadEvent, neighbor.ndisOffloadHandle, NeighborReachabilityQuery, delta);
   }
 
   protected markLast(chain: number): void {

@@ -7,8 +7,7 @@ import type { TimerHandler } from '../base/timer-wheel.ts';
 import { DisconnectFlag } from '../offload/descriptors.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
-import { TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
-import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
+import { TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
@@ -29,7 +28,9 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       if (resetFor(header, this.#reply)) this.emitSegment(tcb, this.#reply.flags, this.#reply.segSeq, 0);
       return;
     }
+    const una = tcb.sndUna;
     segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
+    if (tcb.sndUna !== una) this.tree.progress(tcb.path, this.now);
   }
 
   send(slot: number, chain: number): void {
@@ -73,18 +74,6 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   /** A loaded or relinked connection may have something to send. */
   kick(slot: number): void {
     transmit(this.tcb.at(this.table.addressOf(slot)), this.now, this);
-  }
-
-  /** New cached values lie in the slot; keep-alive starts anew when that is asked for. */
-  refreshed(slot: number): void {
-    const tcb = this.tcb.at(this.table.addressOf(slot));
-    if (tcb.state === TcpState.Closed) return;
-    if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveRestart) !== 0) {
-      tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveRestart;
-      if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveEnabled) === 0) stopKeepAlive(tcb);
-      else if (tcb.state !== TcpState.TimeWait) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
-    }
-    transmit(tcb, this.now, this);
   }
 
   timerFired(slot: number, now: number): void {

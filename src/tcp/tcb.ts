@@ -177,6 +177,8 @@ export const TcpPrivateFlag = {
    * host: segments and calls are held, although the state is still there, until it has been taken back.
    */
   UploadDue: 128,
+  /** On the device: the host has been asked for it because its path or neighbor is invalid; it is asked once (C16). */
+  InvalidStateTold: 256,
 } as const;
 
 /** The timers a connection may run; Retransmit, Persist, FinWait2 and TimeWait exclude one another and share rtxAt. */
