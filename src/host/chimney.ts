@@ -154,6 +154,17 @@ export class Chimney implements ConnectionWatcher {
     });
   }
 
+  /** A call about an object was answered: what waited for it may go, and what nothing depends on any more. */
+  orphansMayBe(adapter: Adapter): void {
+    const queue = this.#queue(adapter);
+    queue.orphansDue = true;
+    queue.stuck = false;
+  }
+
+  isPaused(adapter: Adapter): boolean {
+    return this.#queue(adapter).paused;
+  }
+
   // --- every step ---
 
   /** Sends the lists that are ready; returns how many. */
@@ -264,10 +275,15 @@ export class Chimney implements ConnectionWatcher {
     const started = this.#clock.nowUs();
     let sent = 0;
     const { returning } = queue;
+    const busy: TliConnection[] = [];
     while (returning.length > 0 && this.#blocks.available >= 3 * this.#listMax) {
       const request = this.#request(OffloadOperation.Terminate, queue.adapter);
       while (returning.length > 0 && request.count < this.#listMax) {
         const connection = returning.shift();
+        if (this.#offload.isBusy(connection.slot)) {
+          busy.push(connection);
+          continue;
+        }
         connection.listed = false;
         if (this.#tli.stateOf(connection) === OffloadState.Offloaded) request.add(connection.slot);
       }
@@ -279,6 +295,7 @@ export class Chimney implements ConnectionWatcher {
       this.stats.terminateCalls++;
       sent++;
     }
+    for (const connection of busy) returning.push(connection);
     queue.returningSinceUs = this.nowUs;
     this.stats.terminateUs += this.#clock.nowUs() - started;
     return sent;

@@ -24,7 +24,9 @@ import type { Miniport } from './miniport.ts';
 import type { Adapter, ClientTable } from './ndis.ts';
 import { Network } from './network.ts';
 import type { HostOffloadOptions } from './offload-options.ts';
+import { OffloadControl } from './offload-control.ts';
 import type { OffloadPolicy } from './policy.ts';
+import { Recalls } from './recalls.ts';
 import { TliSwitch } from './tli.ts';
 import { Transport } from './transport.ts';
 import { TransportOffload } from './transport-offload.ts';
@@ -90,6 +92,7 @@ export class Host implements Polled {
   readonly tli: TliSwitch;
   readonly offload: TransportOffload;
   readonly chimney: Chimney;
+  readonly control: OffloadControl;
   readonly miniports: Miniport[] = [];
   readonly drivers: Driver[] = [];
   readonly #interfaces: Interface[] = [];
@@ -111,8 +114,8 @@ export class Host implements Polled {
     const copyShape = { count: config.copyBuffers, dataBytes: config.copyBufferBytes };
     this.copies = new BufferPool(memory, regions.copies, copyShape, FIRST_POOL_ID + 2);
     this.blocks = new BlockPool(memory, regions.blocks);
-    this.framing = new Framing(memory, this.tx, this.blocks);
-    this.network = new Network(memory, this.framing, this.tx, this.blocks);
+    this.framing = new Framing(memory, this.tx, this.blocks, config.offload.updates);
+    this.network = new Network(memory, this.framing, this.tx, this.blocks, config.offload.updates);
     this.transport = new Transport(
       memory,
       regions.tcbs,
@@ -122,7 +125,7 @@ export class Host implements Polled {
       config.tcp,
       prng,
     );
-    this.offload = new TransportOffload(memory, this.transport, this.network, this.blocks);
+    this.offload = new TransportOffload(memory, this.transport, this.network, this.blocks, config.offload.updates);
     this.tli = new TliSwitch(memory, this.transport, this.sendDescriptors, this.copies);
     this.chimney = new Chimney(
       this.tli,
@@ -135,6 +138,8 @@ export class Host implements Polled {
       policy,
       config.blockListMax,
     );
+    const recalls = new Recalls(this.chimney, this.tli, this.transport);
+    this.control = new OffloadControl(memory, this.framing, this.network, this.offload, this.blocks, recalls);
     this.framing.network = this.network;
     this.network.transport = this.transport;
     this.transport.diversion = this.offload;
@@ -150,6 +155,7 @@ export class Host implements Polled {
     this.network.trace = trace;
     this.offload.trace = trace;
     this.chimney.trace = trace;
+    this.control.setTrace(trace);
   }
 
   /** Binds the stack to an adapter and gives it an address. */
@@ -166,6 +172,7 @@ export class Host implements Polled {
   setTime(nowUs: number): void {
     this.transport.now = ticksOf(nowUs);
     this.framing.now = this.transport.now;
+    this.control.reachability.now = this.transport.now;
     this.chimney.nowUs = nowUs;
   }
 
@@ -181,13 +188,14 @@ export class Host implements Polled {
       this.transport.upcalls.drain(this.tli);
     }
     for (const driver of this.drivers) driver.step(nowUs);
+    work += this.control.step(this.transport.now);
     work += this.chimney.step(nowUs);
     for (const miniport of this.miniports) miniport.flush();
     return work;
   }
 
   hasWork(): boolean {
-    if (this.transport.upcalls.pending) return true;
+    if (this.transport.upcalls.pending || this.control.hasWork) return true;
     return this.miniports.some(miniport => miniport.hasWork());
   }
 
@@ -200,23 +208,25 @@ export class Host implements Polled {
     const toUs = (ticks: number): number => (ticks < 0 ? -1 : Math.max(0, ticks * 1000 - (nowUs % 1000)));
     sooner(toUs(this.transport.ticksUntilTimer(now)));
     sooner(toUs(this.framing.ticksUntilNext()));
+    sooner(toUs(this.control.ticksUntilNext()));
     for (const driver of this.drivers) sooner(driver.usUntilNext(nowUs));
     return least;
   }
 
   #client(iface: Interface): ClientTable {
     const { adapter } = iface;
-    const { tli, chimney, framing } = this;
+    const { tli, chimney, control, framing } = this;
     const complete = (root: number): void => chimney.complete(root);
-    const updateComplete = (root: number): void => framing.updateComplete(root);
     return {
       receiveFrame: buffer => framing.receiveFrame(iface, buffer),
       sendFrameComplete: buffer => this.tx.free(buffer),
-      initiateOffloadComplete: complete,
+      initiateOffloadComplete: root => {
+        if (!control.initiateComplete(root)) chimney.complete(root);
+      },
       terminateOffloadComplete: complete,
-      updateOffloadComplete: updateComplete,
-      invalidateOffloadComplete: updateComplete,
-      queryOffloadComplete: updateComplete,
+      updateOffloadComplete: root => control.updateComplete(root),
+      invalidateOffloadComplete: root => control.invalidations.complete(root),
+      queryOffloadComplete: root => control.queries.complete(root),
       loadOffloadStateComplete: complete,
       tcpOffloadSendComplete: (context, buffer, status) => {
         if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'send', status);
@@ -234,7 +244,7 @@ export class Host implements Polled {
         else tli.received(connection, buffer);
       },
       indicateEvent: (context, event, argument) => this.#event(adapter, context, event, argument),
-      indicateOffloadEvent: () => {},
+      indicateOffloadEvent: (context, code, argument) => control.reachability.indicated(context, code, argument),
       indicateStatus: status => this.#status(iface, status),
     };
   }

@@ -7,12 +7,9 @@
 import { isOffloaded } from '../base/status.ts';
 import { type BlockCursor, BlockRole } from '../offload/block-list.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
+import type { OffloadedObject } from './offloaded-object.ts';
 
-export interface LowerObject {
-  offloadState: OffloadState;
-  /** The device's handle while it is there, or 0. */
-  offloadHandle: number;
-}
+export type LowerObject = OffloadedObject;
 
 /** What an answered list meant for an object. */
 export const Outcome = { Unchanged: 0, Taken: 1, Refused: 2, Uploaded: 3 } as const;
@@ -49,10 +46,12 @@ export function takeEntry(object: LowerObject, initiate: boolean, block: BlockCu
     const taken = isOffloaded(block.status);
     object.offloadState = nextOffloadState(object.offloadState, taken ? OffloadEvent.Taken : OffloadEvent.Refused);
     object.offloadHandle = taken ? block.offloadHandle : 0;
+    if (!taken) object.invalidated = false;
     return taken ? Outcome.Taken : Outcome.Refused;
   }
   if (initiate || role !== BlockRole.Linker) return Outcome.Unchanged;
   object.offloadState = nextOffloadState(object.offloadState, OffloadEvent.Uploaded);
   object.offloadHandle = 0;
+  object.invalidated = false;
   return Outcome.Uploaded;
 }

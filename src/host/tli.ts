@@ -15,6 +15,7 @@ import { CloseReason } from '../tcp/effects.ts';
 import { TcpState } from '../tcp/tcb.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { type ConnectionWatcher, TliConnection, type TliHandler } from './connection.ts';
+import { ConnectionOptions } from './connection-options.ts';
 import type { Adapter } from './ndis.ts';
 import { ReceiveSide } from './receive-side.ts';
 import { SendSide } from './send-side.ts';
@@ -29,6 +30,7 @@ export class TliSwitch implements UpcallTarget {
   readonly #transport: Transport;
   /** What `send`, `write` and `disconnect` of a connection come to. */
   readonly sends: SendSide;
+  readonly options: ConnectionOptions;
   readonly #receives: ReceiveSide;
   readonly #listeners = new Map<number, TliHandler>();
   readonly connections: ConnectionTable;
@@ -43,6 +45,7 @@ export class TliSwitch implements UpcallTarget {
     this.memory = memory;
     this.#transport = transport;
     this.sends = new SendSide(memory, transport, descriptors, copies);
+    this.options = new ConnectionOptions(this, transport);
     this.#receives = new ReceiveSide(memory, transport);
     this.connections = new ConnectionTable(transport);
     this.#buffer = NetBuffer.view(memory);
@@ -139,24 +142,6 @@ export class TliSwitch implements UpcallTarget {
 
   resume(connection: TliConnection): void {
     this.#transport.upcalls.push(Upcall.Resume, connection.slot, 0);
-  }
-
-  setNoDelay(connection: TliConnection, noDelay: boolean): void {
-    if (connection.handler === null) return;
-    this.#transport.setNoDelay(connection.slot, noDelay);
-    this.#optionsChanged(connection);
-  }
-
-  setKeepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
-    if (connection.handler === null) return;
-    this.#transport.setKeepAlive(connection.slot, enabled, timeout);
-    this.#optionsChanged(connection);
-  }
-
-  #optionsChanged(connection: TliConnection): void {
-    const state = this.stateOf(connection);
-    if (state === OffloadState.Offloaded) this.watcher?.cachedChanged(connection);
-    else connection.optionsChanged = state !== OffloadState.InHost;
   }
 
   // --- events from Transport ---
@@ -366,7 +351,7 @@ export class TliSwitch implements UpcallTarget {
     }
     if (connection.optionsChanged) {
       connection.optionsChanged = false;
-      this.#optionsChanged(connection);
+      this.options.changed(connection);
     }
     this.#releaseCalls(connection);
     this.unpause(connection);
