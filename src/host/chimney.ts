@@ -11,7 +11,7 @@ import type { Trace } from '../base/trace.ts';
 import type { BlockPool } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import type { TliSwitch } from './tli.ts';
-import { ConnectionQueue } from './connection-queue.ts';
+import { AdapterQueue } from './adapter-queue.ts';
 import type { ConnectionWatcher, TliConnection } from './connection.ts';
 import { ChimneyStatistics } from './chimney-statistics.ts';
 import type { EventLog } from '../base/event-log.ts';
@@ -24,26 +24,6 @@ import type { TransportOffload } from './transport-offload.ts';
 
 /** Lists that one step sends at most, so that short lists do not take the host for themselves. */
 const LISTS_PER_STEP = 64;
-
-/** Young and returning connections of one adapter. */
-class AdapterQueue {
-  readonly adapter: Adapter;
-  readonly young = new ConnectionQueue();
-  readonly returning = new ConnectionQueue();
-  youngSinceUs = 0;
-  returningSinceUs = 0;
-  paused = false;
-  uploadingAll = false;
-  /** Paths or neighbors may be on the device without a connection. */
-  orphansDue = false;
-  /** A list was due and could not go: no blocks, or nothing settled. */
-  stuck = false;
-  offloaded = 0;
-
-  constructor(adapter: Adapter) {
-    this.adapter = adapter;
-  }
-}
 
 export class Chimney implements ConnectionWatcher {
   readonly stats = new ChimneyStatistics();
@@ -305,11 +285,11 @@ export class Chimney implements ConnectionWatcher {
   #terminateOrphans(queue: AdapterQueue): void {
     if (this.#blocks.available < 3 * this.#listMax) return;
     const request = this.#request(OffloadOperation.Terminate, queue.adapter);
-    this.#network.orphans(queue.adapter, request, this.#listMax);
-    if (request.paths.count === 0) this.#framing.orphans(queue.adapter, request);
+    let busy = this.#network.orphans(queue.adapter, request, this.#listMax);
+    if (request.paths.count === 0 && this.#framing.orphans(queue.adapter, request)) busy = true;
     if (request.blockCount === 0) {
       this.#spare.push(request);
-      queue.orphansDue = queue.uploadingAll && queue.offloaded > 0;
+      queue.orphansDue = busy || (queue.uploadingAll && queue.offloaded > 0);
       return;
     }
     this.#submit(request);

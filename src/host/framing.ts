@@ -329,12 +329,19 @@ export class Framing {
     state.nicReachabilityDelta = state.hostReachabilityDelta;
   }
 
-  /** Neighbor objects on a device that no path uses any more: to be terminated by themselves. */
-  orphans(adapter: Adapter, request: OffloadRequest): void {
+  /**
+   * Neighbor objects on a device that no path uses any more: to be terminated by themselves. True: there are more, about
+   * which a call is unanswered.
+   */
+  orphans(adapter: Adapter, request: OffloadRequest): boolean {
+    let busy = false;
     for (const neighbor of this.#neighbors.values()) {
-      if (neighbor.iface.adapter !== adapter || neighbor.offloadedPaths > 0 || neighbor.callsOut > 0) continue;
-      if (neighbor.offloadState === OffloadState.Offloaded) request.neighbors.add(neighbor);
+      if (neighbor.iface.adapter !== adapter || neighbor.offloadedPaths > 0) continue;
+      if (neighbor.offloadState !== OffloadState.Offloaded) continue;
+      if (neighbor.callsOut > 0) busy = true;
+      else request.neighbors.add(neighbor);
     }
+    return busy;
   }
 
   /** Takes this layer's entries out of a completed request. */

@@ -323,13 +323,20 @@ export class Network implements NetworkInput {
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
   }
 
-  /** Path objects on devices that no connection uses: to be terminated with the next list (A16). */
-  orphans(adapter: Adapter, request: OffloadRequest, limit: number): void {
+  /**
+   * Path objects on devices that no connection uses: to be terminated with the next list (A16). True: there are more, about
+   * which a call is unanswered.
+   */
+  orphans(adapter: Adapter, request: OffloadRequest, limit: number): boolean {
+    let busy = false;
     for (const path of this.#byDestination.values()) {
-      if (request.paths.count >= limit) return;
-      if (path.iface.adapter !== adapter || path.offloadedConnections > 0 || path.callsOut > 0) continue;
-      if (path.offloadState === OffloadState.Offloaded) request.paths.add(path);
+      if (request.paths.count >= limit) break;
+      if (path.iface.adapter !== adapter || path.offloadedConnections > 0) continue;
+      if (path.offloadState !== OffloadState.Offloaded) continue;
+      if (path.callsOut > 0) busy = true;
+      else request.paths.add(path);
     }
+    return busy;
   }
 
   /** Every path, for statistics and checks. */

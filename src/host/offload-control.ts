@@ -39,7 +39,7 @@ export class OffloadControl implements PathControl {
     this.#network = network;
     this.#offload = offload;
     this.#recalls = recalls;
-    this.queries = new Queries(memory, blocks, recalls);
+    this.queries = new Queries(memory, blocks);
     this.invalidations = new Invalidations(memory, blocks, recalls);
     this.relinks = new Relinks(memory, framing, network, blocks, recalls);
     this.reachability = new NeighborUnreachability(framing, this.queries, this.invalidations);

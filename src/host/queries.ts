@@ -22,7 +22,6 @@ import type { Adapter } from './ndis.ts';
 import type { Neighbor } from './neighbor.ts';
 import { isThere, type OffloadedObject } from './offloaded-object.ts';
 import type { Path } from './path.ts';
-import type { Recalls } from './recalls.ts';
 
 type Cursors = {
   path: ReturnType<typeof PathState.view>;
@@ -41,16 +40,14 @@ export class Queries {
   readonly #tcp: Tcb;
   readonly #path: Cursors['path'];
   readonly #neighbor: Cursors['neighbor'];
-  readonly #recalls: Recalls;
   readonly #out = new Map<number, Question>();
 
-  constructor(memory: Memory, blocks: BlockPool, recalls: Recalls) {
+  constructor(memory: Memory, blocks: BlockPool) {
     this.#blocks = blocks;
     this.#block = Block.view(memory);
     this.#tcp = TcbLayout.view(memory);
     this.#path = PathState.view(memory);
     this.#neighbor = NeighborState.view(memory);
-    this.#recalls = recalls;
   }
 
   /** False: it is on no device, or there is no block for the question now. */
@@ -99,8 +96,6 @@ export class Queries {
     question.object.callsOut--;
     question.answer(this.#block.at(root).status, root + BLOCK_HEADER_BYTES);
     this.#blocks.free(root);
-    // What waited for the answer may be terminated now.
-    if (question.object.callsOut === 0) this.#recalls.orphaned(question.adapter);
     return true;
   }
 }

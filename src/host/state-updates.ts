@@ -82,8 +82,8 @@ export class StateUpdates<T extends OffloadedObject> {
   }
 
   #send(): number {
-    const { adapterOf } = this.#layer;
-    const adapter = adapterOf(this.#due[0]!);
+    const layer = this.#layer;
+    const adapter = layer.adapterOf(this.#due[0]!);
     const rest = this.#spare;
     rest.length = 0;
     const objects: T[] = [];
@@ -95,7 +95,7 @@ export class StateUpdates<T extends OffloadedObject> {
         object.updateDue = false;
         continue;
       }
-      const address = adapterOf(object) === adapter ? this.#blocks.allocate(this.#layer.type) : 0;
+      const address = layer.adapterOf(object) === adapter ? this.#blocks.allocate(layer.type) : 0;
       if (address === 0) {
         rest.push(object);
         continue;
