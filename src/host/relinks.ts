@@ -178,5 +178,6 @@ export class Relinks {
     this.pathsMoved++;
     // Redirected once more meanwhile, it moves on with the next step.
     if (path.neighbor === neighbor) this.#waiting.delete(path);
+    else this.#waiting.add(path);
   }
 }

@@ -1,5 +1,6 @@
 /** What happens to objects while they are offloaded: updates (Figure 6), next hops, path MTU, invalidation, reachability. */
 import { describe, expect } from 'vitest';
+import { Reachability } from '../../src/host/neighbor.ts';
 import { machineLadder } from '../support/machine-ladder.ts';
 
 const ONE = { peers: { c1: '10.0.0.16:5001' } };
@@ -111,23 +112,19 @@ describe('an update', () => {
   );
 
   machineLadder(
-    'of several connections in one step is one call',
+    'of several objects of a layer is one call (R21)',
     TREE,
     `
+    0ms  im         hold initiateOffload
     0ms  tli        offload c1 c2 c3
-    0ms  blocks     nic0 initiate N+{P+{T T} P+{T}}
-    0ms  blocks     nic0 initiate complete N+{P+{T T} P+{T}}
-    1ms  im         hold updateOffload
     1ms  app        c1 nodelay 1
     2ms  app        c2 nodelay 1
-    3ms  im         release
-    3ms  blocks     nic0 update T
-    3ms  blocks     nic0 update T
-    3ms  blocks     nic0 update complete T
-    3ms  blocks     nic0 update complete T
-    4ms  router     c1 too-big 1400
-    4ms  blocks     nic0 update P
-    4ms  blocks     nic0 update complete P
+    3ms  app        c2 keepalive 1000
+    4ms  im         release
+    4ms  blocks     nic0 initiate N+{P+{T T} P+{T}}
+    4ms  blocks     nic0 initiate complete N+{P+{T T} P+{T}}
+    4ms  blocks     nic0 update T T
+    4ms  blocks     nic0 update complete T T
     5ms  check      host blocks=0
 `,
   );
@@ -344,36 +341,110 @@ describe('a neighbor of which nobody has proof any more', () => {
     'is asked for; the device has progress meanwhile, so nobody is probed (C19)',
     STALE,
     `
-    0ms  tli        offload c3
-    0ms  blocks     nic0 initiate N+{P+{T}}
-    0ms  blocks     nic0 initiate complete N+{P+{T}}
-    45s  app        c3 send 10
-    45s  nic0       > c3 P. 1:11(10) ack 1
-         // HostReachabilityDelta 0: the host has no proof either.
-    45s  blocks     nic0 update N
-    45s  blocks     nic0 update complete N
-    46s  c3         < . 1:1(0) ack 11
-    46s  app        c3 sent 10
-    70s  app        c3 send 10
-    70s  nic0       > c3 P. 11:21(10) ack 1
-    71s  c3         < . 1:1(0) ack 21
-    71s  app        c3 sent 10
-    72s  check      host blocks=0
+      0s  tli        offload c3
+      0s  blocks     nic0 initiate N+{P+{T}}
+      0s  blocks     nic0 initiate complete N+{P+{T}}
+     45s  app        c3 send 10
+     45s  nic0       > c3 P. 1:11(10) ack 1
+          // HostReachabilityDelta 0: the host has no proof either.
+     45s  blocks     nic0 update N
+     45s  blocks     nic0 update complete N
+  45100ms c3         < . 1:1(0) ack 11
+  45100ms app        c3 sent 10
+     60s  app        c3 send 10
+     60s  nic0       > c3 P. 11:21(10) ack 1
+  60100ms c3         < . 1:1(0) ack 21
+  60100ms app        c3 sent 10
+     70s  check      host blocks=0
 `,
+    ({ host, peers }) => {
+      const { neighbor } = host.network.path(host.transport.at(peers[2]!.connection!.slot).path);
+      expect(neighbor.reachability).toBe(Reachability.Reachable);
+      expect(host.control.reachability.probesSent).toBe(0);
+    },
+  );
+
+  machineLadder(
+    'and answers a probe is reachable; the device is not muted for ever (C19)',
+    STALE,
+    `
+      0s  tli        offload c3
+      0s  blocks     nic0 initiate N+{P+{T}}
+      0s  blocks     nic0 initiate complete N+{P+{T}}
+     45s  c3         < P. 1:11(10) ack 1
+     45s  app        c3 received 10
+  45040ms nic0       > c3 . 1:1(0) ack 11
+  45040ms blocks     nic0 update N
+  45040ms blocks     nic0 update complete N
+          // The device has had no acknowledgment: the neighbor is asked, by unicast.
+  50040ms host       > arp who-has 10.0.0.251 tell 10.0.0.1 (02:43:4e:00:00:01)
+     60s  c3         < P. 11:21(10) ack 1
+     60s  app        c3 received 10
+  60040ms nic0       > c3 . 1:1(0) ack 21
+          // 40 s after the answer the device asks again; the host's proof is 36 s old, which is too old for it.
+     86s  c3         < P. 21:31(10) ack 1
+     86s  app        c3 received 10
+  86040ms nic0       > c3 . 1:1(0) ack 31
+  86040ms blocks     nic0 update N
+  86040ms blocks     nic0 update complete N
+  91040ms host       > arp who-has 10.0.0.251 tell 10.0.0.1 (02:43:4e:00:00:01)
+     95s  check      host blocks=0
+`,
+  );
+
+  machineLadder(
+    'while the host has recent proof of its own gets the true age of it, not 0 (C19)',
+    { ...TREE, nics: [{ name: 'nic0', target: { nceStaleTicks: 5000 } }] },
+    `
+      0s  tli        offload c3
+      0s  blocks     nic0 initiate N+{P+{T}}
+      0s  blocks     nic0 initiate complete N+{P+{T}}
+      7s  app        c1 send 10
+      7s  host       > c1 P. 1:11(10) ack 1
+   7100ms c1         < . 1:1(0) ack 11
+   7100ms app        c1 sent 10
+     10s  c3         < P. 1:11(10) ack 1
+     10s  app        c3 received 10
+  10040ms nic0       > c3 . 1:1(0) ack 11
+  10040ms blocks     nic0 update N
+  10040ms blocks     nic0 update complete N
+     20s  check      host blocks=0
+`,
+    ({ sim }) => {
+      const { objects } = sim.nics[0]!;
+      objects.placeNeighbor(0);
+      expect(objects.neighborState.hostReachabilityDelta).toBe(2940);
+    },
   );
 
   machineLadder(
     'and does not answer is invalidated; its connections come back (C19, C16, R23)',
     STALE,
     `
-    0ms  tli        offload c1 c3
-    0ms  blocks     nic0 initiate N+{P+{T} P+{T}}
-    0ms  blocks     nic0 initiate complete N+{P+{T} P+{T}}
-    1ms  router     c1 dies
-   45000ms  app        c3 send 10
-   45000ms  nic0       > c3 P. 1:11(10) ack 1
-   45000ms  blocks     nic0 update N
-   45000ms  blocks     nic0 update complete N
+      0s  tli        offload c1 c3
+      0s  blocks     nic0 initiate N+{P+{T} P+{T}}
+      0s  blocks     nic0 initiate complete N+{P+{T} P+{T}}
+      1s  router     c1 dies
+     45s  app        c3 send 10
+     45s  nic0       > c3 P. 1:11(10) ack 1
+     45s  blocks     nic0 update N
+     45s  blocks     nic0 update complete N
+  45200ms nic0       > c3 P. 1:11(10) ack 1
+  45600ms nic0       > c3 P. 1:11(10) ack 1
+  46400ms nic0       > c3 P. 1:11(10) ack 1
+     48s  nic0       > c3 P. 1:11(10) ack 1
+     50s  host       > arp who-has 10.0.0.251 tell 10.0.0.1 (02:43:4e:00:00:01)
+     51s  host       > arp who-has 10.0.0.251 tell 10.0.0.1 (02:43:4e:00:00:01)
+  51200ms nic0       > c3 P. 1:11(10) ack 1
+     52s  host       > arp who-has 10.0.0.251 tell 10.0.0.1 (02:43:4e:00:00:01)
+     53s  blocks     nic0 invalidate N=
+     53s  blocks     nic0 invalidate complete N=
+     53s  blocks     nic0 terminate N={P={T} P={T}}
+     53s  blocks     nic0 terminate complete N={P={T} P={T}}
+     54s  check      c1 offload=InHost state=ESTABLISHED
+     54s  check      c3 offload=InHost state=ESTABLISHED
+     54s  check      nic0 tcp=0 paths=0 neighbors=0
+     54s  check      host blocks=0
 `,
   );
 });

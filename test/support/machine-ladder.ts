@@ -181,6 +181,11 @@ class PeerPort implements Port {
     this.arp(address);
   }
 
+  /** Somebody is there at this address. */
+  answerAs(address: number): void {
+    this.#macs.set(address, address);
+  }
+
   /** Nobody answers at this address any more. */
   silence(address: number): void {
     this.#macs.delete(address);
@@ -203,7 +208,7 @@ class PeerPort implements Port {
 
   /** The router says that another one is nearer to the peer; that one is there. */
   redirect(peer: LadderPeer, gateway: number): void {
-    this.#macs.set(gateway, gateway);
+    this.answerAs(gateway);
     this.icmp(peer, IcmpType.Redirect, 1, gateway);
   }
 
