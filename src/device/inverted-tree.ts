@@ -32,6 +32,8 @@ export class InvertedTree {
   readonly connectionsOf: Dependents;
   readonly pathsOf: Dependents;
   readonly reachability: NeighborReachability;
+  /** By connection: its entry cannot be read any more (an uncorrectable error of the NIC's memory). */
+  readonly damaged: Uint8Array;
 
   constructor(memory: Memory, regions: NicRegions, connections: number, staleTicks: number) {
     this.paths = new EntryTable(memory, regions.paths, PathEntry.byteLength);
@@ -42,6 +44,7 @@ export class InvertedTree {
     this.neighborState = NeighborState.view(memory);
     this.connectionsOf = new Dependents(this.paths.capacity, connections);
     this.pathsOf = new Dependents(this.neighbors.capacity, this.paths.capacity);
+    this.damaged = new Uint8Array(connections);
     this.reachability = new NeighborReachability(this.neighbors.capacity, staleTicks);
   }
 

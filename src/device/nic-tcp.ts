@@ -218,10 +218,10 @@ export class NicTcp implements Effects {
       case CloseReason.Reset:
       case CloseReason.Refused:
         this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateAbort, 0);
-        this.#abortRequests(tcb, slot, NdisStatus.RequestAborted);
+        this.abortRequests(tcb, slot, NdisStatus.RequestAborted);
         return;
       case CloseReason.Aborted:
-        this.#abortRequests(tcb, slot, NdisStatus.Success);
+        this.abortRequests(tcb, slot, NdisStatus.Success);
     }
   }
 
@@ -260,7 +260,8 @@ export class NicTcp implements Effects {
     this.host.push(Completion.TcpDisconnectComplete, tcb.context, address, status);
   }
 
-  #abortRequests(tcb: Tcb, slot: number, disconnectStatus: number): void {
+  /** Every request of a connection that is over is answered: it will not be done. */
+  abortRequests(tcb: Tcb, slot: number, disconnectStatus: number): void {
     this.failChain(tcb.context, takeSendQueue(tcb), NdisStatus.RequestAborted);
     this.delivery.flush(slot, tcb.context, NdisStatus.RequestAborted);
     const pending = this.pendingDisconnect[slot]!;

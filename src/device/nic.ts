@@ -151,6 +151,12 @@ export class Nic implements Polled {
     this.#stalled = false;
   }
 
+  /** An uncorrectable error in the memory of a connection's entry: the next operation on it finds it. */
+  damage(handle: number): void {
+    const slot = this.firmware.table.slotOfHandle(handle);
+    if (slot >= 0) this.objects.damaged[slot] = 1;
+  }
+
   // --- the parts of a step ---
 
   #beat(nowUs: number): void {
@@ -205,12 +211,14 @@ export class Nic implements Polled {
         return true;
       case Submission.UpdateOffload:
         this.#operation(this.#operations.update(a0), Completion.UpdateOffloadComplete, a0);
+        this.#operations.reportFailures();
         return true;
       case Submission.InvalidateOffload:
         this.#operation(this.#operations.invalidate(a0), Completion.InvalidateOffloadComplete, a0);
         return true;
       case Submission.QueryOffload:
         this.#operation(this.#operations.query(a0), Completion.QueryOffloadComplete, a0);
+        this.#operations.reportFailures();
         return true;
       case Submission.SetMac:
         this.#mac.macHi = a0;

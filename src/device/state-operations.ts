@@ -29,6 +29,8 @@ export class StateOperations extends OffloadOperation {
   readonly #neighborState: ReturnType<typeof NeighborState.view>;
   readonly #strict: boolean;
   readonly #asWritten: boolean;
+  /** Connections that the operation in hand found damaged. */
+  readonly #broken: number[] = [];
 
   constructor(memory: Memory, boot: NicBoot, firmware: TcpFirmware, tree: InvertedTree, stats: NicStatistics) {
     super(memory, boot, firmware, tree, stats);
@@ -101,6 +103,7 @@ export class StateOperations extends OffloadOperation {
     const { table, tcb, now } = firmware;
     const slot = table.slotOfHandle(block.offloadHandle);
     if (slot < 0 || block.type !== OffloadStateType.TcpCached) return this.known(-1);
+    if (tree.damaged[slot] === 1) return this.#fail(slot);
     const given = this.#tcp.at(block.base + BLOCK_HEADER_BYTES);
     if (given.initialRcvWnd > this.boot.config.rcvWindowMax) return NdisStatus.Failure;
     tcb.at(table.addressOf(slot));
@@ -169,6 +172,20 @@ export class StateOperations extends OffloadOperation {
     return (before & TcpPrivateFlag.InvalidStateTold) !== 0;
   }
 
+  // --- hardware failure ---
+
+  /** Digest §3.2, C15: after the completion with FAILURE the device asks for the connection, and then aborts it. */
+  reportFailures(): void {
+    const { firmware } = this;
+    for (const slot of this.#broken.splice(0)) firmware.failed(slot);
+  }
+
+  /** FAILURE; the host hears more after the completion. */
+  #fail(slot: number): number {
+    if (!this.#broken.includes(slot)) this.#broken.push(slot);
+    return NdisStatus.Failure;
+  }
+
   // --- query ---
 
   /** Fills the state behind each block with a snapshot; ownership does not move (R22). */
@@ -213,6 +230,7 @@ export class StateOperations extends OffloadOperation {
     const { table, tcb, now } = this.firmware;
     const slot = table.slotOfHandle(block.offloadHandle);
     if (slot < 0) return this.known(slot);
+    if (this.tree.damaged[slot] === 1) return this.#fail(slot);
     tcb.at(table.addressOf(slot));
     const to = block.base + BLOCK_HEADER_BYTES;
     this.copy(to, tcb.base, StateRange.tcp.all);

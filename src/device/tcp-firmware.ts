@@ -4,7 +4,8 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import type { TimerHandler } from '../base/timer-wheel.ts';
-import { DisconnectFlag } from '../offload/descriptors.ts';
+import { Completion, DisconnectFlag } from '../offload/descriptors.ts';
+import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
@@ -104,6 +105,16 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       tried++;
     }
     return tried;
+  }
+
+  /** Its entry is damaged: nothing more is processed of it, the host is asked for it and told that it is over (C15). */
+  failed(slot: number): void {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    tcb.privateFlags |= TcpPrivateFlag.Frozen;
+    this.wheel.cancel(slot);
+    this.table.remove(slot);
+    this.retrieve(tcb, TcpUploadReason.HardwareFailure);
+    this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateAbort, 0);
   }
 
   /** At terminate: outstanding requests are answered (D: step 4), timers leave the wheel, lookup forgets the slot. */

@@ -37,6 +37,7 @@ export class Terminate extends OffloadOperation {
     const slot = table.slotOfHandle(block.offloadHandle);
     if (slot < 0) return this.known(slot);
     tcb.at(table.addressOf(slot));
+    if (this.tree.damaged[slot] === 1) return this.#giveUp(slot);
     exportDelegated(tcb, firmware.buffers, firmware.now, firmware);
     tcb.privateFlags = TcpPrivateFlag.Frozen;
     firmware.detach(slot, NdisStatus.UploadInProgress);
@@ -48,6 +49,18 @@ export class Terminate extends OffloadOperation {
     table.free(slot);
     this.stats.uploads++;
     return NdisStatus.Success;
+  }
+
+  /** C15: there is no state to give back. The slot is free again, what was asked of it is not done. */
+  #giveUp(slot: number): number {
+    const { firmware, tree } = this;
+    const { table, tcb } = firmware;
+    firmware.abortRequests(tcb, slot, NdisStatus.RequestAborted);
+    firmware.detach(slot, NdisStatus.RequestAborted);
+    tree.detachConnection(tcb.path, slot);
+    tree.damaged[slot] = 0;
+    table.free(slot);
+    return NdisStatus.Failure;
   }
 
   #terminatePath(block: BlockCursor): number {

@@ -99,10 +99,10 @@ describe('an update of a neighbor', () => {
       bench.step();
       let copies = 0;
       const { kernels } = bench.memory;
-      const { copy } = kernels;
+      const copy = kernels.copy.bind(kernels);
       kernels.copy = (to, from, length) => {
         copies++;
-        copy.call(kernels, to, from, length);
+        copy(to, from, length);
       };
       let looks = 0;
       const { table } = bench.nic.firmware;
@@ -351,6 +351,42 @@ describe('a query', () => {
     bench.step(0);
     expect(PathState.view(bench.memory).at(path + BLOCK_HEADER_BYTES).ipIdStart).toBe(1);
     expect(NeighborState.view(bench.memory).at(neighbor + BLOCK_HEADER_BYTES).nicReachabilityDelta).toBe(100);
+  });
+});
+
+describe('a connection whose entry is damaged', () => {
+  test('fails the query, is asked for, aborted, and at the terminate its requests are: in this order (C15)', () => {
+    const single = new Single();
+    const { bench } = single;
+    const sends = [bench.buffer('12345'), bench.buffer('67890')];
+    for (const send of sends) bench.submit(Submission.TcpSend, single.t, send);
+    bench.submit(Submission.TcpReceive, single.t, bench.buffer('.'.repeat(64)));
+    bench.step();
+    bench.nic.damage(single.t);
+    const query = bench.named(Tcp, single.t);
+    bench.submit(Submission.QueryOffload, query);
+    const answers = bench.step();
+    expect(bench.statusOf(query)).toBe(Failure);
+    const { TcpIndicateEvent, TcpSendComplete, TcpReceiveComplete } = Completion;
+    expect(answers).toMatchObject([
+      { opcode: Completion.QueryOffloadComplete, a0: query },
+      { opcode: TcpIndicateEvent, a1: TcpOffloadEvent.IndicateRetrieve, a2: TcpUploadReason.HardwareFailure },
+      { opcode: TcpIndicateEvent, a1: TcpOffloadEvent.IndicateAbort },
+    ]);
+    bench.frames();
+    bench.step(60_000);
+    expect(bench.frames()).toEqual([]);
+    const terminate = bench.named(Tcp, single.t);
+    bench.submit(Submission.TerminateOffload, terminate);
+    const { RequestAborted } = NdisStatus;
+    expect(bench.step()).toMatchObject([
+      { opcode: TcpSendComplete, a1: sends[0], a2: RequestAborted },
+      { opcode: TcpSendComplete, a1: sends[1], a2: RequestAborted },
+      { opcode: TcpReceiveComplete, a2: RequestAborted },
+      { opcode: Completion.TerminateOffloadComplete, a0: terminate },
+    ]);
+    expect(bench.statusOf(terminate)).toBe(Failure);
+    expect(bench.nic.tree.connections).toBe(0);
   });
 });
 

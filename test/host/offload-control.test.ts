@@ -113,7 +113,7 @@ class Shaker {
   readonly #machine: LadderMachine;
   readonly #prng: Prng;
   /** Calls that the interposed layer keeps back for a while. */
-  #held: (() => void)[] = [];
+  readonly #held: (() => void)[] = [];
 
   constructor(machine: LadderMachine, prng: Prng) {
     this.#machine = machine;
@@ -125,6 +125,7 @@ class Shaker {
     for (const name of ['initiateOffloadComplete', 'updateOffloadComplete', 'queryOffloadComplete'] as const) {
       patch(adapter.up, name, next => root => this.#later(() => next(root)));
     }
+    patch(adapter.up, 'indicateEvent', next => (...event) => this.#later(() => next(...event)));
   }
 
   /** In order: a ring does not overtake itself. */
@@ -135,7 +136,11 @@ class Shaker {
 
   release(): void {
     this.#machine.call(() => {
-      while (this.#held.length > 0) this.#held.splice(0).forEach(call => call());
+      // What a call causes comes after those that waited.
+      while (this.#held.length > 0) {
+        this.#held[0]!();
+        this.#held.shift();
+      }
     });
   }
 
@@ -147,7 +152,7 @@ class Shaker {
     const routed = peers[prng.below(3)]!;
     const gateway = GATEWAYS[prng.below(GATEWAYS.length)]!;
     const path = host.network.path(host.transport.at(routed.connection!.slot).path);
-    const actions: (() => void)[] = [
+    const actions: (() => unknown)[] = [
       () => this.#machine.offload([peer.name]),
       () => this.#machine.offload(peers.map(({ name }) => name)),
       () => this.#machine.upload([peer.name]),
@@ -158,8 +163,9 @@ class Shaker {
       () => connection.setMaxRetransmissionTime(100_000 + prng.below(1000)),
       () => connection.setReceiveBuffer(20_000 + prng.below(100_000)),
       () => connection.setNoDelay(prng.chance(0.5)),
-      () => void host.control.queryConnection(connection.slot, () => {}),
+      () => host.control.queryConnection(connection.slot, () => {}),
       () => this.release(),
+      () => prng.chance(0.3) && host.control.invalidate(prng.chance(0.5) ? path : path.neighbor),
     ];
     this.#machine.call(actions[prng.below(actions.length)]!);
   }
@@ -257,6 +263,28 @@ describe('a query by the host', () => {
   test('of what is on no device is not asked', () => {
     const machine = new LadderMachine({ peers: PEERS, quiet: true }, 1);
     expect(machine.host.control.queryConnection(machine.peers[0]!.connection!.slot, () => {})).toBe(false);
+  });
+});
+
+describe('a query that finds a damaged entry', () => {
+  test('ends the connection on the host, and nothing is left of it (C15)', () => {
+    const machine = new LadderMachine({ peers: PEERS, quiet: true }, 1);
+    const { host, peers, sim } = machine;
+    machine.call(() => machine.offload(['c1', 'c2']));
+    machine.settle();
+    const slot = peers[0]!.connection!.slot;
+    sim.nics[0]!.damage(host.transport.at(slot).offloadHandle);
+    const statuses: number[] = [];
+    machine.call(() => {
+      machine.application(peers[0]!, 'send', 100);
+      host.control.queryConnection(slot, status => statuses.push(status));
+    });
+    machine.settle();
+    expect(statuses).toEqual([NdisStatus.Failure]);
+    const upcalls = machine.events.filter(({ actor }) => actor === 'app').map(({ text }) => text);
+    expect(upcalls).toEqual(['c1 closed Reset']);
+    expect(treeOf(machine)).toEqual({ paths: 1, neighbors: 1, connections: 1 });
+    expect([host.blocks.inUse, host.sendDescriptors.inUse]).toEqual([0, 0]);
   });
 });
 

@@ -644,10 +644,7 @@ function sideBySide(expected: readonly string[], actual: readonly string[]): str
   return rows.join('\n');
 }
 
-const APP_CALLS = [
-  ...['send', 'send+close', 'close', 'abort', 'hold', 'resume'],
-  ...['rcvbuf', 'maxrt', 'keepalive', 'nodelay'],
-];
+const APP_CALLS = 'send send+close close abort hold resume rcvbuf maxrt keepalive nodelay'.split(' ');
 
 class Runner {
   readonly #machine: LadderMachine;
