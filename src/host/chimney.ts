@@ -83,8 +83,9 @@ export class Chimney implements ConnectionWatcher {
 
   candidate(connection: TliConnection): void {
     if (connection.listed || !this.policy.wants(connection)) return;
-    // Nor what is there already: listed as young, it could not be taken back.
-    if (this.#tli.stateOf(connection) === OffloadState.Offloaded) return;
+    // Nor what is there already, or on its way: listed as young, it could not be taken back.
+    const state = this.#tli.stateOf(connection);
+    if (state === OffloadState.Offloaded || state === OffloadState.Offloading) return;
     const queue = this.#queueOf(connection);
     if (queue.paused || queue.adapter.capabilities.tcpConnections === 0) return;
     if (queue.young.length === 0) queue.youngSinceUs = this.nowUs;

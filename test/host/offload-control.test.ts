@@ -125,7 +125,13 @@ class Shaker {
     for (const name of ['initiateOffloadComplete', 'updateOffloadComplete', 'queryOffloadComplete'] as const) {
       patch(adapter.up, name, next => root => this.#later(() => next(root)));
     }
-    patch(adapter.up, 'indicateEvent', next => (...event) => this.#later(() => next(...event)));
+    patch(
+      adapter.up,
+      'indicateEvent',
+      next =>
+        (...event) =>
+          this.#later(() => next(...event)),
+    );
   }
 
   /** In order: a ring does not overtake itself. */
