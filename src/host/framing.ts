@@ -147,16 +147,16 @@ export class Framing {
     this.#request(neighbor);
   }
 
-  /** Retries and gives up; called every step while something is unresolved. */
-  expire(): void {
+  /** Retries and gives up; called every step while something is unresolved. Returns how much was due. */
+  expire(): number {
+    let due = 0;
     for (const neighbor of this.#unresolved) {
       if (((neighbor.nextRequestAt - this.now) | 0) > 0) continue;
-      if (neighbor.requestsSent < ARP_ATTEMPTS) {
-        this.#request(neighbor);
-        continue;
-      }
-      this.failed(neighbor);
+      due++;
+      if (neighbor.requestsSent < ARP_ATTEMPTS) this.#request(neighbor);
+      else this.failed(neighbor);
     }
+    return due;
   }
 
   /** Nobody answers at the address. */

@@ -181,7 +181,7 @@ export class Host implements Polled {
     let work = 0;
     for (const miniport of this.miniports) work += miniport.poll(budget);
     work += this.transport.expireTimers(this.transport.now);
-    if (this.framing.unresolvedCount > 0) this.framing.expire();
+    if (this.framing.unresolvedCount > 0) work += this.framing.expire();
     if (this.transport.blockedCount > 0 && this.tx.available > 0) work += this.transport.retryBlocked();
     if (this.transport.upcalls.pending) {
       work++;

@@ -323,6 +323,37 @@ describe('an invalidation by the host', () => {
   );
 });
 
+describe('a route that gets another gateway', () => {
+  test('takes its paths along, and with them the connections on the device (R8, C02)', () => {
+    const machine = new LadderMachine({ peers: PEERS, quiet: true }, 1);
+    const { host, peers, port } = machine;
+    machine.call(() => machine.offload(peers.map(({ name }) => name)));
+    machine.settle();
+    port.answerAs(GATEWAYS[1]!);
+    machine.call(() => {
+      const changed = host.network.changeRoute(0x0a01_0000, 16, host.interfaces[0]!, GATEWAYS[1]!);
+      expect(changed).toBe(true);
+    });
+    machine.settle();
+    expectInSync(machine, 'after the change');
+    const hops = [...host.network.paths].map(({ linked }) => linked!.address);
+    expect(hops).toEqual([GATEWAYS[1], GATEWAYS[1], peers[3]!.address]);
+    // Both paths in one transaction; the old neighbor is gone.
+    expect(machine.events.filter(({ text }) => text === 'nic0 update N={P= P=}')).toHaveLength(1);
+    expect(treeOf(machine)).toEqual({ paths: 3, neighbors: 2, connections: 4 });
+  });
+
+  test('and one that goes away takes them back (R23)', () => {
+    const machine = new LadderMachine({ peers: PEERS, quiet: true }, 1);
+    const { host, peers } = machine;
+    machine.call(() => machine.offload(peers.map(({ name }) => name)));
+    machine.settle();
+    machine.call(() => host.network.removeRoute(0x0a01_0000, 16, host.interfaces[0]!));
+    machine.settle();
+    expect(treeOf(machine)).toEqual({ paths: 1, neighbors: 1, connections: 1 });
+  });
+});
+
 function treeOf(machine: LadderMachine) {
   return machine.sim.nics[0]!.tree;
 }

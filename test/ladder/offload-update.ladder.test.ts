@@ -261,16 +261,30 @@ describe('a redirect', () => {
   );
 
   machineLadder(
-    'of the last path of a neighbor has that neighbor terminated, by itself and afterwards (C03)',
+    'from a peer on the link, which is its own first hop, is not believed (RFC 1122 3.2.2.2)',
     QUIET,
     `
     0ms  tli        offload c1
     0ms  blocks     nic0 initiate N+{P+{T}}
     0ms  blocks     nic0 initiate complete N+{P+{T}}
-         // A peer on the link is its own first hop: it cannot redirect.
     5ms  router     c1 redirects to 10.0.0.252
-    6ms  check      nic0 neighbors=1
+    6ms  app        c1 send 10
+    6ms  nic0       > c1 P. 1:11(10) ack 1
 `,
+    ({ host }) => expect([host.network.icmp.errorsReceived, host.network.redirects]).toEqual([1, 0]),
+  );
+
+  machineLadder(
+    'from the router that was left is not believed either (RFC 1122 3.2.2.2)',
+    TREE,
+    `
+    5ms  router     c3 redirects to 10.0.0.252
+    5ms  host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
+    6ms  router     c3 redirects to 10.0.0.253
+    7ms  app        c3 send 10
+    7ms  host       > c3 (new MAC) P. 1:11(10) ack 1
+`,
+    ({ host }) => expect([host.network.icmp.errorsReceived, host.network.redirects]).toEqual([2, 1]),
   );
 
   machineLadder(
@@ -301,7 +315,7 @@ describe('a redirect', () => {
   );
 
   machineLadder(
-    'to a router that is not there: the connections come back to the host',
+    'to a gateway that is not on the link is not believed (RFC 1122 3.2.2.2)',
     TREE,
     `
     0ms  tli        offload c3
@@ -311,6 +325,28 @@ describe('a redirect', () => {
     6ms  app        c3 send 10
     6ms  nic0       > c3 P. 1:11(10) ack 1
     7ms  check      nic0 neighbors=1
+`,
+  );
+
+  machineLadder(
+    'to a router that does not answer: the device goes on the old way until the host gives up and takes the connection back',
+    { ...TREE, tcp: { rtoInitialTicks: 10_000 } },
+    `
+    0s   tli        offload c3
+    0s   blocks     nic0 initiate N+{P+{T}}
+    0s   blocks     nic0 initiate complete N+{P+{T}}
+    1s   router     c3 misdirects to 10.0.0.252
+    1s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
+    2s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
+ 2100ms  c3         < P. 1:11(10) ack 1
+ 2100ms  app        c3 received 10
+ 2140ms  nic0       > c3 . 1:1(0) ack 11
+    3s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
+    4s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
+    5s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
+    6s   blocks     nic0 terminate N={P={T}}
+    6s   blocks     nic0 terminate complete N={P={T}}
+    7s   check      host blocks=0
 `,
   );
 
@@ -446,5 +482,25 @@ describe('a neighbor of which nobody has proof any more', () => {
      54s  check      nic0 tcp=0 paths=0 neighbors=0
      54s  check      host blocks=0
 `,
+  );
+
+  machineLadder(
+    'the question passes through a team, and so does the answer (F06)',
+    { ...STALE, nics: ['nic0', 'nic1'].map(name => ({ name, target: { nceStaleTicks: 40_000 } })), team: true },
+    `
+      0s  tli        offload c3
+      0s  blocks     nic0 initiate N+{P+{T}}
+      0s  blocks     nic0 initiate complete N+{P+{T}}
+     45s  c3         < P. 1:11(10) ack 1
+     45s  app        c3 received 10
+  45040ms nic0       > c3 . 1:1(0) ack 11
+  45040ms blocks     nic0 update N
+  45040ms blocks     nic0 update complete N
+  50040ms host@nic0  > arp who-has 10.0.0.251 tell 10.0.0.1 (02:43:4e:00:00:01)
+     60s  check      host blocks=0
+`,
+    ({ host }) => {
+      expect([host.control.reachability.questions, host.control.reachability.probesSent]).toEqual([1, 1]);
+    },
   );
 });

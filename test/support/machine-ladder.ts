@@ -16,7 +16,7 @@
  * Injected: segments of a peer (its name and `<`), calls of the application (`app c1 send|send+close|close|abort|hold|
  * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume`,
  * `team fail NIC`, of a peer's router `router NAME moves` (its MAC address changes), `… dies` (answers ARP no more),
- * `… redirects to GATEWAY` and `… too-big MTU` (ICMP), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay N`), `policy everything` (for what is offered again after a
+ * `… redirects to GATEWAY`, `… misdirects to` one that is not there, and `… too-big MTU` (ICMP), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay N`), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
  * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
  * as far as the host, the application and each sender of frames go, each for itself: the trace of the layers
@@ -755,6 +755,7 @@ class Runner {
     if (verb === 'moves') port.move(peer.hop);
     else if (verb === 'dies') port.silence(peer.hop);
     else if (verb === 'redirects') port.redirect(peer, parseIpv4Address(argument)!);
+    else if (verb === 'misdirects') port.icmp(peer, IcmpType.Redirect, 1, parseIpv4Address(argument)!);
     else port.icmp(peer, IcmpType.DestinationUnreachable, UnreachableCode.FragmentationNeeded, Number(argument));
   }
 
