@@ -121,6 +121,7 @@ export class Initiate extends OffloadOperation {
       return refusal;
     }
     tree.neighbor.ndisOffloadHandle = block.ndisOffloadHandle;
+    this.firmware.neighborLoaded(slot);
     block.offloadHandle = tree.neighbors.handleOf(slot);
     return NdisStatus.Success;
   }
@@ -152,9 +153,7 @@ export class Initiate extends OffloadOperation {
       tree.paths.free(slot);
       return NdisStatus.OffloadPathMtu;
     }
-    tree.path.neighbor = neighbor;
-    tree.placeNeighbor(neighbor);
-    tree.neighbor.dependents++;
+    tree.attachPath(neighbor, slot);
     block.offloadHandle = tree.paths.handleOf(slot);
     return NdisStatus.Success;
   }

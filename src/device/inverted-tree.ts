@@ -2,13 +2,16 @@
  * The inverted tree of a NIC (R8, Figures 4A–4D): TCP entry → path entry → neighbor entry.
  *
  * Transmission walks it upward to build headers, so that one cached update of a neighbor reaches every connection on it,
- * and a relink of a path moves all of its connections at once. Entries count their dependents; none is freed before.
+ * and a relink of a path moves all of its connections at once. Entries count their dependents; none is freed before. They also
+ * list them, for what concerns every dependent: a smaller path MTU, an invalidation.
  */
 import type { Memory } from '../memory/memory.ts';
 import type { Cursor } from '../memory/record.ts';
 import { NeighborEntry, type NicRegions, PathEntry } from '../ring/nic-layout.ts';
 import { NeighborState, PathState } from '../offload/state-objects.ts';
+import { Dependents } from './dependents.ts';
 import { EntryTable } from './entry-table.ts';
+import { NeighborReachability } from './reachability.ts';
 
 export const EntryFlag = {
   /** Nothing is transmitted through it (digest §3.5). */
@@ -28,14 +31,20 @@ export class InvertedTree {
   readonly pathState: Cursor<typeof PathState.fields>;
   readonly neighbor: Cursor<typeof NeighborEntry.fields>;
   readonly neighborState: Cursor<typeof NeighborState.fields>;
+  readonly connectionsOf: Dependents;
+  readonly pathsOf: Dependents;
+  readonly reachability: NeighborReachability;
 
-  constructor(memory: Memory, regions: NicRegions) {
+  constructor(memory: Memory, regions: NicRegions, connections: number, staleTicks: number) {
     this.paths = new EntryTable(memory, regions.paths, PathEntry.byteLength);
     this.neighbors = new EntryTable(memory, regions.neighbors, NeighborEntry.byteLength);
     this.path = PathEntry.view(memory);
     this.pathState = PathState.view(memory);
     this.neighbor = NeighborEntry.view(memory);
     this.neighborState = NeighborState.view(memory);
+    this.connectionsOf = new Dependents(this.paths.capacity, connections);
+    this.pathsOf = new Dependents(this.neighbors.capacity, this.paths.capacity);
+    this.reachability = new NeighborReachability(this.neighbors.capacity, staleTicks);
   }
 
   /** Places all four cursors for a transmission on this path; false when an object on the way is invalid (C04). */
@@ -64,12 +73,44 @@ export class InvertedTree {
     this.neighborState.at(this.neighbor.base);
   }
 
+  /** A connection was loaded, and one was taken out. `placePath` of its path follows from both. */
+  attachConnection(pathSlot: number, slot: number): void {
+    this.placePath(pathSlot);
+    this.path.dependents++;
+    this.connectionsOf.attach(pathSlot, slot);
+  }
+
+  detachConnection(pathSlot: number, slot: number): void {
+    this.placePath(pathSlot);
+    this.path.dependents--;
+    this.connectionsOf.detach(slot);
+  }
+
+  /** Links a new path; `placePath` and `placeNeighbor` of the two follow from it. */
+  attachPath(neighborSlot: number, pathSlot: number): void {
+    this.placePath(pathSlot);
+    this.path.neighbor = neighborSlot;
+    this.placeNeighbor(neighborSlot);
+    this.neighbor.dependents++;
+    this.pathsOf.attach(neighborSlot, pathSlot);
+  }
+
+  detachPath(pathSlot: number): void {
+    this.placePath(pathSlot);
+    this.placeNeighbor(this.path.neighbor);
+    this.neighbor.dependents--;
+    this.pathsOf.detach(pathSlot);
+  }
+
   /** Moves a path to another neighbor: one transaction, trees merge (Figure 4D). */
   relink(pathSlot: number, neighborSlot: number): void {
-    this.placePath(pathSlot);
-    const old = this.path.neighbor;
-    this.neighbor.at(this.neighbors.addressOf(old)).dependents--;
-    this.neighbor.at(this.neighbors.addressOf(neighborSlot)).dependents++;
-    this.path.neighbor = neighborSlot;
+    this.detachPath(pathSlot);
+    this.attachPath(neighborSlot, pathSlot);
+  }
+
+  /** An acknowledgment on this path moved SND.UNA: the neighbor forwards (C20). */
+  progress(pathSlot: number, now: number): void {
+    this.path.at(this.paths.addressOf(pathSlot));
+    this.reachability.progress(this.path.neighbor, now);
   }
 }

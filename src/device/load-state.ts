@@ -51,6 +51,7 @@ export class LoadState extends OffloadOperation {
         this.tree.placeNeighbor(slot);
         this.copy(this.tree.neighbor.base, from, StateRange.neighbor.all);
         this.tree.neighbor.flags &= ~EntryFlag.Reserved;
+        this.firmware.neighborLoaded(slot);
         return NdisStatus.Success;
       }
       case OffloadStateType.Ip4: {

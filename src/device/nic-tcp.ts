@@ -11,7 +11,7 @@ import type { Memory } from '../memory/memory.ts';
 import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { Completion } from '../offload/descriptors.ts';
-import { isMandatory, TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
+import { isMandatory, OffloadEventCode, TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import type { TargetOptions } from '../offload/target-options.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
@@ -113,6 +113,7 @@ export class NicTcp implements Effects {
     const tree = this.tree;
     // An invalidated object transmits nothing (digest §3.5, strict): the host terminates what depends on it.
     if (!tree.climb(tcb.path) && this.target.invalidate === 'strict') return true;
+    if (tree.reachability.mustAsk(tree.path.neighbor, this.now)) this.#askReachability(tree.path.neighbor);
     const at = this.mac.reserve();
     if (at < 0) return false;
     const { view } = this.memory;
@@ -317,6 +318,14 @@ export class NicTcp implements Effects {
     if ((hi | lo) !== 0) this.mac.sources.release(hi, lo);
   }
 
+  /** Proof of the neighbor is old on both sides: the host decides what to do about it (digest §3.9). */
+  #askReachability(slot: number): void {
+    const { neighbor, reachability } = this.tree;
+    const delta = reachability.nicDelta(slot, this.now) | 0;
+    const { NeighborReachabilityQuery } = OffloadEventCode;
+    this.host.push(Completion.IndicateOffloadEvent, neighbor.ndisOffloadHandle, NeighborReachabilityQuery, delta);
+  }
+
   protected markLast(chain: number): void {
     const buffer = this.own.at(chain);
     while (buffer.next !== 0) buffer.at(buffer.next);
@@ -329,6 +338,7 @@ export class NicTcp implements Effects {
     this.host.push(Completion.TcpDisconnectComplete, tcb.context, address, status);
   }
 
+  /** Every request of a connection that is over is answered: it will not be done. */
   protected abortRequests(tcb: Tcb, slot: number, disconnectStatus: number): void {
     this.failChain(tcb.context, takeSendQueue(tcb), NdisStatus.RequestAborted);
     this.delivery.flush(slot, NdisStatus.RequestAborted);

@@ -82,7 +82,7 @@ export class Nic implements Polled {
     const toFabric = new RingProducer(memory, regions.toFabric, this.#fabricBell);
     const fromFabric = new RingConsumer(memory, regions.fromFabric, this.#fabricBell);
     this.#mac = new Mac(memory, boot.config, toFabric, fromFabric, regions.sink.offset, this.stats);
-    const tree = new InvertedTree(memory, regions);
+    const tree = new InvertedTree(memory, regions, boot.config.tcpEntries, boot.config.target.nceStaleTicks);
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
     this.#lookup = new ReceiveLookup(memory, this.firmware.table, boot.config, this.stats);

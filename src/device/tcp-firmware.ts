@@ -10,8 +10,7 @@ import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { endValidation } from '../tcp/blind-attack.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
-import { TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
-import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
+import { TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
@@ -52,7 +51,9 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       if (resetFor(header, this.#reply)) this.emitSegment(tcb, this.#reply.flags, this.#reply.segSeq, 0);
       return true;
     }
+    const una = tcb.sndUna;
     segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
+    if (tcb.sndUna !== una) this.tree.progress(tcb.path, this.now);
     this.advisor.noteSegment(slot, forwarded, tcb.oooCount);
     const backlog = this.#backlog.change(slot, tcb, this.now);
     if (backlog >= 0 && tcb.state !== TcpState.Closed) {
@@ -139,6 +140,12 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     return this.tcb.at(this.table.addressOf(slot)).context;
   }
 
+  /** A neighbor's state has come, which the tree's cursor is on: proof of its reachability counts from it (digest §3.9). */
+  neighborLoaded(slot: number): void {
+    const { hostReachabilityDelta, nicReachabilityDelta } = this.tree.neighborState;
+    this.tree.reachability.load(slot, hostReachabilityDelta, nicReachabilityDelta, this.now);
+  }
+
   /** A connection was loaded. */
   begin(slot: number): void {
     this.advisor.begin(slot);
@@ -148,18 +155,6 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   /** A loaded or relinked connection may have something to send. */
   kick(slot: number): void {
     transmit(this.tcb.at(this.table.addressOf(slot)), this.now, this);
-  }
-
-  /** New cached values lie in the slot; keep-alive starts anew when that is asked for. */
-  refreshed(slot: number): void {
-    const tcb = this.tcb.at(this.table.addressOf(slot));
-    if (tcb.state === TcpState.Closed) return;
-    if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveRestart) !== 0) {
-      tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveRestart;
-      if ((tcb.cachedFlags & TcpCachedFlag.KeepAliveEnabled) === 0) stopKeepAlive(tcb);
-      else if (tcb.state !== TcpState.TimeWait) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
-    }
-    transmit(tcb, this.now, this);
   }
 
   timerFired(slot: number, now: number): void {

@@ -13,6 +13,7 @@ import { StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import type { NetBufferCursor } from '../tcp/send-queue.ts';
+import { segmentSizeFor } from '../tcp/path-change.ts';
 import { mayOffload, TcpConstFlag, TcpDelegatedFlag } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
@@ -62,8 +63,7 @@ export class TcpLoader {
       this.#stats.offloadsRefused++;
       return -1;
     }
-    tree.placePath(path);
-    tree.path.dependents++;
+    tree.attachConnection(path, slot);
     tree.placeNeighbor(tree.path.neighbor);
     tcb.at(table.addressOf(slot));
     tcb.localAddress = tree.pathState.sourceAddress;
@@ -96,6 +96,7 @@ export class TcpLoader {
     tcb.remoteAddress = this.#tree.pathState.destinationAddress;
     this.#tree.placeNeighbor(this.#tree.path.neighbor);
     tcb.vid = this.#tree.neighborState.vlanId;
+    tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, this.#tree.pathState.pathMtu));
     importDelegated(tcb, firmware.now, firmware);
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;
     firmware.delivery.load(slot, tcb.context, buffered, finReceived);
@@ -130,8 +131,7 @@ export class TcpLoader {
   release(slot: number): void {
     const { table, tcb } = this.#firmware;
     tcb.at(table.addressOf(slot));
-    this.#tree.placePath(tcb.path);
-    this.#tree.path.dependents--;
+    this.#tree.detachConnection(tcb.path, slot);
     table.free(slot);
   }
 

@@ -72,8 +72,7 @@ export class Terminate extends OffloadOperation {
   #release(slot: number): void {
     const { table, tcb } = this.firmware;
     tcb.at(table.addressOf(slot));
-    this.tree.placePath(tcb.path);
-    this.tree.path.dependents--;
+    this.tree.detachConnection(tcb.path, slot);
     this.firmware.pool.release(slot);
     table.free(slot);
   }
@@ -88,8 +87,7 @@ export class Terminate extends OffloadOperation {
     tree.pathState.ipIdStart = (tree.pathState.ipIdStart + tree.path.ipIdCounter) & 0xffff;
     const { start, end } = StateRange.path.delegated;
     this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.path.base + start, end - start);
-    tree.placeNeighbor(tree.path.neighbor);
-    tree.neighbor.dependents--;
+    tree.detachPath(slot);
     tree.paths.free(slot);
     return NdisStatus.Success;
   }
@@ -100,6 +98,7 @@ export class Terminate extends OffloadOperation {
     if (slot < 0) return this.known(slot);
     tree.placeNeighbor(slot);
     if (tree.neighbor.dependents !== 0) return NdisStatus.Failure;
+    tree.neighborState.nicReachabilityDelta = tree.reachability.nicDelta(slot, this.firmware.now) | 0;
     const { start, end } = StateRange.neighbor.delegated;
     this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.neighbor.base + start, end - start);
     const { dlSourceHi, dlSourceLo } = tree.neighborState;

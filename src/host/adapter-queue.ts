@@ -67,3 +67,30 @@ export class AdapterQueue {
     return since === Number.POSITIVE_INFINITY ? -1 : Math.max(0, since + batchUs - nowUs);
   }
 }
+
+/** Of every adapter that a connection was ever on. */
+export class AdapterQueues {
+  readonly #byAdapter = new Map<Adapter, AdapterQueue>();
+
+  of(adapter: Adapter): AdapterQueue {
+    let queue = this.#byAdapter.get(adapter);
+    if (queue === undefined) this.#byAdapter.set(adapter, (queue = new AdapterQueue(adapter)));
+    return queue;
+  }
+
+  /** Connections that are on a device now. */
+  get offloaded(): number {
+    let count = 0;
+    for (const queue of this.#byAdapter.values()) count += queue.offloaded;
+    return count;
+  }
+
+  /** Something was answered: what could not go may go now. */
+  release(): void {
+    for (const queue of this.#byAdapter.values()) queue.stuck = false;
+  }
+
+  [Symbol.iterator](): Iterator<AdapterQueue> {
+    return this.#byAdapter.values();
+  }
+}

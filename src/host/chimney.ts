@@ -12,7 +12,7 @@ import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import { isMandatory } from '../offload/events.ts';
 import { OffloadState } from '../offload/offload-state.ts';
-import { AdapterQueue } from './adapter-queue.ts';
+import { type AdapterQueue, AdapterQueues } from './adapter-queue.ts';
 import { ChimneyStatistics } from './chimney-statistics.ts';
 import type { ConnectionQueue } from './connection-queue.ts';
 import type { ConnectionWatcher, TliConnection } from './connection.ts';
@@ -37,7 +37,7 @@ export class Chimney implements ConnectionWatcher, Mover {
   readonly #handOvers: HandOvers;
   readonly #clock: Clock;
   readonly #log: EventLog;
-  readonly #queues = new Map<Adapter, AdapterQueue>();
+  readonly queues = new AdapterQueues();
   readonly #directives = new Directives();
   readonly placement: Placement;
   readonly retrieves: Retrieves;
@@ -76,15 +76,9 @@ export class Chimney implements ConnectionWatcher, Mover {
     return this.#handOvers.trace;
   }
 
-  get queues(): Iterable<AdapterQueue> {
-    return this.#queues.values();
-  }
-
   /** Connections that are on a device now. */
   get offloaded(): number {
-    let count = 0;
-    for (const queue of this.#queues.values()) count += queue.offloaded;
-    return count;
+    return this.queues.offloaded;
   }
 
   get requestsPending(): number {
@@ -95,6 +89,9 @@ export class Chimney implements ConnectionWatcher, Mover {
 
   candidate(connection: TliConnection): void {
     if (connection.listed || connection.handler === null) return;
+    // What is there already, or on its way, listed as young could not be taken back.
+    const state = this.#tli.stateOf(connection);
+    if (state === OffloadState.Offloaded || state === OffloadState.Offloading) return;
     const directive = this.#directives.of(connection);
     if (directive === Directive.KeepInHost) return;
     if (directive !== Directive.Offload && !this.policy.wants(connection)) return;
@@ -162,12 +159,12 @@ export class Chimney implements ConnectionWatcher, Mover {
   }
 
   pause(adapter: Adapter): void {
-    this.#queue(adapter).paused = true;
+    this.queues.of(adapter).paused = true;
     this.#log.emit('offload-pause', adapter.name, '');
   }
 
   resume(adapter: Adapter): void {
-    const queue = this.#queue(adapter);
+    const queue = this.queues.of(adapter);
     queue.paused = false;
     queue.uploadingAll = false;
     this.#log.emit('offload-resume', adapter.name, `${adapter.capabilities.tcpConnections} connections`);
@@ -177,7 +174,7 @@ export class Chimney implements ConnectionWatcher, Mover {
   }
 
   uploadAll(adapter: Adapter): void {
-    const queue = this.#queue(adapter);
+    const queue = this.queues.of(adapter);
     queue.uploadingAll = true;
     queue.orphansDue = true;
     this.#giveUpAll(queue.young);
@@ -188,13 +185,24 @@ export class Chimney implements ConnectionWatcher, Mover {
     });
   }
 
+  /** A call about an object was answered: what waited for it may go, and what nothing depends on any more. */
+  orphansMayBe(adapter: Adapter): void {
+    const queue = this.queues.of(adapter);
+    queue.orphansDue = true;
+    queue.stuck = false;
+  }
+
+  isPaused(adapter: Adapter): boolean {
+    return this.queues.of(adapter).paused;
+  }
+
   // --- every step ---
 
   /** Sends the lists that are ready; returns how many. */
   step(nowUs: number): number {
     this.nowUs = nowUs;
     let sent = this.placement.step(nowUs) ? 1 : 0;
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.queues) {
       if (queue.isTerminateDue(nowUs, this.policy.batchUs, this.#listMax)) {
         const lists = this.#terminate(queue);
         queue.stuck = lists === 0;
@@ -213,7 +221,7 @@ export class Chimney implements ConnectionWatcher, Mover {
   /** µs until a list is due by age, -1 for never. */
   usUntilNext(nowUs: number): number {
     let least = this.placement.usUntilNext(nowUs);
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.queues) {
       const us = queue.usUntilDue(nowUs, this.policy.batchUs);
       if (us >= 0 && (least < 0 || us < least)) least = us;
     }
@@ -278,10 +286,16 @@ export class Chimney implements ConnectionWatcher, Mover {
     const started = this.#clock.nowUs();
     let sent = 0;
     const { returning } = queue;
+    // A call about them is unanswered (digest §3.6): they wait for the next list.
+    const busy: TliConnection[] = [];
     while (returning.length > 0 && this.#handOvers.hasBlocks(Math.min(this.#listMax, returning.length))) {
       const request = this.#handOvers.make(OffloadOperation.Terminate, queue.adapter);
       while (returning.length > 0 && request.count < this.#listMax) {
         const connection = returning.shift();
+        if (this.#offload.isBusy(connection.slot)) {
+          busy.push(connection);
+          continue;
+        }
         connection.listed = false;
         if (this.#tli.stateOf(connection) === OffloadState.Offloaded) request.add(connection.slot);
       }
@@ -293,6 +307,7 @@ export class Chimney implements ConnectionWatcher, Mover {
       this.stats.terminateCalls++;
       sent++;
     }
+    for (const connection of busy) returning.push(connection);
     if (returning.length === 0) queue.isUrgent = false;
     queue.returningSinceUs = this.nowUs;
     this.stats.terminateUs += this.#clock.nowUs() - started;
@@ -301,22 +316,23 @@ export class Chimney implements ConnectionWatcher, Mover {
 
   #terminateOrphans(queue: AdapterQueue): void {
     if (!this.#handOvers.hasBlocks(1) || this.#handOvers.terminateOrphans(queue.adapter)) return;
-    queue.orphansDue = queue.uploadingAll && queue.offloaded > 0;
+    queue.orphansDue = this.#handOvers.orphansBusy || (queue.uploadingAll && queue.offloaded > 0);
   }
 
   /** The completion climbs; then the switch lets held calls go. */
   complete(root: number): void {
     const request = this.#handOvers.take(root);
     if (request === null) return;
-    for (const queue of this.#queues.values()) queue.stuck = false;
+    this.queues.release();
     const started = this.#clock.nowUs();
+    const { count } = request;
     const done = this.#handOvers.climb(request);
     const initiate = request.operation === OffloadOperation.Initiate;
-    const queue = this.#queue(request.adapter);
+    const queue = this.queues.of(request.adapter);
     if (done !== null && initiate) this.#initiated(done, queue);
     else if (done !== null) this.#terminated(done, queue);
     const spent = this.#clock.nowUs() - started;
-    if (initiate) this.stats.initiateSpent(request.count, spent, true);
+    if (initiate) this.stats.initiateSpent(count, spent, done !== null);
     else this.stats.terminateUs += spent;
     if (done !== null) this.#handOvers.drop(done);
   }
@@ -335,7 +351,7 @@ export class Chimney implements ConnectionWatcher, Mover {
       if (request.statuses[i] === NdisStatus.Success) this.stats.connectionsOffloaded++;
       else refused++;
       connection.movedUs = this.nowUs;
-      if (this.trace !== null) this.#traceHeld(connection);
+      this.#handOvers.traceHeld(connection, this.#tli);
       this.#tli.handedOver(connection);
       this.#offload.releaseHeld(slot);
       const isOver = connection.handler === null || this.#offload.isUploadDue(slot);
@@ -362,27 +378,13 @@ export class Chimney implements ConnectionWatcher, Mover {
       // What was held is for the connection; where that is over it is answered as from CLOSED, while the slot is there.
       if (lost) this.#offload.dropHeld(slot);
       else if (closed) this.#offload.releaseHeld(slot);
-      if (this.trace !== null) this.#traceHeld(connection);
+      this.#handOvers.traceHeld(connection, this.#tli);
       this.#tli.takenBack(connection, lost, queue.uploadingAll);
       if (!lost && !closed) this.#offload.releaseHeld(slot);
     }
   }
 
-  /** 322 of Figure 3: the switch lets go what it held, to wherever the state is now. */
-  #traceHeld(connection: TliConnection): void {
-    const { queuedHead, queuedDisconnect, queuedAbort } = connection;
-    if (queuedHead === 0 && !queuedDisconnect && !queuedAbort) return;
-    const { name } = this.#tli.adapterOf(connection);
-    this.trace?.emit('tli', this.#tli.isOffloaded(connection) ? name : 'transport', 'held calls');
-  }
-
   queueOf(connection: TliConnection): AdapterQueue {
-    return this.#queue(this.#tli.adapterOf(connection));
-  }
-
-  #queue(adapter: Adapter): AdapterQueue {
-    let queue = this.#queues.get(adapter);
-    if (queue === undefined) this.#queues.set(adapter, (queue = new AdapterQueue(adapter)));
-    return queue;
+    return this.queues.of(this.#tli.adapterOf(connection));
   }
 }

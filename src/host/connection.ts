@@ -182,12 +182,27 @@ export class TliConnection {
 
   /** TCP_NODELAY: off is Nagle's algorithm (RFC 9293 3.7.4). */
   setNoDelay(noDelay: boolean): void {
-    this.#tli.setNoDelay(this, noDelay);
+    this.#tli.options.noDelay(this, noDelay);
   }
 
   /** Keep-alive probes after `timeout` ticks without a sign of life; 0 leaves the time as it is. */
   setKeepAlive(enabled: boolean, timeout: number): void {
-    this.#tli.setKeepAlive(this, enabled, timeout);
+    this.#tli.options.keepAlive(this, enabled, timeout);
+  }
+
+  /** SO_RCVBUF, bytes. */
+  setReceiveBuffer(bytes: number): void {
+    this.#tli.options.receiveBuffer(this, bytes);
+  }
+
+  /** How many ticks one segment may be retransmitted: 0 = by count, -1 = for ever. */
+  setMaxRetransmissionTime(ticks: number): void {
+    this.#tli.options.maxRetransmissionTime(this, ticks);
+  }
+
+  /** IP_TTL and IP_TOS. */
+  setIpOptions(ttl: number, tos: number): void {
+    this.#tli.options.ip(this, ttl, tos);
   }
 
   /** Shows again what `received` did not take. */

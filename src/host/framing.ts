@@ -24,8 +24,9 @@ import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet }
 import { type Interface, keyOf } from './interface.ts';
 import { describeInitiate, describeTerminate, Outcome, StateList, takeEntry } from './lower-object.ts';
 import type { Adapter } from './ndis.ts';
-import { Neighbor, Reachability } from './neighbor.ts';
+import { confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
+import { StateUpdates } from './state-updates.ts';
 
 const WAITING_MAX = 32;
 const ARP_RETRY_TICKS = 1000;
@@ -38,6 +39,8 @@ export interface NetworkInput {
   receive(iface: Interface, buffer: number, at: number, end: number): boolean;
   /** The neighbor answered, or did not: paths through it may go on, or not. */
   neighborFailed(neighbor: Neighbor): void;
+  /** The device did not take the neighbor's new address. */
+  neighborUpdateFailed(neighbor: Neighbor): void;
 }
 
 export class Framing {
@@ -46,6 +49,8 @@ export class Framing {
   readonly #tx: BufferPool;
   readonly #blocks: BlockPool;
   readonly #neighbors = new Map<number, Neighbor>();
+  readonly #byId: Neighbor[] = [];
+  readonly updates: StateUpdates<Neighbor>;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof NeighborState.fields>;
@@ -59,7 +64,7 @@ export class Framing {
   framesReceived = 0;
   dropped = 0;
 
-  constructor(memory: Memory, tx: BufferPool, blocks: BlockPool) {
+  constructor(memory: Memory, tx: BufferPool, blocks: BlockPool, updates: 'relay' | 'direct') {
     this.#memory = memory;
     this.#tx = tx;
     this.#blocks = blocks;
@@ -67,6 +72,18 @@ export class Framing {
     this.#block = Block.view(memory);
     this.#loads = new StateList(Block.view(memory));
     this.#state = NeighborState.view(memory);
+    const layer = {
+      name: 'framing',
+      noun: 'neighbor',
+      type: OffloadStateType.NeighborCached,
+      adapterOf: (neighbor: Neighbor) => neighbor.iface.adapter,
+      write: (neighbor: Neighbor, block: BlockCursor) => {
+        block.ndisOffloadHandle = neighbor.id;
+        this.#writeState(neighbor, block.base);
+      },
+      updateFailed: (neighbor: Neighbor) => this.network!.neighborUpdateFailed(neighbor),
+    } as const;
+    this.updates = new StateUpdates(memory, blocks, layer, updates);
   }
 
   get unresolvedCount(): number {
@@ -77,10 +94,16 @@ export class Framing {
     const key = keyOf(iface, address);
     let neighbor = this.#neighbors.get(key);
     if (neighbor === undefined) {
-      neighbor = new Neighbor(iface, address);
+      neighbor = new Neighbor(this.#byId.length + 1, iface, address);
+      this.#byId.push(neighbor);
       this.#neighbors.set(key, neighbor);
     }
     return neighbor;
+  }
+
+  /** The neighbor that devices know by this handle. */
+  neighborOf(id: number): Neighbor | null {
+    return this.#byId[id - 1] ?? null;
   }
 
   /** Every neighbor, for statistics and checks. */
@@ -94,7 +117,7 @@ export class Framing {
     descriptor.dataAddress = this.#tx.dataOf(buffer) + TX_FRAME_OFFSET;
     descriptor.dataLength = ETHERNET.headerLength + length;
     descriptor.next = 0;
-    if (neighbor.reachability === Reachability.Reachable) this.#frame(neighbor, buffer);
+    if (isResolved(neighbor)) this.#frame(neighbor, buffer);
     else this.#wait(neighbor, buffer);
   }
 
@@ -114,27 +137,36 @@ export class Framing {
       this.#tx.free(neighbor.waiting.shift()!);
     }
     neighbor.waiting.push(buffer);
-    if (!this.#unresolved.has(neighbor)) {
-      this.#unresolved.add(neighbor);
-      neighbor.reachability = Reachability.Incomplete;
-      neighbor.requestsSent = 0;
-      this.#request(neighbor);
-    }
+    this.resolve(neighbor);
   }
 
-  /** Retries and gives up; called every step while something is unresolved. */
-  expire(): void {
+  /** Asks for the address, if it is not known and not being asked for. */
+  resolve(neighbor: Neighbor): void {
+    if (isResolved(neighbor) || this.#unresolved.has(neighbor)) return;
+    this.#unresolved.add(neighbor);
+    neighbor.reachability = Reachability.Incomplete;
+    neighbor.requestsSent = 0;
+    this.#request(neighbor);
+  }
+
+  /** Retries and gives up; called every step while something is unresolved. Returns how much was due. */
+  expire(): number {
+    let due = 0;
     for (const neighbor of this.#unresolved) {
       if (((neighbor.nextRequestAt - this.now) | 0) > 0) continue;
-      if (neighbor.requestsSent < ARP_ATTEMPTS) {
-        this.#request(neighbor);
-        continue;
-      }
-      this.#unresolved.delete(neighbor);
-      neighbor.reachability = Reachability.Failed;
-      for (const buffer of neighbor.waiting.splice(0)) this.#tx.free(buffer);
-      this.network?.neighborFailed(neighbor);
+      due++;
+      if (neighbor.requestsSent < ARP_ATTEMPTS) this.#request(neighbor);
+      else this.failed(neighbor);
     }
+    return due;
+  }
+
+  /** Nobody answers at the address. */
+  failed(neighbor: Neighbor): void {
+    this.#unresolved.delete(neighbor);
+    neighbor.reachability = Reachability.Failed;
+    for (const buffer of neighbor.waiting.splice(0)) this.#tx.free(buffer);
+    this.network?.neighborFailed(neighbor);
   }
 
   /** Ticks until `expire` has something to do, -1 for never. */
@@ -152,6 +184,13 @@ export class Framing {
     neighbor.nextRequestAt = (this.now + ARP_RETRY_TICKS) | 0;
     const { iface } = neighbor;
     this.#sendArp(iface, BROADCAST_MAC_HI, BROADCAST_MAC_LO, ArpOperation.Request, 0, 0, neighbor.address);
+  }
+
+  /** RFC 1122 2.3.2.1 (unicast poll): is it still there, and still at this MAC address? */
+  probe(neighbor: Neighbor): void {
+    neighbor.requestsSent++;
+    const { iface, macHi, macLo, address } = neighbor;
+    this.#sendArp(iface, macHi, macLo, ArpOperation.Request, macHi, macLo, address);
   }
 
   #sendArp(
@@ -219,52 +258,36 @@ export class Framing {
     const arp = this.#arp;
     if (!parseArp(this.#memory.view, at, end, arp) || arp.senderAddress === 0) return;
     const known = this.#neighbors.get(keyOf(iface, arp.senderAddress));
-    if (known !== undefined) this.#learn(known, arp.senderMacHi, arp.senderMacLo);
+    // Only an answer to us proves that what we send arrives (RFC 4861 7.2.5: the solicited flag).
+    const answers = arp.operation === ArpOperation.Reply && arp.targetAddress === iface.address;
+    if (known !== undefined) this.#learn(known, arp.senderMacHi, arp.senderMacLo, answers);
     if (arp.targetAddress !== iface.address || arp.senderAddress === iface.address) return;
     if (arp.operation !== ArpOperation.Request) return;
     if (known === undefined && iface.isLocal(arp.senderAddress)) {
-      this.#learn(this.neighborFor(iface, arp.senderAddress), arp.senderMacHi, arp.senderMacLo);
+      this.#learn(this.neighborFor(iface, arp.senderAddress), arp.senderMacHi, arp.senderMacLo, false);
     }
     const { senderMacHi, senderMacLo, senderAddress } = arp;
     this.#sendArp(iface, senderMacHi, senderMacLo, ArpOperation.Reply, senderMacHi, senderMacLo, senderAddress);
   }
 
-  #learn(neighbor: Neighbor, macHi: number, macLo: number): void {
+  #learn(neighbor: Neighbor, macHi: number, macLo: number, answers: boolean): void {
     const moved = neighbor.macHi !== macHi || neighbor.macLo !== macLo;
     neighbor.macHi = macHi;
     neighbor.macLo = macLo;
-    neighbor.confirmedAt = this.now;
-    neighbor.reachability = Reachability.Reachable;
+    if (moved || !isResolved(neighbor)) neighbor.reachability = Reachability.Stale;
+    if (answers) confirm(neighbor, this.now);
     if (this.#unresolved.delete(neighbor)) {
       for (const buffer of neighbor.waiting.splice(0)) this.#frame(neighbor, buffer);
     }
     // ¶85, R3: the MAC address is cached state; one update reaches every dependent connection.
-    if (moved && neighbor.offloadState !== OffloadState.InHost) this.updateNeighbor(neighbor);
+    if (moved) this.updateNeighbor(neighbor);
   }
 
   // --- offload ---
 
-  /** Sends the neighbor's cached range to the device, or notes that it is due when a request is under way (R18). */
+  /** The neighbor's cached range is to reach the device, if it is there. */
   updateNeighbor(neighbor: Neighbor): void {
-    if (neighbor.offloadState !== OffloadState.Offloaded) {
-      neighbor.updateDue = true;
-      return;
-    }
-    const address = this.#blocks.allocate(OffloadStateType.NeighborCached);
-    if (address === 0) {
-      neighbor.updateDue = true;
-      return;
-    }
-    neighbor.updateDue = false;
-    const block = this.#block.at(address);
-    block.offloadHandle = neighbor.offloadHandle;
-    this.#writeState(neighbor, address);
-    this.trace?.emit('framing', neighbor.iface.adapter.name, 'update neighbor');
-    neighbor.iface.adapter.down.updateOffload(address);
-  }
-
-  updateComplete(root: number): void {
-    this.#blocks.free(root);
+    this.updates.changed(neighbor);
   }
 
   /** Adds the neighbor blocks and sends the list on its way: step 336 of Figure 3, or 724 of Figure 7. */
@@ -280,9 +303,7 @@ export class Framing {
       neighbor.lastDependent = 0;
       neighbors.blocks[i] = address;
       if (request.operation === OffloadOperation.Initiate) {
-        // Room only: a neighbor needs nothing but its entry; a VLAN driver adds the VID (¶116).
-        const isNew = describeInitiate(neighbor, block, request.isReserving);
-        if (isNew && !request.isReserving) this.#writeState(neighbor, address);
+        this.describeAlone(neighbor, block, request.isReserving);
       } else {
         describeTerminate(neighbor, neighbor.offloadedPaths, block, request.keepsLower);
       }
@@ -294,6 +315,14 @@ export class Framing {
     this.trace?.emit('framing', 'ndis', `${what} offload, ${request.blockCount} blocks`);
   }
 
+  /** Its block in an initiate: with its state, or by its handle. */
+  describeAlone(neighbor: Neighbor, block: BlockCursor, isReserving = false): void {
+    block.ndisOffloadHandle = neighbor.id;
+    // Room only: a neighbor needs nothing but its entry; a VLAN driver adds the VID (¶116).
+    const isNew = describeInitiate(neighbor, block, isReserving);
+    if (isNew && !isReserving) this.#writeState(neighbor, block.base);
+  }
+
   #writeState(neighbor: Neighbor, address: number): void {
     const state = this.#state.at(address + BLOCK_HEADER_BYTES);
     // The block may have carried needs before; a VLAN driver fills in the VID below.
@@ -302,16 +331,25 @@ export class Framing {
     state.vlanId = 0;
     state.dlDestinationHi = neighbor.macHi;
     state.dlDestinationLo = neighbor.macLo;
-    state.hostReachabilityDelta = (this.now - neighbor.confirmedAt) | 0;
+    const age = Math.max(1, (this.now - neighbor.confirmedAt) >>> 0);
+    // Digest §3.9: 0 says that the host has no proof either, and mutes the device while the host finds out.
+    state.hostReachabilityDelta = neighbor.reachability === Reachability.Reachable ? age | 0 : 0;
     state.nicReachabilityDelta = state.hostReachabilityDelta;
   }
 
-  /** Neighbor objects on a device that no path uses any more: to be terminated by themselves. */
-  orphans(adapter: Adapter, request: OffloadRequest): void {
+  /**
+   * Neighbor objects on a device that no path uses any more: to be terminated by themselves. True: there are more, about
+   * which a call is unanswered.
+   */
+  orphans(adapter: Adapter, request: OffloadRequest): boolean {
+    let busy = false;
     for (const neighbor of this.#neighbors.values()) {
       if (neighbor.iface.adapter !== adapter || neighbor.offloadedPaths > 0) continue;
-      if (neighbor.offloadState === OffloadState.Offloaded) request.neighbors.add(neighbor);
+      if (neighbor.offloadState !== OffloadState.Offloaded) continue;
+      if (neighbor.callsOut > 0) busy = true;
+      else request.neighbors.add(neighbor);
     }
+    return busy;
   }
 
   /** Takes this layer's entries out of a completed request. */
@@ -329,7 +367,7 @@ export class Framing {
       } else {
         this.#blocks.free(address);
       }
-      if (neighbor.updateDue && neighbor.offloadState === OffloadState.Offloaded) this.updateNeighbor(neighbor);
+      this.updates.settled(neighbor);
     }
     this.#loads.send(table);
     this.trace?.emit('framing', 'network', initiate ? 'initiate complete' : 'terminate complete');

@@ -7,11 +7,13 @@
 import type { Trace } from '../base/trace.ts';
 import type { Memory } from '../memory/memory.ts';
 import { Block, type BlockCursor, type BlockPool } from '../offload/block-list.ts';
+import type { TliConnection } from './connection.ts';
 import type { Framing } from './framing.ts';
 import type { Adapter } from './ndis.ts';
 import type { Network } from './network.ts';
 import type { HostOffloadOptions } from './offload-options.ts';
 import { OffloadOperation, OffloadRequest } from './offload-request.ts';
+import type { TliSwitch } from './tli.ts';
 import type { TransportOffload } from './transport-offload.ts';
 
 export class HandOvers {
@@ -26,6 +28,8 @@ export class HandOvers {
   readonly #pending: (OffloadRequest | null)[];
   readonly #spare: OffloadRequest[] = [];
   pendingCount = 0;
+  /** The last look for orphans found some about which a call is unanswered: look again. */
+  orphansBusy = false;
   trace: Trace | null = null;
 
   constructor(
@@ -136,12 +140,21 @@ export class HandOvers {
     }
   }
 
+  /** 322 of Figure 3: the switch lets go what it held, to wherever the state is now. */
+  traceHeld(connection: TliConnection, tli: TliSwitch): void {
+    const { queuedHead, queuedDisconnect, queuedAbort } = connection;
+    if (this.trace === null || (queuedHead === 0 && !queuedDisconnect && !queuedAbort)) return;
+    const { name } = tli.adapterOf(connection);
+    this.trace.emit('tli', tli.isOffloaded(connection) ? name : 'transport', 'held calls');
+  }
+
   /** A16: paths and neighbors that a device took but whose connections it refused. False when there are none. */
   terminateOrphans(adapter: Adapter): boolean {
     const request = this.make(OffloadOperation.Terminate, adapter);
     request.keepsLower = false;
-    this.#network.orphans(adapter, request, Math.min(this.#listMax, Math.floor(this.#blocks.available / 3)));
-    if (request.paths.count === 0) this.#framing.orphans(adapter, request);
+    const most = Math.min(this.#listMax, Math.floor(this.#blocks.available / 3));
+    this.orphansBusy = this.#network.orphans(adapter, request, most);
+    if (request.paths.count === 0 && this.#framing.orphans(adapter, request)) this.orphansBusy = true;
     if (request.blockCount === 0) {
       this.drop(request);
       return false;

@@ -1,6 +1,6 @@
 /**
- * ICMP of the host (RFC 792, RFC 1122 3.2.2): answers echo requests, reports protocols it does not speak, and passes
- * errors about TCP segments up.
+ * ICMP of the host (RFC 792, RFC 1122 3.2.2): answers echo requests, reports protocols it does not speak, passes errors
+ * about TCP segments up, and redirects to Network.
  */
 import type { Memory } from '../memory/memory.ts';
 import {
@@ -47,7 +47,8 @@ export class HostIcmp {
       if (ip.destination === iface.address) this.#answerEcho(iface, ip);
     } else if (isIcmpError(icmp.type)) {
       this.errorsReceived++;
-      this.#passUp(iface, icmp, transport);
+      if (icmp.type === IcmpType.Redirect) this.#redirect(iface, ip, icmp);
+      else this.#passUp(iface, icmp, transport);
     }
   }
 
@@ -81,6 +82,15 @@ export class HostIcmp {
       this.#network.finish(path, buffer, IpProtocol.Icmp, 0, TTL, length);
     }
     this.#network.release(path);
+  }
+
+  /** RFC 1122 3.2.2.2: redirects for networks are taken for the host in question alone. */
+  #redirect(iface: Interface, ip: Ipv4Header, icmp: IcmpHeader): void {
+    const { view } = this.#memory;
+    const quoted = this.#quoted;
+    if (parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv4Parse.Ok) return;
+    if (quoted.source !== iface.address) return;
+    this.#network.redirect(iface, ip.source, quoted.destination, view.getInt32(ip.payloadAt + ICMP.rest));
   }
 
   #passUp(iface: Interface, icmp: IcmpHeader, transport: TransportInput): void {

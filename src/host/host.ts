@@ -26,7 +26,9 @@ import type { Miniport } from './miniport.ts';
 import type { Adapter, ClientTable } from './ndis.ts';
 import { Network } from './network.ts';
 import type { HostOffloadOptions } from './offload-options.ts';
+import { OffloadControl } from './offload-control.ts';
 import type { OffloadPolicy } from './policy/offload-policy.ts';
+import { Recalls } from './recalls.ts';
 import { TliSwitch } from './tli.ts';
 import { Transport } from './transport.ts';
 import { TransportOffload } from './transport-offload.ts';
@@ -93,6 +95,7 @@ export class Host implements Polled {
   readonly offload: TransportOffload;
   readonly chimney: Chimney;
   readonly load = new LoadMeter();
+  readonly control: OffloadControl;
   readonly miniports: Miniport[] = [];
   readonly drivers: Driver[] = [];
   readonly #interfaces: Interface[] = [];
@@ -114,8 +117,8 @@ export class Host implements Polled {
     const copyShape = { count: config.copyBuffers, dataBytes: config.copyBufferBytes };
     this.copies = new BufferPool(memory, regions.copies, copyShape, FIRST_POOL_ID + 2);
     this.blocks = new BlockPool(memory, regions.blocks);
-    this.framing = new Framing(memory, this.tx, this.blocks);
-    this.network = new Network(memory, this.framing, this.tx, this.blocks);
+    this.framing = new Framing(memory, this.tx, this.blocks, config.offload.updates);
+    this.network = new Network(memory, this.framing, this.tx, this.blocks, config.offload.updates);
     this.transport = new Transport(
       memory,
       regions.tcbs,
@@ -125,7 +128,7 @@ export class Host implements Polled {
       config.tcp,
       prng,
     );
-    this.offload = new TransportOffload(memory, this.transport, this.network, this.blocks);
+    this.offload = new TransportOffload(memory, this.transport, this.network, this.blocks, config.offload.updates);
     this.tli = new TliSwitch(memory, this.transport, this.sendDescriptors, this.copies, config.offload);
     this.offload.source = this.tli;
     this.chimney = new Chimney(
@@ -138,6 +141,8 @@ export class Host implements Polled {
       policy,
       config.blockListMax,
     );
+    const recalls = new Recalls(this.chimney, this.tli, this.transport);
+    this.control = new OffloadControl(memory, this.framing, this.network, this.offload, this.blocks, recalls);
     this.framing.network = this.network;
     this.network.transport = this.transport;
     this.transport.diversion = this.offload;
@@ -158,6 +163,7 @@ export class Host implements Polled {
     this.network.trace = trace;
     this.offload.trace = trace;
     this.chimney.trace = trace;
+    this.control.setTrace(trace);
   }
 
   /** Binds the stack to an adapter and gives it an address. */
@@ -174,6 +180,7 @@ export class Host implements Polled {
   setTime(nowUs: number): void {
     this.transport.now = ticksOf(nowUs);
     this.framing.now = this.transport.now;
+    this.control.reachability.now = this.transport.now;
     this.chimney.nowUs = nowUs;
   }
 
@@ -183,20 +190,21 @@ export class Host implements Polled {
     for (const miniport of this.miniports) work += miniport.poll(budget);
     work += this.transport.expireTimers(this.transport.now);
     work += this.tli.receives.expire(this.transport.now);
-    if (this.framing.unresolvedCount > 0) this.framing.expire();
+    if (this.framing.unresolvedCount > 0) work += this.framing.expire();
     if (this.transport.blockedCount > 0 && this.tx.available > 0) work += this.transport.retryBlocked();
     if (this.transport.upcalls.pending) {
       work++;
       this.transport.upcalls.drain(this.tli);
     }
     for (const driver of this.drivers) driver.step(nowUs);
+    work += this.control.step(this.transport.now);
     work += this.chimney.step(nowUs);
     for (const miniport of this.miniports) miniport.flush();
     return work;
   }
 
   hasWork(): boolean {
-    if (this.transport.upcalls.pending) return true;
+    if (this.transport.upcalls.pending || this.control.hasWork) return true;
     return this.miniports.some(miniport => miniport.hasWork());
   }
 
@@ -210,23 +218,25 @@ export class Host implements Polled {
     sooner(toUs(this.transport.ticksUntilTimer(now)));
     sooner(toUs(this.tli.receives.ticksUntilNext(now)));
     sooner(toUs(this.framing.ticksUntilNext()));
+    sooner(toUs(this.control.ticksUntilNext()));
     for (const driver of this.drivers) sooner(driver.usUntilNext(nowUs));
     return least;
   }
 
   #client(iface: Interface): ClientTable {
     const { adapter } = iface;
-    const { tli, chimney, framing } = this;
+    const { tli, chimney, control, framing } = this;
     const complete = (root: number): void => chimney.complete(root);
-    const updateComplete = (root: number): void => framing.updateComplete(root);
     return {
       receiveFrame: buffer => framing.receiveFrame(iface, buffer),
       sendFrameComplete: buffer => this.tx.free(buffer),
-      initiateOffloadComplete: complete,
+      initiateOffloadComplete: root => {
+        if (!control.initiateComplete(root)) chimney.complete(root);
+      },
       terminateOffloadComplete: complete,
-      updateOffloadComplete: updateComplete,
-      invalidateOffloadComplete: updateComplete,
-      queryOffloadComplete: updateComplete,
+      updateOffloadComplete: root => control.updateComplete(root),
+      invalidateOffloadComplete: root => control.invalidations.complete(root),
+      queryOffloadComplete: root => control.queries.complete(root),
       loadOffloadStateComplete: root => chimney.loaded(root),
       tcpOffloadSendComplete: (context, buffer, status) => {
         if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'send', status);
@@ -244,7 +254,7 @@ export class Host implements Polled {
         else tli.indicated(connection, buffer);
       },
       indicateEvent: (context, event, argument) => this.#event(adapter, context, event, argument),
-      indicateOffloadEvent: () => {},
+      indicateOffloadEvent: (context, code, argument) => control.reachability.indicated(context, code, argument),
       indicateStatus: status => this.#status(iface, status),
     };
   }

@@ -8,11 +8,9 @@ import { isOffloaded } from '../base/status.ts';
 import { type BlockCursor, BlockRole } from '../offload/block-list.ts';
 import type { ProviderTable } from './ndis.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
+import type { OffloadedObject } from './offloaded-object.ts';
 
-export interface LowerObject {
-  offloadState: OffloadState;
-  /** The device's handle while it is there, or 0. */
-  offloadHandle: number;
+export interface LowerObject extends OffloadedObject {
   /** Through which its layer talks to the device that has it (R14). */
   table: ProviderTable | null;
 }
@@ -58,12 +56,14 @@ export function takeEntry(object: LowerObject, initiate: boolean, block: BlockCu
     object.offloadState = nextOffloadState(object.offloadState, taken ? OffloadEvent.Taken : OffloadEvent.Refused);
     object.offloadHandle = taken ? block.offloadHandle : 0;
     object.table = taken ? table : null;
+    if (!taken) object.invalidated = false;
     return taken ? Outcome.Taken : Outcome.Refused;
   }
   if (initiate || role !== BlockRole.Linker) return Outcome.Unchanged;
   object.offloadState = nextOffloadState(object.offloadState, OffloadEvent.Uploaded);
   object.offloadHandle = 0;
   object.table = null;
+  object.invalidated = false;
   return Outcome.Uploaded;
 }
 

@@ -5,11 +5,15 @@
 import { OffloadState } from '../offload/offload-state.ts';
 import type { Interface } from './interface.ts';
 import type { ProviderTable } from './ndis.ts';
+import type { LowerObject } from './lower-object.ts';
 
-export const Reachability = { Incomplete: 0, Reachable: 1, Failed: 2 } as const;
+/** RFC 4861 7.3.2, for IPv4 as well; Failed is an Incomplete or a Probe that found no answer. */
+export const Reachability = { Incomplete: 0, Reachable: 1, Failed: 2, Stale: 3, Delay: 4, Probe: 5 } as const;
 export type Reachability = (typeof Reachability)[keyof typeof Reachability];
 
-export class Neighbor {
+export class Neighbor implements LowerObject {
+  /** What devices know it by (NdisOffloadHandle). */
+  readonly id: number;
   readonly iface: Interface;
   readonly address: number;
   macHi = 0;
@@ -18,6 +22,7 @@ export class Neighbor {
   /** NET_BUFFERs that wait for the address, oldest first. */
   readonly waiting: number[] = [];
   requestsSent = 0;
+  /** When to ask next, or to ask the device for its progress. */
   nextRequestAt = 0;
   /** Tick of the last proof of reachability (HostReachabilityDelta). */
   confirmedAt = 0;
@@ -26,14 +31,29 @@ export class Neighbor {
   table: ProviderTable | null = null;
   offloadState: OffloadState = OffloadState.InHost;
   offloadedPaths = 0;
-  /** A cached value changed while a request was under way (R18). */
+  callsOut = 0;
   updateDue = false;
+  updateOut = false;
+  invalidated = false;
   /** While a block list is described: the chain of blocks that depend on this one. */
   firstDependent = 0;
   lastDependent = 0;
 
-  constructor(iface: Interface, address: number) {
+  constructor(id: number, iface: Interface, address: number) {
+    this.id = id;
     this.iface = iface;
     this.address = address;
   }
+}
+
+/** Its MAC address is known: frames may go to it, however old the proof is. */
+export function isResolved(neighbor: Neighbor): boolean {
+  const { reachability } = neighbor;
+  return reachability !== Reachability.Incomplete && reachability !== Reachability.Failed;
+}
+
+/** Proof of reachability, from the tick `at`: an answer, or an acknowledgment of something sent through it. */
+export function confirm(neighbor: Neighbor, at: number): void {
+  neighbor.confirmedAt = at;
+  if (isResolved(neighbor)) neighbor.reachability = Reachability.Reachable;
 }

@@ -31,10 +31,11 @@ import {
 import { type Framing, type NetworkInput, TX_FRAME_OFFSET } from './framing.ts';
 import { HostIcmp } from './host-icmp.ts';
 import { type Interface, keyOf } from './interface.ts';
-import type { Neighbor } from './neighbor.ts';
+import { isResolved, type Neighbor } from './neighbor.ts';
 import { describeInitiate, describeTerminate, Outcome, StateList, takeEntry } from './lower-object.ts';
 import type { Adapter } from './ndis.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
+import { StateUpdates } from './state-updates.ts';
 import { Path } from './path.ts';
 import { RoutingTable } from './routes.ts';
 
@@ -50,6 +51,13 @@ export interface TransportInput {
   icmpError(iface: Interface, remote: number, ports: number, type: number, code: number, mtu: number): void;
   /** No next hop: connections on this path cannot go on for now. */
   pathFailed(path: Path): void;
+}
+
+/** What becomes of objects that are on a device when their layer changes its mind (offload-control.ts). */
+export interface PathControl {
+  relink(path: Path): void;
+  invalidate(object: Path | Neighbor): void;
+  takeBack(object: Path | Neighbor): void;
 }
 
 export class Network implements NetworkInput {
@@ -68,15 +76,18 @@ export class Network implements NetworkInput {
   readonly #loads: StateList;
   readonly #icmp: HostIcmp;
   #idle = 0;
+  readonly updates: StateUpdates<Path>;
   transport: TransportInput | null = null;
+  control: PathControl | null = null;
   trace: Trace | null = null;
   received = 0;
   sent = 0;
   headerErrors = 0;
   addressErrors = 0;
   fragmentsDropped = 0;
+  redirects = 0;
 
-  constructor(memory: Memory, framing: Framing, tx: BufferPool, blocks: BlockPool) {
+  constructor(memory: Memory, framing: Framing, tx: BufferPool, blocks: BlockPool, updates: 'relay' | 'direct') {
     this.#memory = memory;
     this.#framing = framing;
     this.#tx = tx;
@@ -86,6 +97,15 @@ export class Network implements NetworkInput {
     this.#needs = ResourceNeeds.view(memory);
     this.#loads = new StateList(Block.view(memory));
     this.#icmp = new HostIcmp(memory, this);
+    const layer = {
+      name: 'network',
+      noun: 'path',
+      type: OffloadStateType.Ip4Cached,
+      adapterOf: (path: Path) => path.iface.adapter,
+      write: (path: Path, block: BlockCursor) => this.#writeState(path, block.base),
+      updateFailed: (path: Path) => this.control!.takeBack(path),
+    } as const;
+    this.updates = new StateUpdates(memory, blocks, layer, updates);
   }
 
   get icmp(): HostIcmp {
@@ -183,14 +203,70 @@ export class Network implements NetworkInput {
     for (const path of this.#byDestination.values()) {
       if (path.neighbor === neighbor && path.references > 0) this.transport!.pathFailed(path);
     }
+    this.control?.invalidate(neighbor);
+  }
+
+  neighborUpdateFailed(neighbor: Neighbor): void {
+    this.control!.takeBack(neighbor);
+  }
+
+  // --- what changes of a path ---
+
+  /** "Fragmentation needed" (RFC 1191): false when it is no news. */
+  lowerMtu(path: Path, mtu: number): boolean {
+    if (mtu >= path.mtu) return false;
+    path.mtu = mtu;
+    this.updates.changed(path);
+    return true;
+  }
+
+  /** ICMP redirect (RFC 1122 3.2.2.2): only from the hop that is used now, only to one that is on the link. */
+  redirect(iface: Interface, from: number, destination: number, gateway: number): void {
+    const path = this.#byDestination.get(keyOf(iface, destination));
+    if (path === undefined || path.neighbor.address !== from || from === destination) return;
+    if (!iface.isLocal(gateway) || gateway === iface.address || gateway === iface.broadcast) return;
+    this.redirects++;
+    this.changeNextHop(path, gateway);
+  }
+
+  /** What goes to this destination goes through `gateway` from now on, also what a device sends (R8, R9). */
+  changeNextHop(path: Path, gateway: number): void {
+    const neighbor = this.#framing.neighborFor(path.iface, gateway);
+    if (path.neighbor === neighbor) return;
+    path.neighbor = neighbor;
+    this.#framing.resolve(neighbor);
+    this.control?.relink(path);
+  }
+
+  /** Replaces the gateway of a route: every path that is routed by it follows. False: there is no such route. */
+  changeRoute(prefix: number, prefixLength: number, iface: Interface, gateway: number): boolean {
+    if (!this.routes.change(prefix, prefixLength, iface, gateway)) return false;
+    for (const path of this.#byDestination.values()) {
+      const route = this.routes.find(path.destination, path.iface);
+      if (route === undefined) continue;
+      const { prefixLength: length } = route;
+      if (length === prefixLength && route.gateway === gateway && gateway !== 0) this.changeNextHop(path, gateway);
+    }
+    return true;
+  }
+
+  /** A route goes away: paths that have no other are invalid. */
+  removeRoute(prefix: number, prefixLength: number, iface: Interface): void {
+    this.routes.remove(prefix, prefixLength, iface);
+    for (const path of this.#byDestination.values()) {
+      const route = this.routes.find(path.destination, path.iface);
+      if (route === undefined) this.control?.invalidate(path);
+      else this.changeNextHop(path, route.gateway === 0 ? path.destination : route.gateway);
+    }
   }
 
   // --- offload ---
 
   /** May connections of this path go into a list now? A parent in transition makes them wait (R17, digest §3.3). */
   isSettled(path: Path): boolean {
-    const { offloadState } = path.neighbor;
-    return isStable(path.offloadState) && isStable(offloadState);
+    const hop = path.linked ?? path.neighbor;
+    if (path.invalidated || hop.invalidated || !isResolved(hop)) return false;
+    return isStable(path.offloadState) && isStable(hop.offloadState);
   }
 
   /** Adds the path blocks and passes the request on: step 334 of Figure 3. */
@@ -205,14 +281,14 @@ export class Network implements NetworkInput {
       path.firstDependent = 0;
       path.lastDependent = 0;
       paths.blocks[i] = address;
-      const { neighbor } = path;
-      if (initiate) {
-        if (describeInitiate(path, block, request.isReserving)) {
-          neighbor.offloadedPaths++;
-          if (request.isReserving) this.#needs.at(address + BLOCK_HEADER_BYTES).pathMtu = path.mtu;
-          else this.#writeState(path, address);
-        }
-      } else if (describeTerminate(path, path.offloadedConnections, block, request.keepsLower)) {
+      if (initiate && describeInitiate(path, block, request.isReserving)) {
+        path.linked = path.neighbor;
+        path.linked.offloadedPaths++;
+        if (request.isReserving) this.#needs.at(address + BLOCK_HEADER_BYTES).pathMtu = path.mtu;
+        else this.#writeState(path, address);
+      }
+      const neighbor = path.linked ?? path.neighbor;
+      if (!initiate && describeTerminate(path, path.offloadedConnections, block, request.keepsLower)) {
         neighbor.offloadedPaths--;
       }
       if (neighbor.firstDependent === 0) {
@@ -245,26 +321,35 @@ export class Network implements NetworkInput {
       const path = paths.objects[i]!;
       const address = paths.blocks[i]!;
       const outcome = takeEntry(path, initiate, this.#block.at(address), table);
-      if (outcome === Outcome.Refused) path.neighbor.offloadedPaths--;
+      if (outcome === Outcome.Refused) path.linked!.offloadedPaths--;
       else if (outcome === Outcome.Uploaded) path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
+      if (path.offloadState === OffloadState.InHost) path.linked = null;
       if (request.isReserving && outcome === Outcome.Taken) {
         this.#writeState(path, address);
         this.#loads.add(address);
       } else {
         this.#blocks.free(address);
       }
+      this.updates.settled(path);
     }
     this.#loads.send(table);
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
   }
 
-  /** Path objects on devices that no connection uses: to be terminated with the next list (A16). */
-  orphans(adapter: Adapter, request: OffloadRequest, limit: number): void {
+  /**
+   * Path objects on devices that no connection uses: to be terminated with the next list (A16). True: there are more, about
+   * which a call is unanswered.
+   */
+  orphans(adapter: Adapter, request: OffloadRequest, limit: number): boolean {
+    let busy = false;
     for (const path of this.#byDestination.values()) {
-      if (request.paths.count >= limit) return;
+      if (request.paths.count >= limit) break;
       if (path.iface.adapter !== adapter || path.offloadedConnections > 0) continue;
-      if (path.offloadState === OffloadState.Offloaded) request.paths.add(path);
+      if (path.offloadState !== OffloadState.Offloaded) continue;
+      if (path.callsOut > 0) busy = true;
+      else request.paths.add(path);
     }
+    return busy;
   }
 
   /** Every path, for statistics and checks. */

@@ -5,14 +5,18 @@
 import { OffloadState } from '../offload/offload-state.ts';
 import type { Interface } from './interface.ts';
 import type { ProviderTable } from './ndis.ts';
+import type { LowerObject } from './lower-object.ts';
 import type { Neighbor } from './neighbor.ts';
 
-export class Path {
+export class Path implements LowerObject {
   readonly index: number;
   iface: Interface;
   source = 0;
   destination = 0;
+  /** The next hop of what the host sends. */
   neighbor: Neighbor;
+  /** The one that its object on the device hangs on, which may lag behind (relinks.ts). */
+  linked: Neighbor | null = null;
   mtu = 0;
   /** Next identification, in the host's half of the space (R31). */
   ipId = 0;
@@ -23,6 +27,10 @@ export class Path {
   offloadHandle = 0;
   table: ProviderTable | null = null;
   offloadState: OffloadState = OffloadState.InHost;
+  callsOut = 0;
+  updateDue = false;
+  updateOut = false;
+  invalidated = false;
   /** Connections that are offloaded on it, or on their way (R6). */
   offloadedConnections = 0;
   /** While a block list is described: the chain of blocks that depend on this one. */

@@ -11,7 +11,7 @@ interface Route {
   readonly mask: number;
   readonly prefixLength: number;
   /** 0: the destination is on the link. */
-  readonly gateway: number;
+  gateway: number;
   readonly iface: Interface;
 }
 
@@ -22,6 +22,26 @@ export class RoutingTable {
     const mask = prefixMask(prefixLength);
     this.#routes.push({ prefix: prefix & mask, mask, prefixLength, gateway, iface });
     this.#routes.sort((a, b) => b.prefixLength - a.prefixLength);
+  }
+
+  /** False: there is no such route. */
+  change(prefix: number, prefixLength: number, iface: Interface, gateway: number): boolean {
+    const route = this.#routes[this.#indexOf(prefix, prefixLength, iface)];
+    if (route === undefined) return false;
+    route.gateway = gateway;
+    return true;
+  }
+
+  remove(prefix: number, prefixLength: number, iface: Interface): boolean {
+    const index = this.#indexOf(prefix, prefixLength, iface);
+    if (index >= 0) this.#routes.splice(index, 1);
+    return index >= 0;
+  }
+
+  #indexOf(prefix: number, prefixLength: number, iface: Interface): number {
+    return this.#routes.findIndex(
+      route => route.prefix === (prefix & route.mask) && route.prefixLength === prefixLength && route.iface === iface,
+    );
   }
 
   /** The route, or undefined: network unreachable. */

@@ -3,6 +3,7 @@
  * them is in tli.ts.
  */
 import { OffloadState } from '../offload/offload-state.ts';
+import { ConnectionOptions } from './connection-options.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { ConnectionWatcher, TliConnection, TliHandler } from './connection.ts';
 import type { Adapter } from './ndis.ts';
@@ -14,6 +15,8 @@ const EPHEMERAL_COUNT = 16384;
 export abstract class TliConnections {
   protected readonly transport: Transport;
   readonly connections: ConnectionTable;
+  /** Socket options. */
+  readonly options: ConnectionOptions;
   readonly #listeners = new Map<number, TliHandler>();
   watcher: ConnectionWatcher | null = null;
   #nextPort = 0;
@@ -22,6 +25,7 @@ export abstract class TliConnections {
 
   constructor(transport: Transport) {
     this.transport = transport;
+    this.options = new ConnectionOptions(this, transport);
     this.connections = new ConnectionTable(transport);
   }
 
@@ -80,24 +84,6 @@ export abstract class TliConnections {
   /** Whose the connections to this port are. */
   protected listenerOf(port: number): TliHandler | undefined {
     return this.#listeners.get(port);
-  }
-
-  setNoDelay(connection: TliConnection, noDelay: boolean): void {
-    if (connection.handler === null) return;
-    this.transport.setNoDelay(connection.slot, noDelay);
-    this.optionsChanged(connection);
-  }
-
-  setKeepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
-    if (connection.handler === null) return;
-    this.transport.setKeepAlive(connection.slot, enabled, timeout);
-    this.optionsChanged(connection);
-  }
-
-  protected optionsChanged(connection: TliConnection): void {
-    const state = this.stateOf(connection);
-    if (state === OffloadState.Offloaded) this.watcher?.cachedChanged(connection);
-    else connection.optionsChanged = state !== OffloadState.InHost;
   }
 
   protected adopt(slot: number): TliConnection {

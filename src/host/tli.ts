@@ -29,7 +29,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
   readonly sends: SendSide;
   /** What comes of received bytes and posted receives. */
   readonly receives: ReceiveSide;
-  readonly #options: HostOffloadOptions;
+  readonly #forms: HostOffloadOptions;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   accepted = 0;
 
@@ -42,7 +42,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
   ) {
     super(transport);
     this.memory = memory;
-    this.#options = options;
+    this.#forms = options;
     this.sends = new SendSide(memory, transport, descriptors, copies);
     this.receives = new ReceiveSide(memory, transport, this.connections, descriptors);
     this.#buffer = NetBuffer.view(memory);
@@ -329,7 +329,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
   /** What travels with a connection that is offloaded, as the options say. */
   give(slot: number): TliConnection {
     const connection = this.connections.at(slot);
-    const { bufferedData, buffers } = this.#options;
+    const { bufferedData, buffers } = this.#forms;
     if (bufferedData === 'state') connection.givenHeld = this.receives.takeHeld(connection);
     if (buffers === 'in-request') connection.givenReceives = this.receives.takePosted(connection);
     return connection;
@@ -353,7 +353,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
     }
     if (connection.optionsChanged) {
       connection.optionsChanged = false;
-      this.optionsChanged(connection);
+      this.options.changed(connection);
     }
     this.#releaseCalls(connection);
     this.#settleLater(connection);

@@ -27,9 +27,13 @@ import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
 import { callRoute } from './call-route.ts';
+import { ConnectionObject } from './connection-object.ts';
 import type { Network } from './network.ts';
 import { OffloadEligibility } from './offload-eligibility.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
+import type { Adapter } from './ndis.ts';
+import type { Recalls } from './recalls.ts';
+import { StateUpdates } from './state-updates.ts';
 import type { SegmentDiversion, Transport } from './transport.ts';
 
 /** What the switch lets travel with a connection: data that nobody has taken, receives that are posted (or 0). */
@@ -38,6 +42,7 @@ export interface TransferSource {
 }
 
 const NOTHING_GIVEN = { givenHeld: 0, givenReceives: 0 };
+const ONE_SHOT = TcpCachedFlag.KeepAliveRestart | TcpCachedFlag.MaxRtRestart | TcpCachedFlag.UpdateRcvWnd;
 
 export class TransportOffload implements SegmentDiversion {
   readonly #memory: Memory;
@@ -52,12 +57,16 @@ export class TransportOffload implements SegmentDiversion {
   /** Per slot: chain of held segments. */
   readonly #heldHead: Int32Array;
   readonly #heldTail: Int32Array;
+  /** Of connections that calls were made about. */
+  readonly #objects: (ConnectionObject | null)[];
+  readonly updates: StateUpdates<ConnectionObject>;
+  recalls: Recalls | null = null;
   trace: Trace | null = null;
   readonly eligibility = new OffloadEligibility();
   segmentsHeld = 0;
   segmentsForwarded = 0;
 
-  constructor(memory: Memory, transport: Transport, network: Network, blocks: BlockPool) {
+  constructor(memory: Memory, transport: Transport, network: Network, blocks: BlockPool, updates: 'relay' | 'direct') {
     this.#memory = memory;
     this.#transport = transport;
     this.#network = network;
@@ -68,6 +77,16 @@ export class TransportOffload implements SegmentDiversion {
     this.#needs = ResourceNeeds.view(memory);
     this.#heldHead = new Int32Array(transport.table.capacity);
     this.#heldTail = new Int32Array(transport.table.capacity);
+    this.#objects = Array.from({ length: transport.table.capacity }, () => null);
+    const layer = {
+      name: 'transport',
+      noun: 'connection',
+      type: OffloadStateType.TcpCached,
+      adapterOf: ({ slot }: ConnectionObject) => this.adapterOf(slot),
+      write: ({ slot }: ConnectionObject, block: BlockCursor) => this.#writeCached(slot, block),
+      updateFailed: ({ slot }: ConnectionObject) => this.recalls!.connection(slot),
+    } as const;
+    this.updates = new StateUpdates(memory, blocks, layer, updates);
   }
 
   set source(source: TransferSource) {
@@ -244,22 +263,40 @@ export class TransportOffload implements SegmentDiversion {
       }
     }
     this.#blocks.free(address);
+    const object = this.#objects[slot]!;
+    if (object !== null) this.updates.settled(object);
     return status;
+  }
+
+  /** The connection as an object that calls are made about. */
+  objectOf(slot: number): ConnectionObject {
+    return (this.#objects[slot] ??= new ConnectionObject(this.#transport, slot));
+  }
+
+  adapterOf(slot: number): Adapter {
+    return this.#transport.interfaceOf(this.#transport.at(slot)).adapter;
+  }
+
+  /** A call about it, or about what it depends on, is unanswered: it is not terminated before (digest §3.6). */
+  isBusy(slot: number): boolean {
+    const object = this.#objects[slot]!;
+    if (object !== null && object.callsOut > 0) return true;
+    const { callsOut, linked } = this.#transport.pathOf(this.#transport.at(slot));
+    return callsOut > 0 || (linked !== null && linked.callsOut > 0);
   }
 
   /** The connection's cached values changed: the device gets them (update offload, digest §3.4). */
   updateCached(slot: number): void {
+    this.updates.changed(this.objectOf(slot));
+  }
+
+  /** Commands among the flags go once (digest §1.5). */
+  #writeCached(slot: number, block: BlockCursor): void {
     const tcb = this.#transport.at(slot);
-    if (tcb.offloadState !== OffloadState.Offloaded) return;
-    const address = this.#blocks.allocate(OffloadStateType.TcpCached);
-    if (address === 0) return;
     const { start, end } = StateRange.tcp.cached;
-    this.#copy(address + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
-    tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveRestart;
-    const block = this.#block.at(address);
-    block.offloadHandle = tcb.offloadHandle;
+    this.#copy(block.base + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
+    tcb.cachedFlags &= ~ONE_SHOT;
     block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
-    this.#transport.interfaceOf(tcb).adapter.down.updateOffload(address);
   }
 
   // --- segments of connections whose state is elsewhere ---

@@ -11,7 +11,7 @@ import type { Memory, Region } from '../memory/memory.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { activeOpen, passiveOpen } from '../tcp/open.ts';
 import type { TcpParams } from '../tcp/params.ts';
-import { pathChanged } from '../tcp/path-change.ts';
+import { pathChanged, segmentSizeChanged, segmentSizeFor } from '../tcp/path-change.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { ResetReply, resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
@@ -24,7 +24,9 @@ import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
 import { type Ipv4Header, IpProtocol } from '../wire/ipv4.ts';
 import { emitTcpHeader, fillTcpChecksum, parseTcp, TCP, TcpFlag, TcpHeader, TcpParse } from '../wire/tcp.ts';
+import { windowUpdateDue } from '../tcp/window.ts';
 import type { Interface } from './interface.ts';
+import { confirm } from './neighbor.ts';
 import type { Network, TransportInput } from './network.ts';
 import type { Path } from './path.ts';
 import { HostTcp } from './host-tcp.ts';
@@ -100,6 +102,30 @@ export class Transport extends HostTcp implements TransportInput {
     if (tcb.offloadState !== OffloadState.InHost) tcb.cachedFlags |= TcpCachedFlag.KeepAliveRestart;
     else if (!enabled) stopKeepAlive(tcb);
     else if (mayOffload(tcb.state)) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
+  }
+
+  /** SO_RCVBUF. A smaller buffer takes nothing back that the peer was offered (C05). */
+  setReceiveBuffer(slot: number, bytes: number): void {
+    const tcb = this.at(slot);
+    tcb.initialRcvWnd = bytes;
+    if (tcb.offloadState !== OffloadState.InHost) {
+      tcb.cachedFlags |= TcpCachedFlag.UpdateRcvWnd;
+    } else if (windowUpdateDue(tcb)) {
+      tcb.privateFlags |= TcpPrivateFlag.AckNow;
+      transmit(tcb, this.now, this);
+    }
+  }
+
+  /** MaxRT: ticks that one segment may be retransmitted; 0 = by count, -1 = for ever (C09). */
+  setMaxRetransmissionTime(slot: number, ticks: number): void {
+    this.at(slot).maxRt = ticks;
+  }
+
+  /** IP_TTL and IP_TOS of what the connection sends. */
+  setIpOptions(slot: number, ttl: number, tos: number): void {
+    const tcb = this.at(slot);
+    tcb.ttl = ttl;
+    tcb.tos = tos;
   }
 
   /** Active OPEN: the slot, or -1 when there is no slot, no route or the address pair is taken. */
@@ -211,8 +237,11 @@ export class Transport extends HostTcp implements TransportInput {
     this.kept = false;
     const tcb = this.at(slot);
     const queued = tcb.oooCount;
+    const una = tcb.sndUna;
     if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.#reply)) this.#sendReset(tcb);
     this.outOfOrder += tcb.oooCount - queued;
+    // What we sent has arrived: the neighbor forwards (RFC 4861 7.3.1).
+    if (tcb.sndUna !== una) confirm(this.pathOf(tcb).neighbor, this.now);
     this.current = 0;
     return this.kept;
   }
@@ -296,15 +325,20 @@ export class Transport extends HostTcp implements TransportInput {
     if (type !== IcmpType.DestinationUnreachable || code !== UnreachableCode.FragmentationNeeded || mtu < 68) return;
     const slot = this.table.lookup(remote, ports & 0xffff, iface.address, ports >>> 16, iface.index);
     if (slot < 0) return;
-    const tcb = this.at(slot);
-    const path = this.pathOf(tcb);
-    if (mtu >= path.mtu) return;
-    path.mtu = mtu;
-    const mss = mtu - 40 - (tcb.constFlags !== 0 ? 12 : 0);
-    if (mss < tcb.effectiveMss) tcb.effectiveMss = mss;
-    if (tcb.offloadState !== OffloadState.InHost) return;
-    tcb.privateFlags |= TcpPrivateFlag.RetransmitFirst;
-    transmit(tcb, this.now, this);
+    const path = this.pathOf(this.at(slot));
+    if (this.network.lowerMtu(path, mtu)) this.#resize(path);
+  }
+
+  /** Every connection of the path sends smaller segments; those on a device hear of it by the path's update (B06). */
+  #resize(path: Path): void {
+    for (let slot = 0; slot < this.table.capacity; slot++) {
+      if (!this.table.isLive(slot)) continue;
+      const tcb = this.at(slot);
+      if (tcb.path !== path.index || tcb.state === TcpState.Closed) continue;
+      const mss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, path.mtu));
+      if (tcb.offloadState === OffloadState.InHost) segmentSizeChanged(tcb, mss, this.now, this);
+      else tcb.effectiveMss = mss;
+    }
   }
 
   pathFailed(): void {

@@ -32,6 +32,37 @@ export function exportDelegated(tcb: Tcb, buffers: NetBufferCursor, now: number,
   tcb.timers = 0;
 }
 
+/** Backlogs of a query whose device cannot tell (digest §1.6). */
+export const UNSUPPORTED_BACKLOG = -1;
+
+/**
+ * A query's view of delegated state (R22, C13): what `exportDelegated` would hand over now, written to a copy. The
+ * connection runs on. Where a hand-over has chains, a query has backlogs: SendBacklogSize in SendDataHead's place,
+ * ReceiveBacklogSize in BufferedData's.
+ */
+export function snapshotDelegated(tcb: Tcb, copy: Tcb, now: number, receiveBacklog: number): void {
+  const { timers, privateFlags } = tcb;
+  if ((timers & TcpTimerBit.DelayedAck) !== 0 || (privateFlags & TcpPrivateFlag.AckNow) !== 0) {
+    copy.delegatedFlags |= TcpDelegatedFlag.AckOwed;
+  }
+  if ((privateFlags & TcpPrivateFlag.RetransmitFirst) !== 0) copy.delegatedFlags |= TcpDelegatedFlag.RetransmitOwed;
+  const running = (timers & TcpTimerBit.Retransmit) !== 0;
+  copy.rtxTimeoutDelta = running ? Math.max(0, (tcb.rtxAt - now) | 0) : NOT_RUNNING;
+  if (!running) copy.rtxKind = TcpTimer.None;
+  copy.kaTimeoutDelta = (timers & TcpTimerBit.KeepAlive) !== 0 ? Math.max(0, (tcb.kaAt - now) | 0) : NOT_RUNNING;
+  copy.tsRecentAge = (now - tcb.tsRecentAge) | 0;
+  copy.tsTime = (now + tcb.tsOffset) | 0;
+  copy.delayedAckSegments = 0;
+  copy.sendDataHead = sendBacklog(tcb);
+  copy.sendDataTail = 0;
+  copy.bufferedData = receiveBacklog;
+}
+
+/** Digest §4.1: what the path holds, as far as congestion control knows, within the peer's window; not what is posted. */
+function sendBacklog(tcb: Tcb): number {
+  return tcb.srtt === 0 ? UNSUPPORTED_BACKLOG : Math.min(tcb.cwnd, tcb.sndWnd);
+}
+
 /** The getter: private state anew, timers from their remainders. Fire-at-once timers fire at the next tick. */
 export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   let timers = 0;

@@ -270,7 +270,7 @@ export class InvariantChecker {
       this.#hold(path.offloadedConnections === counted, `offloaded on path ${path.index}`, path.offloadedConnections);
       const isThere = path.offloadState === S.Offloaded || path.offloadState === S.Offloading;
       this.#hold(counted === 0 || isThere, `path ${path.index} has dependents, its state is`, path.offloadState);
-      if (isThere) this.#depend(path.neighbor);
+      if (isThere) this.#depend(path.linked!);
     }
   }
 

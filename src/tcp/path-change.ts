@@ -5,9 +5,9 @@
  * So the connection sends again from SND.UNA, within the restart window (RFC 5681 4.1), and acknowledges what it has, for
  * the peer's segments may have found an answer lost. The idea is that of draft-eggert-tcpm-tcp-retransmit-now.
  */
-import { restartAfterIdle } from './congestion.ts';
+import { flightSize, restartAfterIdle } from './congestion.ts';
 import type { Effects } from './effects.ts';
-import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { type Tcb, TcpConstFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
 import { transmit } from './transmit.ts';
 
 export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
@@ -23,6 +23,31 @@ export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
       tcb.privateFlags &= ~TcpPrivateFlag.Timing;
     }
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  }
+  transmit(tcb, now, fx);
+}
+
+const HEADERS = 40;
+const TIMESTAMP_OPTION_BYTES = 12;
+
+/** Eff.snd.MSS (RFC 9293 3.7.1, RFC 6691) of a connection whose path carries datagrams of `pathMtu` bytes (E30). */
+export function segmentSizeFor(tcb: Tcb, pathMtu: number): number {
+  const options = (tcb.constFlags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
+  return Math.max(1, Math.min(tcb.remoteMss, pathMtu - HEADERS) - options);
+}
+
+/**
+ * The effective MSS is another from now on. What is in flight in larger segments was dropped on the way, and is sent again
+ * in smaller ones (RFC 1191 6.4, B06): not because of congestion, so SSTHRESH stays, but from a restart window.
+ */
+export function segmentSizeChanged(tcb: Tcb, mss: number, now: number, fx: Effects): void {
+  const smaller = mss < tcb.effectiveMss;
+  tcb.effectiveMss = mss;
+  if (!smaller || tcb.state < TcpState.Established || tcb.state === TcpState.TimeWait) return;
+  if (tcb.sndWnd > 0 && flightSize(tcb) > mss) {
+    tcb.sndNxt = tcb.sndUna;
+    restartAfterIdle(tcb);
+    tcb.privateFlags &= ~(TcpPrivateFlag.Timing | TcpPrivateFlag.RetransmitFirst);
   }
   transmit(tcb, now, fx);
 }

@@ -204,6 +204,8 @@ export const TcpPrivateFlag = {
   Challenged: 256,
   /** Keep-alive runs only to find out whether the peer is there still. */
   ValidationOnly: 512,
+  /** On the device: the host has been asked for it because its path or neighbor is invalid; it is asked once (C16). */
+  InvalidStateTold: 1024,
 } as const;
 
 /** The timers a connection may run; Retransmit, Persist, FinWait2 and TimeWait exclude one another and share rtxAt. */

@@ -54,8 +54,7 @@ function rtxFired(tcb: Tcb, now: number, fx: Effects): void {
 /** RFC 6298 5.4–5.6: send the earliest unacknowledged segment again, back off, restart the timer. */
 function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   const opening = tcb.state === TcpState.SynSent || tcb.state === TcpState.SynReceived;
-  const limit = opening ? fx.params.synRetransmissionsMax : fx.params.retransmissionsMax;
-  if (tcb.maxRt > 0 ? tcb.totalRt >= tcb.maxRt : tcb.rtxCount >= limit) {
+  if (isOverdue(tcb, opening ? fx.params.synRetransmissionsMax : fx.params.retransmissionsMax)) {
     endConnection(tcb, CloseReason.TimedOut, fx);
     return;
   }
@@ -74,6 +73,16 @@ function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
     probe(tcb, fx);
   }
   startRtx(tcb, kind, (now + rto(tcb, fx)) | 0, fx);
+}
+
+/**
+ * MaxRT (C09): 0 is the adapter's count, -1 never gives up. Reduced below what has been spent it ends the connection at the
+ * next time-out: only MAX_RT_RESTART forgets TotalRT.
+ */
+function isOverdue(tcb: Tcb, countMax: number): boolean {
+  const { maxRt } = tcb;
+  if (maxRt === 0) return tcb.rtxCount >= countMax;
+  return maxRt !== -1 && tcb.totalRt >>> 0 >= maxRt >>> 0;
 }
 
 /** RFC 9293 MUST-36, MUST-37: probe a zero window with one octet, for as long as the peer answers. */

@@ -46,6 +46,7 @@ export interface SentFrame {
   readonly flags: number;
   readonly seq: number;
   readonly ack: number;
+  readonly window: number;
   readonly text: string;
 }
 
@@ -250,6 +251,7 @@ export class Bench {
         flags: tcp.flags,
         seq: tcp.segSeq,
         ack: tcp.segAck,
+        window: tcp.window,
         text: String.fromCharCode(...u8.subarray(tcp.payloadAt, tcp.payloadAt + tcp.payloadLength)),
       });
     }

@@ -187,6 +187,22 @@ describe('ARP from others', () => {
     expect(fixture.framing.neighborFor(fixture.host.interfaces[0]!, PEER).macLo).toBe(77);
   });
 
+  test('only an answer to us is proof that it is reachable (RFC 4861 7.2.5)', () => {
+    const neighbor = fixture.framing.neighborFor(fixture.host.interfaces[0]!, PEER);
+    fixture.send(1);
+    fixture.arp(ArpOperation.Reply, PEER, 9, SERVER);
+    const { confirmedAt } = neighbor;
+    expect(neighbor.reachability).toBe(Reachability.Reachable);
+    fixture.step(5000);
+    fixture.arp(ArpOperation.Request, PEER, 9, SERVER);
+    expect(neighbor.confirmedAt).toBe(confirmedAt);
+    fixture.arp(ArpOperation.Reply, PEER, 9, SERVER);
+    expect(neighbor.confirmedAt).toBe(confirmedAt + 5000);
+    // Another address: whether it is reachable there nobody knows yet.
+    fixture.arp(ArpOperation.Request, PEER, 10, ip('10.0.0.99'));
+    expect(neighbor.reachability).toBe(Reachability.Stale);
+  });
+
   test('announce tells everybody where the address is (RFC 5227 2.3)', () => {
     fixture.framing.announce(fixture.host.interfaces[0]!);
     expect(fixture.take()).toEqual(['arp announce 10.0.0.1 (02:43:4e:00:00:01)']);

@@ -46,3 +46,17 @@ describe('find', () => {
     expect(routes.find(ip('10.1.9.9'), null)!.iface).toBe(eth0);
   });
 });
+
+describe('change and remove', () => {
+  test('are of one route of one interface, named as it was added', () => {
+    const routes = new RoutingTable();
+    routes.add(ip('10.1.0.0'), 16, ip('10.0.0.251'), eth0);
+    routes.add(ip('10.1.2.0'), 24, ip('10.0.0.252'), eth0);
+    expect(routes.change(ip('10.1.2.0'), 24, eth0, ip('10.0.0.253'))).toBe(true);
+    expect(routes.find(ip('10.1.2.3'), null)!.gateway).toBe(ip('10.0.0.253'));
+    expect(routes.change(ip('10.1.2.0'), 24, eth1, ip('10.0.0.9'))).toBe(false);
+    expect(routes.remove(ip('10.1.2.0'), 24, eth0)).toBe(true);
+    expect(routes.remove(ip('10.1.2.0'), 24, eth0)).toBe(false);
+    expect(routes.find(ip('10.1.2.3'), null)!.gateway).toBe(ip('10.0.0.251'));
+  });
+});

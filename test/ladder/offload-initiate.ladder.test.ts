@@ -238,12 +238,15 @@ describe('one connection', () => {
     2ms  blocks     nic0 initiate N+{P+{T}}
     2ms  blocks     nic0 initiate complete N+{P+{T}}
     2ms  nic0       > framing initiate complete                          // 308
-    2ms  framing    > nic0 update neighbor
-    2ms  blocks     nic0 update N
     2ms  framing    > network initiate complete                          // 312
     2ms  network    > transport initiate complete                        // 316
     2ms  transport  > tli initiate complete                              // 320
+    2ms  framing    > ndis update neighbor                               // 630
+    2ms  ndis       > nic0 update neighbor                               // 640
+    2ms  blocks     nic0 update N
     2ms  blocks     nic0 update complete N
+    2ms  nic0       > ndis update complete                               // 645
+    2ms  ndis       > framing update complete                            // 635
     3ms  app        c1 send 10
     3ms  nic0       > c1 (new MAC) P. 1:11(10) ack 1
     3ms  check      host blocks=0
@@ -402,9 +405,12 @@ describe('a tree of three connections on two paths that share a neighbor', () =>
     0ms  network    > transport initiate complete                        // 316
     0ms  transport  > tli initiate complete                              // 320
     1ms  router     c1 moves
-    1ms  framing    > nic0 update neighbor
+    1ms  framing    > ndis update neighbor                               // 630
+    1ms  ndis       > nic0 update neighbor                               // 640
     1ms  blocks     nic0 update N
     1ms  blocks     nic0 update complete N
+    1ms  nic0       > ndis update complete                               // 645
+    1ms  ndis       > framing update complete                            // 635
     2ms  app        c1 send 10
     2ms  nic0       > c1 (new MAC) P. 1:11(10) ack 1
     2ms  app        c2 send 10

@@ -16,7 +16,8 @@
  * Injected: segments of a peer (its name and `<`), calls of the application (`app c1 send|send+close|close|abort|hold|
  * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume`,
  * `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
- * `team fail NIC`, `router NAME moves` (its MAC address changes), `policy everything` (for what is offered again after a
+ * `team fail NIC`, of a peer's router `router NAME moves` (its MAC address changes), `… dies` (answers ARP no more),
+ * `… redirects to GATEWAY`, `… misdirects to` one that is not there, and `… too-big MTU` (ICMP), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay N`), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
  * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
  * as far as the host, the application and each sender of frames go, each for itself: the trace of the layers
@@ -37,6 +38,7 @@ import type { SwitchPort } from '../../src/fabric/switch.ts';
 import type { TliConnection, TliHandler } from '../../src/host/connection.ts';
 import { Directive } from '../../src/host/directives.ts';
 import { type Adapter, patch } from '../../src/host/ndis.ts';
+import type { HostOffloadOptions } from '../../src/host/offload-options.ts';
 import type { OffloadPolicy } from '../../src/host/policy/offload-policy.ts';
 import { parsePolicy } from '../../src/host/policy/policy-text.ts';
 import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
@@ -51,6 +53,7 @@ import { TCP_STATE_NAMES } from '../../src/tcp/tcb.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, parseArp } from '../../src/wire/arp.ts';
 import { ETHERNET, EtherType, emitEthernet } from '../../src/wire/ethernet.ts';
 import { emitIpv4, Ipv4Fragment, Ipv4Header, Ipv4Parse, IPV4, IpProtocol, parseIpv4 } from '../../src/wire/ipv4.ts';
+import { emitIcmpError, IcmpType, UnreachableCode } from '../../src/wire/icmp.ts';
 import { formatIpv4, parseCidr, parseIpv4Address } from '../../src/wire/ipv4-text.ts';
 import { formatTcp } from '../../src/wire/print-tcp.ts';
 import { formatFrame } from '../../src/wire/print.ts';
@@ -63,6 +66,7 @@ export interface MachineLadderOptions {
   readonly nics?: readonly NicSizing[];
   readonly team?: boolean;
   readonly tcp?: Partial<TcpParams>;
+  readonly offload?: Partial<HostOffloadOptions>;
   /** Peers use timestamps (RFC 7323); what the server stamps must then never go backwards. */
   readonly timestamps?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
@@ -184,6 +188,37 @@ class PeerPort implements Port {
     this.arp(address);
   }
 
+  /** Somebody is there at this address. */
+  answerAs(address: number): void {
+    this.#macs.set(address, address);
+  }
+
+  /** Nobody answers at this address any more. */
+  silence(address: number): void {
+    this.#macs.delete(address);
+  }
+
+  /** An ICMP error from the peer's router about a segment to the peer; `rest` is the word whose meaning the type gives. */
+  icmp(peer: LadderPeer, type: number, code: number, rest: number): void {
+    const { view } = this.#memory;
+    const at = this.#scratch + 64;
+    const quoteAt = this.#scratch + 512;
+    emitIpv4(view, quoteAt, 0, 1500, 9, Ipv4Fragment.Df, 60, IpProtocol.Tcp, SERVER, peer.address);
+    view.setUint16(quoteAt + 20, PORT);
+    view.setUint16(quoteAt + 22, peer.port);
+    view.setInt32(quoteAt + 24, peer.irs);
+    emitEthernet(view, at, SERVER_MAC.hi, SERVER_MAC.lo, PEER_MAC_HI, this.#macs.get(peer.hop)!, EtherType.Ipv4);
+    const length = 20 + emitIcmpError(view, at + 34, type, code, rest, quoteAt, 28);
+    emitIpv4(view, at + 14, 0, length, 7, 0, 60, IpProtocol.Icmp, peer.hop, SERVER);
+    this.uplink!.input(at, 14 + length);
+  }
+
+  /** The router says that another one is nearer to the peer; that one is there. */
+  redirect(peer: LadderPeer, gateway: number): void {
+    this.answerAs(gateway);
+    this.icmp(peer, IcmpType.Redirect, 1, gateway);
+  }
+
   peerAt(address: number, port: number): LadderPeer | undefined {
     return this.#peers.find(peer => peer.address === address && peer.port === port);
   }
@@ -234,6 +269,7 @@ export class LadderMachine implements TliHandler, FrameTap {
           connections: 64,
           applicationBytes: (PEERS_MAX + 1) * STREAM_BYTES,
           ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
+          offload: options.offload,
         },
       ],
       small: true,
@@ -482,6 +518,18 @@ export class LadderMachine implements TliHandler, FrameTap {
       case 'abort':
         connection.abort();
         return;
+      case 'rcvbuf':
+        connection.setReceiveBuffer(count);
+        return;
+      case 'maxrt':
+        connection.setMaxRetransmissionTime(count);
+        return;
+      case 'keepalive':
+        connection.setKeepAlive(count > 0, count);
+        return;
+      case 'nodelay':
+        connection.setNoDelay(count > 0);
+        return;
       case 'hold':
         peer.holds = true;
         return;
@@ -616,7 +664,7 @@ function sideBySide(expected: readonly string[], actual: readonly string[]): str
   return rows.join('\n');
 }
 
-const APP_CALLS = ['send', 'send+close', 'close', 'abort', 'hold', 'resume'];
+const APP_CALLS = 'send send+close close abort hold resume rcvbuf maxrt keepalive nodelay'.split(' ');
 
 class Runner {
   readonly #machine: LadderMachine;
@@ -718,11 +766,20 @@ class Runner {
       case 'policy':
         return call(() => machine.allowReoffload(first === 'everything'));
       case 'router':
-        return call(() => machine.port.move(machine.peer(first).hop));
+        return call(() => this.#router(machine.peer(first), second, words.at(-1)!));
       default:
         if (first !== '<' || !machine.peers.some(({ name }) => name === actor)) return null;
         return () => machine.inject(machine.peer(actor), text.slice(2));
     }
+  }
+
+  #router(peer: LadderPeer, verb: string, argument: string): void {
+    const { port } = this.#machine;
+    if (verb === 'moves') port.move(peer.hop);
+    else if (verb === 'dies') port.silence(peer.hop);
+    else if (verb === 'redirects') port.redirect(peer, parseIpv4Address(argument)!);
+    else if (verb === 'misdirects') port.icmp(peer, IcmpType.Redirect, 1, parseIpv4Address(argument)!);
+    else port.icmp(peer, IcmpType.DestinationUnreachable, UnreachableCode.FragmentationNeeded, Number(argument));
   }
 
   #check(line: Line): void {

@@ -1,0 +1,51 @@
+/**
+ * Options of a connection (socket options), which are cached state: the host's, and written through to the device while the
+ * connection is there (R3). Changed during a hand-over they are sent when it is done (R18).
+ */
+import { OffloadState } from '../offload/offload-state.ts';
+import type { TliConnection } from './connection.ts';
+import type { TliConnections } from './tli-connections.ts';
+import type { Transport } from './transport.ts';
+
+export class ConnectionOptions {
+  readonly #tli: TliConnections;
+  readonly #transport: Transport;
+
+  constructor(tli: TliConnections, transport: Transport) {
+    this.#tli = tli;
+    this.#transport = transport;
+  }
+
+  noDelay(connection: TliConnection, noDelay: boolean): void {
+    this.#set(connection, slot => this.#transport.setNoDelay(slot, noDelay));
+  }
+
+  keepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
+    this.#set(connection, slot => this.#transport.setKeepAlive(slot, enabled, timeout));
+  }
+
+  receiveBuffer(connection: TliConnection, bytes: number): void {
+    this.#set(connection, slot => this.#transport.setReceiveBuffer(slot, bytes));
+  }
+
+  maxRetransmissionTime(connection: TliConnection, ticks: number): void {
+    this.#set(connection, slot => this.#transport.setMaxRetransmissionTime(slot, ticks));
+  }
+
+  ip(connection: TliConnection, ttl: number, tos: number): void {
+    this.#set(connection, slot => this.#transport.setIpOptions(slot, ttl, tos));
+  }
+
+  #set(connection: TliConnection, change: (slot: number) => void): void {
+    if (connection.handler === null) return;
+    change(connection.slot);
+    this.changed(connection);
+  }
+
+  /** Also when a hand-over is done during which something changed. */
+  changed(connection: TliConnection): void {
+    const state = this.#tli.stateOf(connection);
+    if (state === OffloadState.Offloaded) this.#tli.watcher?.cachedChanged(connection);
+    else connection.optionsChanged = state !== OffloadState.InHost;
+  }
+}
