@@ -88,8 +88,9 @@ export class StateOperations extends OffloadOperation {
       const to = block.base + BLOCK_HEADER_BYTES;
       if (block.type === OffloadStateType.Tcp) {
         const slot = this.firmware.table.slotOfHandle(block.offloadHandle);
-        block.status = this.known(slot);
-        if (slot >= 0) this.copy(to, this.firmware.table.addressOf(slot), TcbLayout.range('delegated').end);
+        block.status = slot >= 0 && this.firmware.isCorrupt(slot) ? NdisStatus.Failure : this.known(slot);
+        if (block.status === NdisStatus.Success)
+          this.copy(to, this.firmware.table.addressOf(slot), TcbLayout.range('delegated').end);
       } else if (block.type === OffloadStateType.Ip4) {
         const slot = this.pathOf(block);
         block.status = this.known(slot);
