@@ -26,6 +26,7 @@ import { InvertedTree } from './inverted-tree.ts';
 import { Mac } from './mac.ts';
 import { Initiate } from './initiate.ts';
 import { NicFault } from './nic-fault.ts';
+import { PublishedStatistics } from './published-statistics.ts';
 import { DROPPED, NORMAL_PATH, ReceiveLookup } from './receive-lookup.ts';
 import { StateOperations } from './state-operations.ts';
 import { NicStatistics } from './statistics.ts';
@@ -59,6 +60,7 @@ export class Nic implements Polled {
   readonly #carrierIndex: number;
   readonly #heartbeatIndex: number;
   readonly #lookup: ReceiveLookup;
+  readonly #published: PublishedStatistics;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #descriptor: Cursor<typeof Descriptor.fields>;
   #stalled = false;
@@ -81,6 +83,7 @@ export class Nic implements Polled {
     const tree = new InvertedTree(memory, regions);
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
+    this.#published = new PublishedStatistics(memory, regions.offloadStats, this.stats);
     this.#lookup = new ReceiveLookup(memory, this.firmware.table, boot.config, this.stats);
     this.#initiate = new Initiate(memory, boot, this.#window, this.firmware, tree, this.stats);
     this.#terminate = new Terminate(memory, boot, this.firmware, tree, this.stats);
@@ -113,6 +116,7 @@ export class Nic implements Polled {
     if (!this.#host.backlogged) work += this.#takeFrames(budget);
     if (!this.#host.backlogged) work += this.firmware.expireTimers(this.firmware.now);
     if (this.firmware.blockedCount > 0) work += this.firmware.retryBlocked();
+    if (work > 0) this.#published.publish();
     this.#publish();
     return work;
   }
@@ -228,6 +232,9 @@ export class Nic implements Polled {
         return true;
       case Submission.QueryOffload:
         this.#operation(this.#operations.query(a0), Completion.QueryOffloadComplete, a0);
+        return true;
+      case Submission.SetStatistics:
+        this.#published.zero(a0);
         return true;
       case Submission.SetMac:
         this.#mac.macHi = a0;

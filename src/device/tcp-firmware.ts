@@ -8,9 +8,10 @@ import { Completion, DisconnectFlag } from '../offload/descriptors.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { endValidation } from '../tcp/blind-attack.ts';
+import { isEstablished } from '../tcp/end-counters.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
-import { TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
@@ -26,6 +27,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   readonly #reply = new ResetReply();
   readonly #isLive = (slot: number): boolean => this.table.isLive(slot);
   readonly kept = new KeptSegments(this.memory, this.table.capacity);
+  readonly #isEstablished = new Uint8Array(this.table.capacity);
   readonly #backlog = new SendBacklog(this.table.capacity);
   readonly corruption = new Corruption(this.table.capacity);
 
@@ -53,6 +55,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       return true;
     }
     segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
+    this.#recount(slot, tcb.state);
     this.advisor.noteSegment(slot, forwarded, tcb.oooCount);
     const backlog = this.#backlog.change(slot, tcb, this.now);
     if (backlog >= 0 && tcb.state !== TcpState.Closed) {
@@ -84,6 +87,11 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
 
   disconnect(slot: number, chain: number, flags: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
+    this.#disconnect(tcb, slot, chain, flags);
+    this.#recount(slot, tcb.state);
+  }
+
+  #disconnect(tcb: Tcb, slot: number, chain: number, flags: number): void {
     if (flags === DisconnectFlag.Abortive) {
       if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && tcb.state !== TcpState.Closed) {
         // The host does it again where the state will be.
@@ -131,8 +139,10 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
 
   /** A connection was loaded. */
   begin(slot: number): void {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
     this.advisor.begin(slot);
-    this.#backlog.begin(slot, this.tcb.at(this.table.addressOf(slot)), this.now);
+    this.#backlog.begin(slot, tcb, this.now);
+    this.#recount(slot, tcb.state);
   }
 
   /** A loaded or relinked connection may have something to send. */
@@ -153,7 +163,29 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   }
 
   timerFired(slot: number, now: number): void {
-    timerFired(this.tcb.at(this.table.addressOf(slot)), now, this);
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    timerFired(tcb, now, this);
+    this.#recount(slot, tcb.state);
+  }
+
+  /** The slot is about to be free: its connection counts elsewhere now, and its buffers are everybody's. */
+  leave(slot: number): void {
+    this.#setEstablished(slot, 0);
+    this.pool.release(slot);
+  }
+
+  /** The engine has run, or the connection has come: what CurrentlyEstablished and ResetEstablished make of it. */
+  #recount(slot: number, state: number): void {
+    if (!this.#setEstablished(slot, isEstablished(state) ? 1 : 0)) return;
+    if (state === TcpState.Closed) this.stats.resetEstablished++;
+  }
+
+  #setEstablished(slot: number, now: number): boolean {
+    const before = this.#isEstablished[slot]!;
+    if (now === before) return false;
+    this.#isEstablished[slot] = now;
+    this.stats.established += now - before;
+    return true;
   }
 
   setTime(now: number): void {

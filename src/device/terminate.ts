@@ -68,7 +68,7 @@ export class Terminate extends OffloadOperation {
     tcb.at(table.addressOf(slot));
     this.tree.placePath(tcb.path);
     this.tree.path.dependents--;
-    this.firmware.pool.release(slot);
+    this.firmware.leave(slot);
     table.free(slot);
   }
 
