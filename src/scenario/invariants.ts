@@ -227,7 +227,9 @@ export class InvariantChecker {
 
   #heldWork(slot: number, tcb: Tcb): void {
     const { host } = this.#sim.host;
-    const isMoving = tcb.offloadState === S.Offloading || tcb.offloadState === S.Uploading;
+    // A device that has stopped for a connection is as good as gone.
+    const isDue = tcb.offloadState === S.Offloaded && (tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0;
+    const isMoving = isDue || tcb.offloadState === S.Offloading || tcb.offloadState === S.Uploading;
     this.#holdFor(isMoving || !host.offload.holds(slot), tcb, 'host', 'segments are held for no hand-over');
     const connection = host.tli.connections.get(slot);
     if (connection === null) return;

@@ -14,7 +14,8 @@
  *   `);
  *
  * Injected: segments of a peer (its name and `<`), calls of the application (`app c1 send|send+close|close|abort|hold|
- * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume`,
+ * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume|corrupt|ask` (what it has is
+ * damaged; it wants to be rid of it),
  * `team fail NIC`, `router NAME moves` (its MAC address changes), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
  * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
@@ -40,6 +41,7 @@ import type { OffloadPolicy } from '../../src/host/policy.ts';
 import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { Block, BlockRole, layerOf } from '../../src/offload/block-list.ts';
+import { TcpUploadReason } from '../../src/offload/events.ts';
 import { OFFLOAD_STATE_NAMES } from '../../src/offload/offload-state.ts';
 import { Simulation } from '../../src/simulation.ts';
 import { CloseReason } from '../../src/tcp/effects.ts';
@@ -688,6 +690,8 @@ class Runner {
       }
       case 'nic': {
         const nic = machine.sim.nics.find(({ boot }) => boot.config.name === first)!;
+        if (second === 'corrupt') return call(() => nic.corrupt('all'));
+        if (second === 'ask') return call(() => nic.requestUpload('all', TcpUploadReason.UploadRequested));
         return call(() => (second === 'stall' ? nic.stall() : nic.resume()));
       }
       case 'team':
