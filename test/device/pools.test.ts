@@ -24,6 +24,16 @@ describe('a pool for each connection (R30)', () => {
     expect(bench.nic.firmware.pool.unreserved).toBe(2);
   });
 
+  test('frames for the host always find some: a part of the pool is never set aside', () => {
+    const bench = new Bench({ target, config: { receiveBuffers: 32 }, tcpEntries: 16 });
+    const connections = Array.from({ length: 16 }, (_, n) => bench.tcp(PORT + n, n + 1));
+    bench.submit(Submission.InitiateOffload, bench.neighbor(1, [bench.path(REMOTE, connections)]));
+    bench.step();
+    expect(bench.nic.tree.connections).toBe(6);
+    for (let i = 0; i < 5; i++) bench.arrive(REMOTE, 9, 0, 0);
+    expect(of(bench.step(), Completion.FramesReceived).flatMap(({ addresses }) => addresses)).toHaveLength(5);
+  });
+
   test('it never has more than its own out, indications included; returned ones are its own again', () => {
     const one = new OneConnection({ target, config: { receiveBuffers: 64 } });
     const { bench } = one;
@@ -71,21 +81,21 @@ describe('a pool for each connection (R30)', () => {
   });
 
   test('at terminate the rest is free at once; late returns are nobody’s but the pool’s (D13)', () => {
-    const one = new OneConnection({ target, config: { receiveBuffers: 8 } });
+    const one = new OneConnection({ target, config: { receiveBuffers: 12 } });
     const { bench } = one;
     const { pool } = bench.nic.firmware;
     for (let i = 0; i < 3; i++) one.arrive(5000 + i, 1000, 'x');
     const out = indicated(bench.step());
     one.terminate();
-    expect([pool.inUse, pool.unreserved]).toEqual([3, 5]);
+    expect([pool.inUse, pool.unreserved]).toEqual([3, 9]);
     // The slot's next connection has a full set of its own.
     const next = bench.tcp(PORT, 7, { rcvNxt: 5000 });
     bench.submit(Submission.InitiateOffload, bench.neighbor(1, [bench.path(REMOTE, [next])]));
     bench.step();
-    expect(pool.unreserved).toBe(1);
+    expect(pool.unreserved).toBe(5);
     for (const at of out) bench.submitAddress(Submission.ReturnBuffers, at);
     bench.step();
-    expect([pool.inUse, pool.unreserved]).toEqual([0, 4]);
+    expect([pool.inUse, pool.unreserved]).toEqual([0, 8]);
     for (let i = 0; i < 6; i++) one.arrive(5000 + i, 1000, 'x');
     expect(indicated(bench.step())).toHaveLength(4);
   });
