@@ -12,6 +12,7 @@ import type { NicReport } from './device/worker.ts';
 import type { FabricReport } from './fabric/worker.ts';
 import type { LogEvent } from './base/event-log.ts';
 import { NOTHING } from './host/policy/nothing.ts';
+import { type HostStatistics, hostStatistics } from './host/statistics.ts';
 import type { TliSwitch } from './host/tli.ts';
 import type { ActiveBackupTeam, FailoverRecord } from './intermediate-driver/active-backup-team.ts';
 import { checkMachineOptions, type MachineOptions } from './machine-options.ts';
@@ -62,6 +63,8 @@ export interface Machine extends AsyncDisposable {
   readonly offload: MachineOffload;
   /** Connections on NICs now, those ever offloaded, failovers so far. */
   status(): MachineStatus;
+  /** The TCP and IP groups of MIB-II: the host's counts and its NICs' together. */
+  statistics(): HostStatistics;
   fabric(): Promise<FabricReport>;
   close(): Promise<void>;
 }
@@ -206,6 +209,10 @@ class ThreadedMachineFront implements Machine {
       activeNic: this.#team?.active.name ?? this.nics[0]!.name,
       failovers: this.#team?.failovers ?? [],
     };
+  }
+
+  statistics(): HostStatistics {
+    return hostStatistics(this.#machine.hosts[0]!.host);
   }
 
   fabric(): Promise<FabricReport> {

@@ -112,7 +112,10 @@ export class NicTcp implements Effects {
   emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean {
     const tree = this.tree;
     // An invalidated object transmits nothing (digest §3.5, strict): the host terminates what depends on it.
-    if (!tree.climb(tcb.path) && this.target.invalidate === 'strict') return true;
+    if (!tree.climb(tcb.path) && this.target.invalidate === 'strict') {
+      this.stats.outDiscards++;
+      return true;
+    }
     if (tree.reachability.mustAsk(tree.path.neighbor, this.now)) this.#askReachability(tree.path.neighbor);
     const at = this.mac.reserve();
     if (at < 0) return false;
@@ -184,6 +187,7 @@ export class NicTcp implements Effects {
     const address = pool.allocateFor(slot, inOrder);
     if (address === 0) {
       this.stats.dropNoBuffer++;
+      this.stats.inDiscards++;
       // D30: its buffers are out and do not come back; the host has more.
       if (pool.starved(slot) >= STARVED_MAX) this.ask(tcb, TcpUploadReason.UploadRequested);
       return 0;

@@ -27,6 +27,7 @@ import { Mac } from './mac.ts';
 import { Initiate } from './initiate.ts';
 import { LoadState } from './load-state.ts';
 import { NicFault } from './nic-fault.ts';
+import { PublishedStatistics } from './published-statistics.ts';
 import { DROPPED, NORMAL_PATH, ReceiveLookup } from './receive-lookup.ts';
 import { StateOperations } from './state-operations.ts';
 import { NicStatistics } from './statistics.ts';
@@ -63,6 +64,7 @@ export class Nic implements Polled {
   readonly #carrierIndex: number;
   readonly #heartbeatIndex: number;
   readonly #lookup: ReceiveLookup;
+  readonly #published: PublishedStatistics;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #descriptor: Cursor<typeof Descriptor.fields>;
   #stalled = false;
@@ -85,6 +87,7 @@ export class Nic implements Polled {
     const tree = new InvertedTree(memory, regions, boot.config.tcpEntries, boot.config.target.nceStaleTicks);
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
+    this.#published = new PublishedStatistics(memory, regions.offloadStats, this.stats);
     this.#lookup = new ReceiveLookup(memory, this.firmware.table, boot.config, this.stats);
     this.#loader = new TcpLoader(memory, boot, this.#window, this.firmware, tree, this.stats);
     this.#initiate = new Initiate(memory, boot, this.#loader, this.firmware, tree, this.stats);
@@ -119,6 +122,7 @@ export class Nic implements Polled {
     if (!this.#host.backlogged) work += this.#takeFrames(budget);
     if (!this.#host.backlogged) work += this.firmware.expireTimers(this.firmware.now);
     if (this.firmware.blockedCount > 0) work += this.firmware.retryBlocked();
+    if (work > 0) this.#published.publish();
     this.#publish();
     return work;
   }
@@ -238,6 +242,9 @@ export class Nic implements Polled {
         return true;
       case Submission.QueryOffload:
         this.#operation(this.#operations.query(a0), Completion.QueryOffloadComplete, a0);
+        return true;
+      case Submission.SetStatistics:
+        this.#published.zero(a0);
         return true;
       case Submission.SetMac:
         this.#mac.macHi = a0;

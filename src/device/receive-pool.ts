@@ -17,6 +17,8 @@ export class ReceivePool extends BufferPool {
   readonly quota: number;
   /** Buffers that out-of-order text leaves for text that fills gaps. */
   readonly #outOfOrderReserve: number;
+  /** Buffers that are never set aside: frames for the host need some too, ARP and all segments that are not offloaded. */
+  readonly #normalPath: number;
   readonly #held: Int32Array;
   /** In-order text of the connection that found no buffer, in a row. */
   readonly #starved: Int32Array;
@@ -31,6 +33,7 @@ export class ReceivePool extends BufferPool {
     const { receivePool, buffersPerConnection } = config.target;
     this.quota = receivePool === 'per-connection' ? buffersPerConnection : 0;
     this.#outOfOrderReserve = (this.quota > 0 ? this.quota : config.receiveBuffers) >> 2;
+    this.#normalPath = config.receiveBuffers >> 2;
     const slots = this.quota > 0 ? config.tcpEntries : 0;
     this.#held = new Int32Array(slots);
     this.#starved = new Int32Array(slots);
@@ -47,7 +50,7 @@ export class ReceivePool extends BufferPool {
   /** Sets buffers aside for a new connection; false when there are not that many. */
   reserve(slot: number): boolean {
     if (this.quota === 0) return true;
-    if (this.unreserved < this.quota) return false;
+    if (this.unreserved < this.quota + this.#normalPath) return false;
     this.#setAside += this.quota;
     this.#held[slot] = 0;
     this.#starved[slot] = 0;

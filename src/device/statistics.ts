@@ -17,11 +17,15 @@ export class NicStatistics {
   inErrors = 0;
   outResets = 0;
   resetEstablished = 0;
+  /** Connections in ESTABLISHED or CLOSE-WAIT now. */
+  established = 0;
   /** The datagrams of these segments: IP_OFFLOAD_STATS. */
   inDatagrams = 0;
   inOctets = 0;
   outDatagrams = 0;
   outOctets = 0;
+  inDiscards = 0;
+  outDiscards = 0;
   dropFcs = 0;
   dropFilter = 0;
   /** Of an offloaded connection but for their tag (E21). */

@@ -8,9 +8,10 @@ import { Completion, DisconnectFlag } from '../offload/descriptors.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { endValidation } from '../tcp/blind-attack.ts';
+import { isEstablished } from '../tcp/end-counters.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
-import { TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { type Tcb, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
@@ -25,6 +26,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   readonly #reply = new ResetReply();
   readonly #isLive = (slot: number): boolean => this.table.isLive(slot);
   readonly kept = new KeptSegments(this.memory, this.table.capacity);
+  readonly #isEstablished = new Uint8Array(this.table.capacity);
   readonly #backlog = new SendBacklog(this.table.capacity);
   readonly corruption = new Corruption(this.table.capacity);
 
@@ -54,6 +56,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     const una = tcb.sndUna;
     segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
     if (tcb.sndUna !== una) this.tree.progress(tcb.path, this.now);
+    this.#recount(slot, tcb.state);
     this.advisor.noteSegment(slot, forwarded, tcb.oooCount);
     const backlog = this.#backlog.change(slot, tcb, this.now);
     if (backlog >= 0 && tcb.state !== TcpState.Closed) {
@@ -85,6 +88,11 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
 
   disconnect(slot: number, chain: number, flags: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
+    this.#disconnect(tcb, slot, chain, flags);
+    this.#recount(slot, tcb.state);
+  }
+
+  #disconnect(tcb: Tcb, slot: number, chain: number, flags: number): void {
     if (flags === DisconnectFlag.Abortive) {
       if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && tcb.state !== TcpState.Closed) {
         // The host does it again where the state will be.
@@ -148,8 +156,10 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
 
   /** A connection was loaded. */
   begin(slot: number): void {
+    const tcb = this.tcb.at(this.table.addressOf(slot));
     this.advisor.begin(slot);
-    this.#backlog.begin(slot, this.tcb.at(this.table.addressOf(slot)), this.now);
+    this.#backlog.begin(slot, tcb, this.now);
+    this.#recount(slot, tcb.state);
   }
 
   /** A loaded or relinked connection may have something to send. */
@@ -158,7 +168,29 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   }
 
   timerFired(slot: number, now: number): void {
-    timerFired(this.tcb.at(this.table.addressOf(slot)), now, this);
+    const tcb = this.tcb.at(this.table.addressOf(slot));
+    timerFired(tcb, now, this);
+    this.#recount(slot, tcb.state);
+  }
+
+  /** The slot is about to be free: its connection counts elsewhere now, and its buffers are everybody's. */
+  leave(slot: number): void {
+    this.#setEstablished(slot, 0);
+    this.pool.release(slot);
+  }
+
+  /** The engine has run, or the connection has come: what CurrentlyEstablished and ResetEstablished make of it. */
+  #recount(slot: number, state: number): void {
+    if (!this.#setEstablished(slot, isEstablished(state) ? 1 : 0)) return;
+    if (state === TcpState.Closed) this.stats.resetEstablished++;
+  }
+
+  #setEstablished(slot: number, now: number): boolean {
+    const before = this.#isEstablished[slot]!;
+    if (now === before) return false;
+    this.#isEstablished[slot] = now;
+    this.stats.established += now - before;
+    return true;
   }
 
   setTime(now: number): void {

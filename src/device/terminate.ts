@@ -73,7 +73,7 @@ export class Terminate extends OffloadOperation {
     const { table, tcb } = this.firmware;
     tcb.at(table.addressOf(slot));
     this.tree.detachConnection(tcb.path, slot);
-    this.firmware.pool.release(slot);
+    this.firmware.leave(slot);
     table.free(slot);
   }
 

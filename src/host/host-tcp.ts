@@ -11,6 +11,7 @@ import { NetBuffer } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import type { CloseReason, Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
+import { EndCounters } from '../tcp/end-counters.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
@@ -19,6 +20,7 @@ import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
+import { TcpFlag } from '../wire/tcp.ts';
 
 import type { Interface } from './interface.ts';
 import type { Network } from './network.ts';
@@ -45,6 +47,8 @@ export class HostTcp implements Effects, TimerHandler {
   protected outOfOrder = 0;
   outOfOrderMax = Number.MAX_SAFE_INTEGER;
   now = 0;
+  /** How connections began and ended. */
+  readonly counters = new EndCounters();
   segmentsIn = 0;
   segmentsOut = 0;
   retransmissions = 0;
@@ -85,7 +89,10 @@ export class HostTcp implements Effects, TimerHandler {
   // --- time ---
 
   timerFired(slot: number, now: number): void {
-    timerFired(this.at(slot), now, this);
+    const tcb = this.at(slot);
+    const before = tcb.state;
+    timerFired(tcb, now, this);
+    this.counters.ran(before, tcb.state);
   }
 
   expireTimers(now: number): number {
@@ -132,7 +139,10 @@ export class HostTcp implements Effects, TimerHandler {
     const path = this.pathOf(tcb);
     const total = this.#writer.write(tcb, this.network.payloadAt(buffer), flags, seq, length, this.now);
     this.segmentsOut++;
-    if (length > 0 && seqLt(seq, tcb.sndMax)) this.retransmissions++;
+    if ((flags & TcpFlag.Rst) !== 0) this.counters.outResets++;
+    // Text, SYN or FIN below what was sent before.
+    const carries = length > 0 || (flags & (TcpFlag.Syn | TcpFlag.Fin)) !== 0;
+    if (carries && seqLt(seq, tcb.sndMax)) this.retransmissions++;
     this.network.finish(path, buffer, IpProtocol.Tcp, tcb.tos, tcb.ttl, total);
     return true;
   }

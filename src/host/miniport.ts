@@ -14,6 +14,7 @@ import { type NicBoot, NicStatus } from '../ring/nic-layout.ts';
 import { Doorbell } from '../ring/doorbell.ts';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.ts';
 import { Adapter, type ProviderTable } from './ndis.ts';
+import { type OffloadStatistics, OffloadStatsReader } from './offload-stats-reader.ts';
 
 export class Miniport {
   readonly adapter: Adapter;
@@ -24,6 +25,7 @@ export class Miniport {
   readonly #completions: RingConsumer;
   readonly #descriptor: Cursor<typeof Descriptor.fields>;
   readonly #status: Cursor<typeof NicStatus.fields>;
+  readonly #offloadStats: OffloadStatsReader;
   /** The NIC is gone: nothing is sent to it any more. */
   dead = false;
   completionsTaken = 0;
@@ -37,6 +39,7 @@ export class Miniport {
     this.#completions = new RingConsumer(memory, regions.completions, this.#doorbell);
     this.#descriptor = Descriptor.view(memory);
     this.#status = NicStatus.view(memory).at(regions.status.offset);
+    this.#offloadStats = new OffloadStatsReader(memory, regions.offloadStats);
     this.adapter = new Adapter(config.name, config.macHi, config.macLo, config.mtu, this.#table());
     this.adapter.poolIds.push(boot.index);
     this.adapter.capabilities = {
@@ -63,6 +66,11 @@ export class Miniport {
   /** NicFault, 0 = none. */
   get fault(): number {
     return this.#status.fault;
+  }
+
+  /** What the NIC counted of offloaded traffic (digest §1.7); of one that is gone, its last word. */
+  offloadStatistics(): OffloadStatistics {
+    return this.#offloadStats.read(this.dead || this.fault !== 0);
   }
 
   /** Handles up to `budget` completions; returns how many. */

@@ -138,6 +138,7 @@ export class Transport extends HostTcp implements TransportInput {
       this.network.release(path);
       return -1;
     }
+    this.counters.activeOpens++;
     activeOpen(this.at(slot), this.#prng.int32(), this.now, this);
     return slot;
   }
@@ -155,7 +156,10 @@ export class Transport extends HostTcp implements TransportInput {
   }
 
   abort(slot: number): void {
-    abort(this.at(slot), this);
+    const tcb = this.at(slot);
+    const before = tcb.state;
+    abort(tcb, this);
+    this.counters.ran(before, tcb.state);
   }
 
   consumed(slot: number, count: number): void {
@@ -214,9 +218,9 @@ export class Transport extends HostTcp implements TransportInput {
       this.checksumErrors++;
       return false;
     }
-    this.segmentsIn++;
     const slot = this.table.lookup(ip.source, segment.srcPort, ip.destination, segment.dstPort, iface.index);
     if (slot < 0) {
+      this.segmentsIn++;
       this.#noConnection(iface, ip);
       return false;
     }
@@ -235,13 +239,15 @@ export class Transport extends HostTcp implements TransportInput {
   process(slot: number, segment: TcpHeader, buffer: number): boolean {
     this.current = buffer;
     this.kept = false;
+    // Here, not on arrival: what is forwarded to a device is counted there (E28).
+    this.segmentsIn++;
     const tcb = this.at(slot);
-    const queued = tcb.oooCount;
-    const una = tcb.sndUna;
+    const { oooCount: queued, state, sndUna: una } = tcb;
     if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.#reply)) this.#sendReset(tcb);
     this.outOfOrder += tcb.oooCount - queued;
     // What we sent has arrived: the neighbor forwards (RFC 4861 7.3.1).
     if (tcb.sndUna !== una) confirm(this.pathOf(tcb).neighbor, this.now);
+    this.counters.ran(state, tcb.state);
     this.current = 0;
     return this.kept;
   }
@@ -287,6 +293,7 @@ export class Transport extends HostTcp implements TransportInput {
       this.network.release(path);
       return;
     }
+    this.counters.passiveOpens++;
     passiveOpen(this.at(slot), segment, this.#prng.int32(), this.now, this);
   }
 

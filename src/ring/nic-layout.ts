@@ -14,6 +14,7 @@ import type { TcpParams } from '../tcp/params.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
 import { DESCRIPTOR_BYTES } from '../offload/descriptors.ts';
 import type { TargetOptions } from '../offload/target-options.ts';
+import { OFFLOAD_STATS_BYTES } from '../offload/offload-statistics.ts';
 import { NeighborState, PathState } from '../offload/state-objects.ts';
 
 /** Words that a NIC shows of itself at any time; each has one writer. */
@@ -71,6 +72,8 @@ export interface NicConfig {
 export interface NicRegions {
   readonly doorbell: Region;
   readonly status: Region;
+  /** Tcp4OffloadStats and Ip4OffloadStats; written by the NIC. */
+  readonly offloadStats: Region;
   readonly submissions: Region;
   readonly completions: Region;
   readonly toFabric: Region;
@@ -103,6 +106,7 @@ export function planNic(plan: RegionPlan, config: NicConfig): NicRegions {
   return {
     doorbell: plan.add(`${name}.doorbell`, 128),
     status: plan.add(`${name}.status`, NicStatus.byteLength),
+    offloadStats: plan.add(`${name}.offload-stats`, OFFLOAD_STATS_BYTES),
     submissions: plan.add(`${name}.submissions`, ringBytes(descriptorShape(config))),
     completions: plan.add(`${name}.completions`, ringBytes(descriptorShape(config))),
     toFabric: plan.add(`${name}.to-fabric`, ringBytes(cableShape(config))),

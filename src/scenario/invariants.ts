@@ -227,7 +227,9 @@ export class InvariantChecker {
 
   #heldWork(slot: number, tcb: Tcb): void {
     const { host } = this.#sim.host;
-    const isMoving = tcb.offloadState === S.Offloading || tcb.offloadState === S.Uploading;
+    // A device that has stopped for a connection is as good as gone.
+    const isDue = tcb.offloadState === S.Offloaded && (tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0;
+    const isMoving = isDue || tcb.offloadState === S.Offloading || tcb.offloadState === S.Uploading;
     this.#holdFor(isMoving || !host.offload.holds(slot), tcb, 'host', 'segments are held for no hand-over');
     const connection = host.tli.connections.get(slot);
     if (connection === null) return;
@@ -250,10 +252,11 @@ export class InvariantChecker {
       address = buffer.next;
     }
     this.#holdFor(bytes === tcb.sendDataBytes, tcb, where, `the send queue holds ${bytes} bytes`);
-    // RFC 6298 5.1: whatever the peer owes has a timer; what found no room is in the owner's list.
+    // RFC 6298 5.1: whatever the peer owes has a timer; what found no room is in the owner's list, what is to be taken back
+    // stands still.
     const isOwed = tcb.sendDataBytes > 0 || finOutstanding(tcb.state);
     const isWatched = (tcb.timers & TcpTimerBit.Retransmit) !== 0;
-    const isBlocked = (tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0;
+    const isBlocked = (tcb.privateFlags & (TcpPrivateFlag.TransmitPending | TcpPrivateFlag.UploadDue)) !== 0;
     this.#holdFor(!isOwed || isWatched || isBlocked, tcb, where, 'it waits for an ACK without a timer');
   }
 

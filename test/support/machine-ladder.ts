@@ -14,8 +14,8 @@
  *   `);
  *
  * Injected: segments of a peer (its name and `<`), calls of the application (`app c1 send|send+close|close|abort|hold|
- * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume`,
- * `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
+ * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume|corrupt|ask` (what it has is
+ * damaged; it wants to be rid of it), `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
  * `team fail NIC`, of a peer's router `router NAME moves` (its MAC address changes), `… dies` (answers ARP no more),
  * `… redirects to GATEWAY`, `… misdirects to` one that is not there, and `… too-big MTU` (ICMP), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay N`), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
@@ -757,6 +757,8 @@ class Runner {
       case 'nic': {
         const nic = machine.sim.nics.find(({ boot }) => boot.config.name === first)!;
         if (second === 'asks') return call(() => machine.retrieve(words[2]!, words[3]!));
+        if (second === 'corrupt') return call(() => nic.corrupt('all'));
+        if (second === 'ask') return call(() => nic.requestUpload('all', TcpUploadReason.UploadRequested));
         return call(() => (second === 'stall' ? nic.stall() : nic.resume()));
       }
       case 'team':
