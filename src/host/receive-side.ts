@@ -14,7 +14,7 @@ import type { TliConnection } from './connection.ts';
 import type { Adapter } from './ndis.ts';
 import type { Transport } from './transport.ts';
 
-/** Consumed bytes that may wait before a device is told. */
+/** Consumed bytes that may wait before a device is told: so many, or a quarter of a small receive buffer. */
 const CREDIT_STEP = 65536;
 
 export class ReceiveSide {
@@ -68,10 +68,10 @@ export class ReceiveSide {
       return;
     }
     connection.credit += count;
-    if (tcb.offloadState === OffloadState.Offloaded && connection.credit >= CREDIT_STEP) this.giveCredit(connection);
+    if (tcb.offloadState === OffloadState.Offloaded) this.giveCreditIfDue(connection);
   }
 
-  giveCredit(connection: TliConnection): void {
+  #giveCredit(connection: TliConnection): void {
     const tcb = this.#transport.at(connection.slot);
     const { down } = this.#transport.interfaceOf(tcb).adapter;
     down.tcpOffloadReceiveReturn(tcb.offloadHandle, connection.credit);
@@ -115,9 +115,10 @@ export class ReceiveSide {
     return true;
   }
 
-  /** The device has the connection now: credit that gathered meanwhile is due. */
+  /** The device has the connection: credit that gathered is due when it is much of the window. */
   giveCreditIfDue(connection: TliConnection): void {
-    if (connection.credit >= CREDIT_STEP) this.giveCredit(connection);
+    const { initialRcvWnd } = this.#transport.at(connection.slot);
+    if (connection.credit >= Math.min(CREDIT_STEP, initialRcvWnd >> 2)) this.#giveCredit(connection);
   }
 
   #adapterOf(connection: TliConnection): Adapter {

@@ -8,8 +8,8 @@
  * An aborted connection: the aborting end is told Aborted, the other one Reset; after that nothing. Bytes are a prefix
  * of what the peer sent, completions one of the sends. The prefix has at least what the scripts themselves prove to have
  * been received: the aborting end waited for bytes which the other sent only after it had received so many.
- * RST and a lost last ACK of the handshake may keep the other end from ever hearing of the connection; and one whose
- * peer aborts after both have closed may have seen a normal end.
+ * RST and a lost last ACK of the handshake may keep the other end from ever hearing of the connection; and where
+ * both close before one aborts, the connection may have ended before, in order.
  *
  * How bytes are cut into pieces, how completions and bytes mix, and the time of everything are TCP's choice.
  */
@@ -88,9 +88,9 @@ function judgeAborted(script: ConnectionScript, end: 0 | 1, seen: Observation): 
   if (seen.endedAt >= 0 && seen.endedAt !== most) return "the peer's end";
   const cookies = cookiesOf(ends[end]).slice(0, seen.cookies.length);
   if (!isDeepStrictEqual(seen.cookies, cookies)) return 'completions';
-  if (isOwn) return seen.closed === 'Aborted' ? '' : 'close reason';
   const mayBeNormal = ends.every(each => each.steps.some(({ kind }) => kind === 'close' || kind === 'last'));
-  return seen.closed === 'Reset' || (mayBeNormal && seen.closed === 'Normal') ? '' : 'close reason';
+  const cutReason = isOwn ? 'Aborted' : 'Reset';
+  return seen.closed === cutReason || (mayBeNormal && seen.closed === 'Normal') ? '' : 'close reason';
 }
 
 /** What an end must have received before the peer could receive so many bytes of it. */
