@@ -14,7 +14,16 @@ import type { Simulation } from '../simulation.ts';
 import { pick } from './simulate-plan.ts';
 import type { ConnectionScript } from './transparency-script.ts';
 
-const HAND_OVER_KINDS = ['offload', 'offload', 'offload', 'upload', 'upload', 'query', 'refresh', 'upload-all'] as const;
+const HAND_OVER_KINDS = [
+  'offload',
+  'offload',
+  'offload',
+  'upload',
+  'upload',
+  'query',
+  'refresh',
+  'upload-all',
+] as const;
 const FAULT_KINDS = ['outage', 'stall'] as const;
 export type ActionKind = (typeof HAND_OVER_KINDS)[number] | (typeof FAULT_KINDS)[number] | 'fail-over';
 

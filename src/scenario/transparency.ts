@@ -29,6 +29,9 @@ export interface TransparencyOptions {
   readonly prepare?: ((sim: Simulation) => void) | undefined;
 }
 
+/** What a machine of two small hosts needs at most. */
+export const TRANSPARENCY_MEMORY_BYTES = 16 << 20;
+
 export function checkTransparency(seed: number, options: TransparencyOptions = {}): TransparencyResult {
   return checkPlan(drawTransparency(seed), options);
 }
