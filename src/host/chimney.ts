@@ -102,6 +102,8 @@ export class Chimney implements ConnectionWatcher {
   // --- ConnectionWatcher ---
 
   candidate(connection: TliConnection): void {
+    // One that is away already, listed as young, could not be listed as returning when its end comes.
+    if (this.#tli.stateOf(connection) !== OffloadState.InHost) return;
     if (connection.listed || !this.policy.wants(connection)) return;
     const queue = this.#queueOf(connection);
     if (queue.paused || queue.adapter.capabilities.tcpConnections === 0) return;

@@ -36,7 +36,8 @@ export class ReceiveSide {
   #show(connection: TliConnection, address: number): boolean {
     const buffer = this.#buffer.at(address);
     const { dataAddress, dataLength } = buffer;
-    const { handler } = connection;
+    // Who has aborted sees no more bytes, also of those that had arrived (RFC 9293 3.10.5: queues are flushed).
+    const handler = connection.aborted ? null : connection.handler;
     const taken = handler === null ? dataLength : handler.received(connection, dataAddress, dataLength);
     assert(taken >= 0 && taken <= dataLength, 'received() returns how many of the bytes it took');
     if (connection.creditsLater && handler !== null) connection.owedBytes += taken;

@@ -245,7 +245,7 @@ export class TliSwitch implements UpcallTarget {
     if (!this.#receives.showHeld(connection)) return;
     if (connection.endedPending) {
       connection.endedPending = false;
-      connection.handler?.ended(connection);
+      if (!connection.aborted) connection.handler?.ended(connection);
       this.#finishIfDone(connection);
     }
     if (connection.closePending && connection.heldHead === 0) this.#finishPending(connection);
@@ -261,6 +261,7 @@ export class TliSwitch implements UpcallTarget {
   peerClosed(connection: TliConnection): void {
     if (connection.peerClosed) return;
     connection.peerClosed = true;
+    if (connection.aborted) return;
     if (connection.heldHead !== 0 || connection.paused) {
       connection.endedPending = true;
       return;

@@ -115,6 +115,7 @@ export class Endpoint implements TliHandler {
   ended(): void {
     this.#note('ended');
     if (this.seen.endedAt >= 0) this.seen.misplaced.push('a second end');
+    if (this.#aborted) this.seen.misplaced.push('the end after abort');
     this.seen.endedAt = this.seen.received;
     this.#go();
   }

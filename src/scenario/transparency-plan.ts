@@ -61,7 +61,7 @@ export function drawTransparency(seed: number): TransparencyPlan {
   const faults = source.fork('faults');
   return {
     seed,
-    machine: drawMachine(source.fork('machine'), teams, count, seed),
+    machine: drawMachine(source.fork('machine'), { teams, count, isFaulty, seed }),
     wiring: teams.map((team, host) => ({
       interfaces: vids.map((vid): InterfacePlan => ({ address: addressOf(host, vid), prefixLength: 24, vid })),
       routes: [],
@@ -82,7 +82,18 @@ function drawPolicy(prng: Prng): HandOverPolicy {
   };
 }
 
-function drawMachine(prng: Prng, teams: readonly boolean[], count: number, seed: number): MachinePlan {
+function drawMachine(
+  prng: Prng,
+  sizes: {
+    readonly teams: readonly boolean[];
+    readonly count: number;
+    readonly isFaulty: boolean;
+    readonly seed: number;
+  },
+): MachinePlan {
+  const { teams, count, seed } = sizes;
+  // A lost last ACK is asked for again and again, with back-off: TIME-WAIT must outlast it.
+  const timeWaitTicks = sizes.isFaulty ? 60_000 : 1000;
   const timestamps = prng.chance(0.5);
   const mtu = pick(prng, [1500, 1500, 600]);
   const plan = planMachine({
@@ -96,7 +107,7 @@ function drawMachine(prng: Prng, teams: readonly boolean[], count: number, seed:
         blockList: pick(prng, [1, 2, 8]),
         applicationBytes: PATTERN_BYTES + SCRATCH_BYTES,
         copyBuffers: pick(prng, [4, 32]),
-        tcp: drawTcp(prng, timestamps),
+        tcp: { ...drawTcp(prng, timestamps), timeWaitTicks },
       };
     }),
     seed,
@@ -107,7 +118,6 @@ function drawMachine(prng: Prng, teams: readonly boolean[], count: number, seed:
 
 function drawTcp(prng: Prng, timestamps: boolean): Partial<TcpParams> {
   return {
-    timeWaitTicks: 1000,
     finWait2Ticks: FIN_WAIT_2_TICKS,
     kaInterval: 1000,
     kaProbeMax: 60,
