@@ -44,6 +44,8 @@ export interface ConnectionScript {
 }
 
 const STREAM_MAX = 60_000;
+/** Of one stream; more only take time. */
+const SIPS_MAX = 30;
 
 /** State of the drawing: what each end has sent so far, in the common order. */
 class Order {
@@ -90,7 +92,7 @@ export function drawConnection(prng: Prng, index: number, vids: readonly number[
     vid: pick(prng, vids),
     refused: prng.chance(0.02),
     startUs: prng.chance(0.5) ? 0 : prng.below(20_000),
-    ends: [drawReader(prng, order.steps[0]), drawReader(prng, order.steps[1])],
+    ends: [drawReader(prng, order.steps[0], order.sent[1]), drawReader(prng, order.steps[1], order.sent[0])],
   };
 }
 
@@ -126,10 +128,10 @@ function drawEnd(prng: Prng, order: Order, most: number): void {
   else drawClose(prng, order, second, most);
 }
 
-function drawReader(prng: Prng, steps: readonly Step[]): EndScript {
-  const reads = prng.float();
+function drawReader(prng: Prng, steps: readonly Step[], peerSends: number): EndScript {
+  const sip = Math.max(1, Math.floor(peerSends / prng.between(2, SIPS_MAX)));
   return {
-    sip: reads < 0.6 ? 0 : reads < 0.8 ? prng.between(50, 1000) : prng.between(500, 8000),
+    sip: prng.chance(0.6) ? 0 : sip,
     pauseUs: prng.chance(0.5) ? prng.below(500) : prng.below(20_000),
     consumeUs: prng.chance(0.7) ? -1 : prng.below(10_000),
     steps,
