@@ -229,7 +229,8 @@ export class TliSwitch implements UpcallTarget {
     if (connection !== null) {
       this.#finish(connection, reason);
       // In order, but not all seen: the slot stays until the application has taken it (#finishPending).
-      if (!connection.closePending) this.#release(connection);
+      if (connection.closePending) connection.releasePending = true;
+      else this.#release(connection);
     } else {
       this.#transport.free(slot);
     }
@@ -255,7 +256,8 @@ export class TliSwitch implements UpcallTarget {
   #finishPending(connection: TliConnection): void {
     connection.closePending = false;
     this.#finish(connection, CloseReason.Normal);
-    if (this.#transport.at(connection.slot).state === TcpState.Closed) this.#release(connection);
+    // Being CLOSED is not enough: what says so may still be on its way up, and would find another in the slot.
+    if (connection.releasePending) this.#release(connection);
   }
 
   peerClosed(connection: TliConnection): void {

@@ -9,23 +9,30 @@
 import type { Prng } from '../base/prng.ts';
 import type { Host } from '../host/host.ts';
 import type { TliConnection } from '../host/connection.ts';
+import type { Interface } from '../host/interface.ts';
 import { Block, OffloadStateType } from '../offload/block-list.ts';
 import type { Simulation } from '../simulation.ts';
+import { emitArpAnnouncement } from '../wire/arp.ts';
+import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, emitEthernet, ETHERNET, EtherType } from '../wire/ethernet.ts';
+import { insertTag, tciOf } from '../wire/vlan.ts';
 import { pick } from './simulate-plan.ts';
 import type { ConnectionScript } from './transparency-script.ts';
 
 const HAND_OVER_KINDS = [
   'offload',
   'offload',
-  'offload',
   'upload',
   'upload',
+  'flap',
+  'flap',
   'query',
   'refresh',
   'upload-all',
 ] as const;
-const FAULT_KINDS = ['outage', 'stall'] as const;
-export type ActionKind = (typeof HAND_OVER_KINDS)[number] | (typeof FAULT_KINDS)[number] | 'fail-over';
+const FAULT_KINDS = ['outage', 'stall', 'move'] as const;
+type DrawnKind = (typeof HAND_OVER_KINDS)[number] | (typeof FAULT_KINDS)[number] | 'fail-over';
+/** A flap is a sequence of others. */
+export type ActionKind = Exclude<DrawnKind, 'flap'>;
 
 export interface ActionPlan {
   readonly kind: ActionKind;
@@ -44,6 +51,11 @@ const ROUNDS_LOG = 2.7;
 const OUTAGE_US_MAX = 1_000_000;
 /** Shorter than what a team takes for death. */
 const STALL_US_MAX = 150_000;
+const ANNOUNCE_EVERY_US = 20_000;
+/** An announcement on its way when the first of them is heard must not have the last word. */
+const ANNOUNCEMENTS_MIN = 3;
+/** For a VLAN tag. */
+const ANNOUNCE_ROOM = 32;
 
 export function drawActions(
   prng: Prng,
@@ -57,15 +69,14 @@ export function drawActions(
   const { connections, teams, isFaulty } = facts;
   const bytes = connections.flatMap(({ ends }) => ends.flatMap(({ steps }) => steps.map(({ amount }) => amount)));
   const total = bytes.reduce((sum, amount) => sum + amount, 0);
-  const kinds: readonly ActionKind[] = isFaulty ? [...HAND_OVER_KINDS, ...FAULT_KINDS] : HAND_OVER_KINDS;
-  return Array.from({ length: prng.between(1, ACTIONS_MAX) }, () => {
+  const kinds: readonly DrawnKind[] = isFaulty ? [...HAND_OVER_KINDS, ...FAULT_KINDS] : HAND_OVER_KINDS;
+  return Array.from({ length: prng.between(1, ACTIONS_MAX) }, (): ActionPlan[] => {
     const host = prng.below(teams.length);
     const drawn = pick(prng, kinds);
     const kind = teams[host]! && prng.chance(0.1) ? 'fail-over' : drawn;
     const trigger = pick(prng, ['us', 'round', 'bytes'] as const);
     const longest = kind === 'stall' ? STALL_US_MAX : OUTAGE_US_MAX;
-    return {
-      kind,
+    const action = {
       trigger,
       at: drawAt(prng, trigger, total),
       host,
@@ -73,6 +84,17 @@ export function drawActions(
       targets: connections.filter(() => prng.chance(0.5)).map(({ index }) => index),
       forUs: Math.floor(10 ** (1 + prng.float() * Math.log10(longest / 10))),
     };
+    return kind === 'flap' ? drawFlap(prng, action) : [{ ...action, kind }];
+  }).flat();
+}
+
+/** There and back again, in quick succession. */
+function drawFlap(prng: Prng, action: Omit<ActionPlan, 'kind'>): ActionPlan[] {
+  const step = { us: 500, round: 20, bytes: 3000 }[action.trigger];
+  let { at } = action;
+  return Array.from({ length: prng.between(2, 8) }, (_, index) => {
+    at += prng.below(step);
+    return { ...action, kind: index % 2 === 0 ? 'offload' : 'upload', at };
   });
 }
 
@@ -89,6 +111,9 @@ export interface ActionScene {
   /** A connection's end at a host, while it is open. */
   connectionAt(index: number, host: number): TliConnection | null;
   after(us: number, call: () => void): void;
+  /** Some bytes for a frame. */
+  readonly scratch: number;
+  vidOf(iface: Interface): number;
 }
 
 export function perform(scene: ActionScene, action: ActionPlan): void {
@@ -126,7 +151,10 @@ export function perform(scene: ActionScene, action: ActionPlan): void {
       const nic = scene.sim.nics[action.nic]!;
       nic.stall();
       scene.after(action.forUs, () => nic.resume());
+      return;
     }
+    case 'move':
+      for (const iface of host.interfaces) move(scene, action, iface);
   }
 }
 
@@ -143,6 +171,38 @@ function uploadAll(scene: ActionScene, host: Host, forUs: number): void {
   host.chimney.pause(adapter);
   host.chimney.uploadAll(adapter);
   scene.after(forUs, () => host.chimney.resume(adapter));
+}
+
+/** The host seems to have another MAC address, which nobody answers to, and then, until it is heard, its own (¶85). */
+function move(scene: ActionScene, action: ActionPlan, iface: Interface): void {
+  const { macHi, macLo } = iface.adapter;
+  const others = scene.sim.hosts.filter((_, index) => index !== action.host);
+  const isHeard = (): boolean =>
+    others.every(({ host }) =>
+      [...host.framing.neighbors].every(each => each.address !== iface.address || each.macLo === macLo),
+    );
+  const back = (count: number): void => {
+    if (count > ANNOUNCEMENTS_MIN && isHeard()) return;
+    announce(scene, iface, macHi, macLo);
+    scene.after(ANNOUNCE_EVERY_US, () => back(count + 1));
+  };
+  announce(scene, iface, macHi, macLo ^ 0xff);
+  scene.after(action.forUs, () => back(0));
+}
+
+/** A gratuitous ARP (RFC 5227 2.3) to every NIC, as the switch would flood it. */
+function announce(scene: ActionScene, iface: Interface, macHi: number, macLo: number): void {
+  const { memory, fabric } = scene.sim;
+  let at = scene.scratch + ANNOUNCE_ROOM;
+  emitEthernet(memory.view, at, BROADCAST_MAC_HI, BROADCAST_MAC_LO, macHi, macLo, EtherType.Arp);
+  let length = ETHERNET.headerLength;
+  length += emitArpAnnouncement(memory.view, at + length, macHi, macLo, iface.address);
+  const vid = scene.vidOf(iface);
+  if (vid !== 0) {
+    at = insertTag(memory.view, at, length, tciOf(0, 0, vid));
+    length += 4;
+  }
+  for (const cable of fabric.cables) cable.deliver(at, length);
 }
 
 /** Statistics of an offloaded connection (R22). */

@@ -77,7 +77,7 @@ export function drawTransparency(seed: number): TransparencyPlan {
 function drawPolicy(prng: Prng): HandOverPolicy {
   return {
     automatic: prng.chance(0.6),
-    batchUs: pick(prng, [0, 0, 10, 200, 2000, 20_000]),
+    batchUs: pick(prng, [0, 0, 0, 10, 200, 5000]),
     holdsData: prng.chance(0.4),
   };
 }

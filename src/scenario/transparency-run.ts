@@ -7,6 +7,7 @@ import type { AssembledHost } from '../assemble-host.ts';
 import { type Adapter, patch } from '../host/ndis.ts';
 import { NOTHING, type OffloadPolicy } from '../host/policy.ts';
 import type { TliConnection, TliHandler } from '../host/connection.ts';
+import type { Interface } from '../host/interface.ts';
 import type { Memory } from '../memory/memory.ts';
 import { OFFLOAD_STATE_NAMES } from '../offload/offload-state.ts';
 import { Simulation } from '../simulation.ts';
@@ -16,7 +17,7 @@ import { type ActionPlan, type ActionScene, perform } from './transparency-actio
 import { Endpoint, PATTERN } from './transparency-application.ts';
 import type { Seen } from './transparency-compare.ts';
 import { leftBehind } from './transparency-leaks.ts';
-import { addressOf, type TransparencyPlan } from './transparency-plan.ts';
+import { addressOf, SCRATCH_BYTES, type TransparencyPlan } from './transparency-plan.ts';
 import type { ConnectionScript } from './transparency-script.ts';
 
 export interface RunCounts {
@@ -120,6 +121,15 @@ export class TransparencyRun implements ActionScene {
 
   after(us: number, call: () => void): void {
     this.#agenda.after(us, call);
+  }
+
+  get scratch(): number {
+    const { application } = this.sim.layout.hosts[0]!.regions;
+    return (application.offset + application.byteLength - SCRATCH_BYTES) & ~63;
+  }
+
+  vidOf(iface: Interface): number {
+    return this.#plan.wiring[0]!.interfaces[iface.index]!.vid;
   }
 
   // --- set-up ---
