@@ -84,10 +84,11 @@ function campaignText({ requested, first, passed, failed, totals, seconds, inter
 }
 
 function countLines(counts: Omit<TransparencyTotals, 'seeds' | 'failed'>): string[] {
-  const { connections, handOvers, uploads, refusals, updates, queries, failovers, bytes, virtualUs } = counts;
+  const { connections, handOvers, uploads, liveUploads, refusals, updates, queries, failovers, bytes, virtualUs } =
+    counts;
   return [
     `  ${count(connections)} connections, ${count(bytes)} bytes, ${figure(virtualUs / 1e6, 's')} of virtual time`,
-    `  ${count(handOvers)} hand-overs, ${count(uploads)} uploads, ${count(refusals)} refusals, ` +
+    `  ${count(handOvers)} hand-overs, ${count(uploads)} uploads (${count(liveUploads)} of live connections), ${count(refusals)} refusals, ` +
       `${count(updates)} updates, ${count(queries)} queries, ${count(failovers)} failovers`,
   ];
 }

@@ -12,6 +12,7 @@ export interface TransparencyTotals {
   connections: number;
   handOvers: number;
   uploads: number;
+  liveUploads: number;
   refusals: number;
   updates: number;
   queries: number;
@@ -48,6 +49,7 @@ export function noTransparencyTotals(): TransparencyTotals {
     connections: 0,
     handOvers: 0,
     uploads: 0,
+    liveUploads: 0,
     refusals: 0,
     updates: 0,
     queries: 0,
@@ -63,6 +65,7 @@ export function addTransparency(totals: TransparencyTotals, result: Transparency
   totals.connections += result.connections;
   totals.handOvers += result.handOvers;
   totals.uploads += result.uploads;
+  totals.liveUploads += result.liveUploads;
   totals.refusals += result.refusals;
   totals.updates += result.updates;
   totals.queries += result.queries;

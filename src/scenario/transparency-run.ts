@@ -23,6 +23,8 @@ import type { ConnectionScript } from './transparency-script.ts';
 export interface RunCounts {
   readonly handOvers: number;
   readonly uploads: number;
+  /** Of connections that their application still had. */
+  readonly liveUploads: number;
   readonly refusals: number;
   readonly updates: number;
   readonly queries: number;
@@ -57,6 +59,7 @@ export class TransparencyRun implements ActionScene {
   readonly #actions: ActionPlan[];
   #started = 0;
   #bytes = 0;
+  #liveUploads = 0;
   #updates = 0;
   #queries = 0;
 
@@ -77,6 +80,11 @@ export class TransparencyRun implements ActionScene {
     this.#actions = [...plan.actions];
     this.sim.hosts.forEach(({ host }, index) => {
       host.tli.listen(PORT, this.#acceptor(index));
+      const takenBack = host.tli.takenBack.bind(host.tli);
+      host.tli.takenBack = (connection, ...how) => {
+        if (connection.handler !== null) this.#liveUploads++;
+        takenBack(connection, ...how);
+      };
       for (const { adapter } of host.miniports) this.#watch(adapter);
     });
   }
@@ -102,6 +110,7 @@ export class TransparencyRun implements ActionScene {
       handOvers: sum(({ host }) => host.chimney.stats.connectionsOffloaded),
       uploads: sum(({ host }) => host.chimney.stats.connectionsTakenBack),
       refusals: sum(({ host }) => host.chimney.stats.connectionsRefused),
+      liveUploads: this.#liveUploads,
       updates: this.#updates,
       queries: this.#queries,
       failovers: sum(({ team }) => team?.failovers.length ?? 0),

@@ -9,7 +9,7 @@
  * faults and actions, only the policies of the chimneys differ. After each run nothing may be left anywhere.
  */
 import type { Memory } from '../memory/memory.ts';
-import { Simulation } from '../simulation.ts';
+import type { Simulation } from '../simulation.ts';
 import { TransparencyRun, type RunCounts } from './transparency-run.ts';
 import { firstDifference } from './transparency-compare.ts';
 import { drawTransparency, type TransparencyPlan } from './transparency-plan.ts';

@@ -23,10 +23,12 @@ const totals = noTransparencyTotals();
 /** Seeds that failed once, and what they found. */
 const FOUND: readonly [seed: number, what: string][] = [
   [2, 'credit below 64 KiB was never given back: with a smaller receive buffer the connection stood still'],
-  [35, 'a send after a reset that the application had not heard of yet lost its descriptor'],
-  [33, 'bytes that had arrived were shown to an application that had aborted'],
-  [250, "the peer's end was shown to an application that had aborted"],
-  [39, 'a connection offered again while it was offloaded was not taken back at its end'],
+  [5, "the peer's end was shown to an application that had aborted"],
+  [9, 'bytes that had arrived were shown to an application that had aborted, unless they were on a device'],
+  [63, 'a send after a reset that the application had not heard of yet lost its descriptor'],
+  [128, 'a connection offered again while it was offloaded was not taken back at its end'],
+  [359, "the peer's end, kept behind bytes, was shown to an application that had aborted"],
+  [4249, 'a connection closed with bytes held let go of its slot twice when TIME-WAIT ended just then'],
 ];
 
 const FIRST = 1;
@@ -50,7 +52,7 @@ describe('applications see what they see with offload disabled (R1)', () => {
   afterAll(() => {
     // Otherwise the property would say little.
     expect(totals.handOvers).toBeGreaterThan(COUNT);
-    expect(totals.uploads).toBeGreaterThan(COUNT);
+    expect(totals.liveUploads).toBeGreaterThan(COUNT / 2);
     expect(totals.refusals).toBeGreaterThan(COUNT / 100);
     expect(totals.updates).toBeGreaterThan(COUNT / 10);
     expect(totals.queries).toBeGreaterThan(COUNT / 20);
