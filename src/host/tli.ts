@@ -261,9 +261,8 @@ export class TliSwitch implements UpcallTarget {
   }
 
   peerClosed(connection: TliConnection): void {
-    if (connection.peerClosed) return;
+    if (connection.peerClosed || connection.aborted) return;
     connection.peerClosed = true;
-    if (connection.aborted) return;
     if (connection.heldHead !== 0 || connection.paused) {
       connection.endedPending = true;
       return;

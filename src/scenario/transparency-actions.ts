@@ -74,25 +74,25 @@ export function drawActions(
     const host = prng.below(teams.length);
     const drawn = pick(prng, kinds);
     const kind = teams[host]! && prng.chance(0.1) ? 'fail-over' : drawn;
-    const trigger = pick(prng, ['us', 'round', 'bytes'] as const);
+    const trigger = pick(prng, ['us', 'round', 'round', 'bytes', 'bytes'] as const);
     const longest = kind === 'stall' ? STALL_US_MAX : OUTAGE_US_MAX;
     const action = {
       trigger,
       at: drawAt(prng, trigger, total),
       host,
       nic: prng.below(facts.nics),
-      targets: connections.filter(() => prng.chance(0.5)).map(({ index }) => index),
+      targets: connections.filter(() => prng.chance(0.6)).map(({ index }) => index),
       forUs: Math.floor(10 ** (1 + prng.float() * Math.log10(longest / 10))),
     };
-    return kind === 'flap' ? drawFlap(prng, action) : [{ ...action, kind }];
+    return kind === 'flap' ? drawFlap(prng, action, total) : [{ ...action, kind }];
   }).flat();
 }
 
 /** There and back again, in quick succession. */
-function drawFlap(prng: Prng, action: Omit<ActionPlan, 'kind'>): ActionPlan[] {
-  const step = { us: 500, round: 20, bytes: 3000 }[action.trigger];
+function drawFlap(prng: Prng, action: Omit<ActionPlan, 'kind'>, total: number): ActionPlan[] {
+  const step = { us: 500, round: 20, bytes: 1 + (total >> 3) }[action.trigger];
   let { at } = action;
-  return Array.from({ length: prng.between(2, 8) }, (_, index) => {
+  return Array.from({ length: prng.between(2, 10) }, (_, index) => {
     at += prng.below(step);
     return { ...action, kind: index % 2 === 0 ? 'offload' : 'upload', at };
   });

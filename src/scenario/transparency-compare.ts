@@ -5,11 +5,12 @@
  *   connected once; the peer's bytes, all, in order, each once; the peer's end after the last of them, once;
  *   a completion for each send, once, in the order of the sends; closed, once, Normal, after everything else
  * A connection to a port where nobody listens: closed, once, Refused, and nothing else.
- * An aborted connection: the aborting end is told Aborted, the other one Reset; after that nothing. Bytes are a prefix
- * of what the peer sent, completions one of the sends. The prefix has at least what the scripts themselves prove to have
- * been received: the aborting end waited for bytes which the other sent only after it had received so many.
- * RST and a lost last ACK of the handshake may keep the other end from ever hearing of the connection; and where
- * both close before one aborts, the connection may have ended before, in order.
+ * An aborted connection, judged in each run for itself: the aborting end is told Aborted, the other one Reset, and then
+ * nothing; after its call the aborting end sees no bytes and no end. Bytes are a prefix of what the peer sent, completions
+ * one of the sends, and the peer's end comes after all or not at all. The prefix has at least what the scripts themselves
+ * prove to have been received: the aborting end waited for bytes which the other sent only after it had received so many;
+ * where that is all there was, it is exact. RST and a lost last ACK of the handshake may keep the other end from ever
+ * hearing of the connection; and where both close before one aborts, it may have ended before, in order.
  *
  * How bytes are cut into pieces, how completions and bytes mix, and the time of everything are TCP's choice.
  */
