@@ -8,6 +8,7 @@ import { runSeed, type SeedResult } from '../scenario/simulate.ts';
 import { type CampaignResult, type CampaignTotals, runCampaign } from '../scenario/simulate-campaign.ts';
 import { onInterrupt } from './interrupt.ts';
 import { count, figure, printJson, ProgressLine } from './output.ts';
+import { transparencyCampaign, transparencySeed } from './transparency.ts';
 import { wholeNumber } from './values.ts';
 
 const EXAMPLES = `
@@ -15,6 +16,7 @@ Examples:
   chimney simulate --seed 42                   one machine; prints its trace hash
   chimney simulate --seeds 200                 seeds 1 to 200, on all cores
   chimney simulate --seeds 5000 --first 1000   seeds 1000 to 5999
+  chimney simulate --transparency --seeds 2000 each seed with and without offload
 `;
 
 interface SimulateFlags {
@@ -22,6 +24,8 @@ interface SimulateFlags {
   seeds?: number;
   first?: number;
   threads?: number;
+  transparency?: boolean;
+  shrink?: boolean;
   json?: boolean;
   quiet?: boolean;
 }
@@ -39,6 +43,8 @@ export function simulateCommand(setExitCode: (code: number) => void): Command {
     .option('--seeds <n>', 'a campaign of so many seeds', wholeNumber(1, 1_000_000))
     .option('--first <n>', 'first seed of the campaign (1)', wholeNumber(0, SEED_MAX))
     .option('--threads <n>', 'threads of the campaign (one a core)', wholeNumber(1, 256))
+    .option('--transparency', 'two applications must see what they see with offload disabled')
+    .option('--shrink', 'with --transparency: leave out of a failing seed what it fails without')
     .option('--json', 'print one JSON document on stdout')
     .option('--quiet', 'no progress line')
     .addHelpText('after', EXAMPLES)
@@ -46,12 +52,17 @@ export function simulateCommand(setExitCode: (code: number) => void): Command {
 }
 
 async function simulate(flags: SimulateFlags): Promise<number> {
+  const { transparency = false, shrink = false } = flags;
+  if (shrink && (!transparency || flags.seeds !== undefined)) throw wrong('--shrink: goes with --transparency --seed');
   if (flags.seeds !== undefined) {
     if (flags.seed !== undefined) throw wrong('--seed: with --seeds a campaign begins at --first');
-    return campaign(flags.seeds, flags);
+    const first = flags.first ?? 1;
+    if (first + flags.seeds - 1 > SEED_MAX) throw wrong(`--seeds: the last seed would be above ${SEED_MAX}`);
+    return transparency ? transparencyCampaign(first, flags.seeds, flags) : campaign(first, flags.seeds, flags);
   }
   const without = flags.first !== undefined ? '--first' : flags.threads !== undefined ? '--threads' : undefined;
   if (without !== undefined) throw wrong(`${without}: belongs to a campaign; add --seeds`);
+  if (transparency) return transparencySeed(flags.seed ?? 1, shrink, flags.json ?? false);
   const result = runSeed(flags.seed ?? 1);
   if (flags.json === true) printJson(result);
   else process.stdout.write(seedTable(result));
@@ -62,9 +73,7 @@ function wrong(message: string): ChimneyError {
   return new ChimneyError('ERR_CHIMNEY_OPTION', message);
 }
 
-async function campaign(seeds: number, flags: SimulateFlags): Promise<number> {
-  const first = flags.first ?? 1;
-  if (first + seeds - 1 > SEED_MAX) throw wrong(`--seeds: the last seed would be above ${SEED_MAX}`);
+async function campaign(first: number, seeds: number, flags: SimulateFlags): Promise<number> {
   const line = new ProgressLine(flags.quiet ?? false);
   const since = performance.now();
   const seconds = (): number => (performance.now() - since) / 1000;

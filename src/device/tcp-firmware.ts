@@ -104,6 +104,9 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
         this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.Success);
         return;
       }
+      // A graceful disconnect that waits for the ACK of its FIN is answered as well: it will not be done (D22).
+      const earlier = this.pendingDisconnect[slot]!;
+      if (earlier !== 0) this.completeDisconnect(tcb, earlier, NdisStatus.RequestAborted);
       this.pendingDisconnect[slot] = chain === 0 ? NO_BUFFER : chain;
       abort(tcb, this);
       return;

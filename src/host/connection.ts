@@ -93,6 +93,8 @@ export class TliConnection {
   owedBytes = 0;
   /** Closed in order while the application still has to see what it holds: then it hears of it. */
   closePending = false;
+  /** The TCB is over too: the slot is free once the application has heard of the end. */
+  releasePending = false;
   /** Options were changed while a hand-over was under way. */
   optionsChanged = false;
   /** Calls that wait for the end of a hand-over: chain of sends, then a disconnect or abort. */

@@ -26,7 +26,7 @@ import { Upcall } from './upcalls.ts';
 
 /** TcpPushTicks of the host, as the shipped default. */
 const PUSH_TICKS = 500;
-/** Consumed bytes that may wait before a device is told. */
+/** Consumed bytes that may wait before a device is told: so many, or a quarter of a small receive buffer. */
 const CREDIT_STEP = 65536;
 
 export class ReceiveSide implements DeliveryOwner, TimerHandler {
@@ -270,7 +270,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   handedOver(connection: TliConnection): void {
     connection.epoch = 0;
     connection.indicationsSeen = 0;
-    if (connection.credit >= CREDIT_STEP) this.giveCredit(connection);
+    this.#giveCreditIfDue(connection);
   }
 
   /** BufferedData, and what the device had sent while it was asked to give the connection back. */
@@ -292,12 +292,14 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
       return;
     }
     connection.credit += count;
-    if (tcb.offloadState === OffloadState.Offloaded && connection.credit >= CREDIT_STEP) this.giveCredit(connection);
+    if (tcb.offloadState === OffloadState.Offloaded) this.#giveCreditIfDue(connection);
   }
 
-  giveCredit(connection: TliConnection): void {
-    const tcb = this.#transport.at(connection.slot);
-    this.#down(connection).tcpOffloadReceiveReturn(tcb.offloadHandle, connection.credit);
+  /** The device has the connection: credit that gathered is due when it is much of the window. */
+  #giveCreditIfDue(connection: TliConnection): void {
+    const { offloadHandle, initialRcvWnd } = this.#transport.at(connection.slot);
+    if (connection.credit < Math.min(CREDIT_STEP, initialRcvWnd >> 2)) return;
+    this.#down(connection).tcpOffloadReceiveReturn(offloadHandle, connection.credit);
     connection.credit = 0;
   }
 
@@ -328,8 +330,9 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     const connection = this.#connections.at(slot);
     const buffer = this.#buffer.at(address);
     const { dataAddress, dataLength } = buffer;
-    const { handler } = connection;
     if (connection.paused) return 0;
+    // Who has aborted sees no more bytes, also of those that had arrived (RFC 9293 3.10.5: queues are flushed).
+    const handler = connection.aborted ? null : connection.handler;
     const taken = handler === null ? dataLength : handler.received(connection, dataAddress, dataLength);
     assert(taken >= 0 && taken <= dataLength, 'received() returns how many of the bytes it took');
     connection.bytesReceived += taken;

@@ -90,10 +90,13 @@ export class SendSide {
     if (last) connection.sendClosed = true;
     const tcb = this.#transport.at(connection.slot);
     switch (callRoute(tcb)) {
-      case OffloadState.InHost:
-        if (last) this.#transport.sendAndClose(connection.slot, address);
-        else this.#transport.send(connection.slot, address);
+      case OffloadState.InHost: {
+        const { slot } = connection;
+        const taken = last ? this.#transport.sendAndClose(slot, address) : this.#transport.send(slot, address);
+        // A reset came before: it is over, and the application hears of it next.
+        if (!taken) this.#drop(connection, address);
         return;
+      }
       case OffloadState.Offloaded: {
         const { down } = this.#transport.interfaceOf(tcb).adapter;
         if (last) down.tcpOffloadDisconnect(tcb.offloadHandle, address, DisconnectFlag.Graceful);
@@ -123,6 +126,11 @@ export class SendSide {
     if (connection === null) return;
     connection.sendsOutstanding--;
     if (cookie !== 0) connection.handler?.sent(connection, cookie);
+  }
+
+  #drop(connection: TliConnection, address: number): void {
+    this.freeSend(address);
+    connection.sendsOutstanding--;
   }
 
   freeSend(address: number): void {

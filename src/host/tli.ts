@@ -164,7 +164,8 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
     if (connection !== null) {
       this.#finish(connection, reason);
       // In order, but not all seen: the slot stays until the application has taken it (#finishPending).
-      if (!connection.closePending) this.#release(connection);
+      if (connection.closePending) connection.releasePending = true;
+      else this.#release(connection);
     } else {
       this.transport.free(slot);
     }
@@ -215,7 +216,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
   #end(connection: TliConnection): void {
     connection.endedPending = false;
     this.receives.ended(connection);
-    connection.handler?.ended(connection);
+    if (!connection.aborted) connection.handler?.ended(connection);
     this.#finishIfDone(connection);
   }
 
@@ -228,11 +229,12 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
   #finishPending(connection: TliConnection): void {
     connection.closePending = false;
     this.#finish(connection, CloseReason.Normal);
-    if (this.transport.at(connection.slot).state === TcpState.Closed) this.#release(connection);
+    // Being CLOSED is not enough: what says so may still be on its way up, and would find another in the slot.
+    if (connection.releasePending) this.#release(connection);
   }
 
   peerClosed(connection: TliConnection): void {
-    if (connection.peerClosed) return;
+    if (connection.peerClosed || connection.aborted) return;
     connection.peerClosed = true;
     if (this.receives.holds(connection) || connection.paused) connection.endedPending = true;
     else this.#end(connection);

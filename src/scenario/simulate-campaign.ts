@@ -9,11 +9,7 @@ import { Piscina } from 'piscina';
 import type { SeedResult } from './simulate.ts';
 import type { SeedTask } from './simulate-worker.ts';
 
-export interface CampaignOptions {
-  readonly first: number;
-  readonly count: number;
-  /** All cores unless said otherwise. */
-  readonly threads?: number | undefined;
+export interface CampaignOptions extends SeedRange {
   /** After every task. */
   readonly onProgress?: ((progress: CampaignTotals) => void) | undefined;
 }
@@ -42,25 +38,40 @@ export interface CampaignResult {
 const SEEDS_A_TASK = 16;
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { first, count, onProgress } = options;
-  const threads = options.threads ?? availableParallelism();
-  const filename = new URL('./simulate-worker.js', import.meta.url).href;
-  const pool = new Piscina<SeedTask, SeedResult[]>({ filename, minThreads: threads, maxThreads: threads });
   const totals = noTotals();
   const failures: SeedResult[] = [];
-  let next = first;
-  const end = first + count;
+  await forEachSeed<SeedResult>('./simulate-worker.js', options, results => {
+    for (const result of results) {
+      add(totals, result);
+      if (!result.ok) failures.push(result);
+    }
+    options.onProgress?.(totals);
+  });
+  failures.sort((a, b) => a.seed - b.seed);
+  return { totals, failures };
+}
+
+export interface SeedRange {
+  readonly first: number;
+  readonly count: number;
+  /** All cores unless said otherwise. */
+  readonly threads?: number | undefined;
+}
+
+/** Runs the worker's function on tasks of seeds; `done` gets the results of each task as it ends. */
+export async function forEachSeed<R>(worker: string, range: SeedRange, done: (results: R[]) => void): Promise<void> {
+  const threads = range.threads ?? availableParallelism();
+  const filename = new URL(worker, import.meta.url).href;
+  const pool = new Piscina<SeedTask, R[]>({ filename, minThreads: threads, maxThreads: threads });
+  let next = range.first;
+  const end = next + range.count;
   // One lane a thread: its next task is made when the one before has been counted.
   const lane = async (): Promise<void> => {
     while (next < end) {
       const from = next;
       next = Math.min(end, from + SEEDS_A_TASK);
       const seeds = Array.from({ length: next - from }, (_, index) => from + index);
-      for (const result of await pool.run({ seeds })) {
-        add(totals, result);
-        if (!result.ok) failures.push(result);
-      }
-      onProgress?.(totals);
+      done(await pool.run({ seeds }));
     }
   };
   try {
@@ -68,8 +79,6 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   } finally {
     await pool.destroy();
   }
-  failures.sort((a, b) => a.seed - b.seed);
-  return { totals, failures };
 }
 
 function noTotals(): CampaignTotals {

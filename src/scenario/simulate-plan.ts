@@ -205,12 +205,12 @@ function drawMachine(
 }
 
 /** The forms of offload, and how targets behave where the sources differ. */
-interface Forms {
+export interface Forms {
   readonly host: Partial<HostOffloadOptions>;
   readonly target: Partial<TargetOptions>;
 }
 
-function drawForms(prng: Prng): Forms {
+export function drawForms(prng: Prng): Forms {
   return {
     host: {
       state: pick(prng, ['with-request', 'at-completion']),

@@ -50,6 +50,7 @@ describe('a usage error', () => {
     ['a capture that is a folder', ['storm', '--pcap', empty], ['--pcap', empty]],
     ['a seed that is none', ['simulate', '--seed', 'x'], ["'--seed <n>'", "'x'"]],
     ['a seed for a campaign', ['simulate', '--seed', '1', '--seeds', '5'], ['--seed', '--first']],
+    ['shrinking without a property', ['simulate', '--shrink'], ['--shrink', '--transparency']],
     ['threads without a campaign', ['simulate', '--threads', '2'], ['--threads', '--seeds']],
     ['an unknown bench', ['bench', '--only', 'nothing'], ['--only', "'nothing'", 'ring']],
   ])('names %s', async (_what, words, named) => {
@@ -108,5 +109,15 @@ describe('simulate', () => {
     stdout = '';
     await runCommandLine(['simulate', '--seed', '2']);
     expect(stdout).toContain(`trace hash ${String(first['traceHash'])}`);
+  });
+
+  test('--transparency says what was handed over, and that nobody saw it (R1)', async () => {
+    expect(await runCommandLine(['simulate', '--transparency', '--seed', '3', '--json'])).toBe(0);
+    const result = JSON.parse(stdout) as Record<string, unknown>;
+    expect(result).toMatchObject({ seed: 3, ok: true });
+    expect(result['handOvers']).toBeGreaterThan(0);
+    stdout = '';
+    await runCommandLine(['simulate', '--transparency', '--seed', '3']);
+    expect(stdout).toContain('no difference');
   });
 });
