@@ -24,7 +24,13 @@ import type { Tcb } from '../tcp/tcb.ts';
 import type { UploadAdvisor } from './upload-advice.ts';
 
 /** The end of the stream: not there, to be told when all bytes before it are delivered, told. */
-const End = { None: 0, Pending: 1, Told: 2 } as const;
+const End = {
+  None: 0,
+  Pending: 1,
+  Told: 2,
+  /** It was cut off: nobody will want what is left. An orderly end is no reason to drop anything. */
+  Cut: 3,
+} as const;
 
 export class NicDelivery implements DeliveryOwner, TimerHandler {
   readonly #host: DescriptorQueue;
@@ -106,6 +112,10 @@ export class NicDelivery implements DeliveryOwner, TimerHandler {
     const { epoch, indication, dataAddress, dataLength } = this.#buffer.at(address);
     const from = dataAddress - this.#pool.dataOf(address);
     if (dataLength <= 0 || from < 0 || from + dataLength > this.#pool.dataBytes) return false;
+    if (this.#end[slot] === End.Cut) {
+      this.#pool.free(address);
+      return true;
+    }
     // It may be the first that tells of the new epoch, or one that had been sent before that was known.
     if (this.#awaited[slot] === 0) this.#delivery.refuse(slot);
     this.#enter(slot, epoch, indication);
@@ -132,8 +142,9 @@ export class NicDelivery implements DeliveryOwner, TimerHandler {
     return this.#delivery.takeHeld(slot);
   }
 
-  /** Nobody will want it any more. */
-  dropHeld(slot: number): void {
+  /** The connection was cut off. */
+  cut(slot: number): void {
+    this.#end[slot] = End.Cut;
     let address = this.#delivery.takeHeld(slot);
     while (address !== 0) {
       const { next } = this.#buffer.at(address);

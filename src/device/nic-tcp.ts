@@ -346,7 +346,7 @@ export class NicTcp implements Effects {
   protected abortRequests(tcb: Tcb, slot: number, disconnectStatus: number): void {
     this.failChain(tcb.context, takeSendQueue(tcb), NdisStatus.RequestAborted);
     this.delivery.flush(slot, NdisStatus.RequestAborted);
-    this.delivery.dropHeld(slot);
+    this.delivery.cut(slot);
     const pending = this.pendingDisconnect[slot]!;
     if (pending !== 0) this.completeDisconnect(tcb, pending, disconnectStatus);
   }

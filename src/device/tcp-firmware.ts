@@ -136,8 +136,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   indicationRefused(slot: number, address: number): boolean {
     const tcb = this.tcb.at(this.table.addressOf(slot));
     if (!this.pool.isLent(address) || !this.delivery.refused(slot, address)) return false;
-    if (tcb.state === TcpState.Closed) this.delivery.dropHeld(slot);
-    else consumed(tcb, 0, this.now, this);
+    consumed(tcb, 0, this.now, this);
     return true;
   }
 
