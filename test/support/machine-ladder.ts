@@ -67,6 +67,8 @@ export interface MachineLadderOptions {
   /** The ladder leaves out the trace of the layers. */
   readonly quiet?: boolean;
   readonly seeds?: readonly number[];
+  /** Descriptors that a part takes at most in a step (src/simulation.ts). */
+  readonly budgetMax?: number;
 }
 
 const SERVER = parseIpv4Address('10.0.0.1')!;
@@ -212,6 +214,8 @@ export class LadderMachine implements TliHandler, FrameTap {
   readonly #undo: (() => void)[] = [];
   /** The ladder's time 0. */
   startUs = 0;
+  /** Hears of every segment that a peer gets. */
+  onSegment: (peer: LadderPeer, tcp: TcpHeader) => void = () => {};
 
   constructor(options: MachineLadderOptions, seed: number) {
     const { nics = [{ name: 'nic0' }], team = false } = options;
@@ -241,7 +245,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     const policy: OffloadPolicy = { name: 'ladder', batchUs: 0, holdsData: false, wants: () => this.#mayOffload };
     const wiring: HostWiring[] = [{ interfaces, routes, team, policy }];
     shared ??= createMemory(16 << 20);
-    this.sim = new Simulation({ plan, wiring, seed, memory: shared });
+    this.sim = new Simulation({ plan, wiring, seed, memory: shared, budgetMax: options.budgetMax });
     const { memory } = this.sim;
     this.#application = this.sim.layout.hosts[0]!.regions.application.offset;
     for (const { index } of this.peers) {
@@ -386,6 +390,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     }
     if ((tcp.flags & TcpFlag.Syn) !== 0) peer.irs = tcp.segSeq;
     this.#checkSegment(peer, tcp);
+    this.onSegment(peer, tcp);
     const bases = { seq: peer.irs, ack: peer.iss, padding: false };
     // The next hop is in the frame's destination: a moved router shows.
     const moved = view.getInt32(frameAt + 2) === peer.hop ? '' : ' (new MAC)';
@@ -470,12 +475,13 @@ export class LadderMachine implements TliHandler, FrameTap {
 
   application(peer: LadderPeer, verb: string, count: number): void {
     const connection = peer.connection!;
-    const address = this.#application + peer.index * STREAM_BYTES + peer.sent;
+    // The pattern repeats every 256 bytes: a stream may be longer than its memory.
+    const address = this.#application + peer.index * STREAM_BYTES + (peer.sent % 256);
     switch (verb) {
       case 'send':
       case 'send+close':
         peer.sent += count;
-        assert(peer.sent <= STREAM_BYTES, 'the stream is long enough');
+        assert(count <= STREAM_BYTES - 256, 'the memory is long enough');
         if (verb === 'send') assert(connection.send(address, count, count), 'the send is taken');
         else assert(connection.sendAndDisconnect(address, count, count), 'the send is taken');
         return;
