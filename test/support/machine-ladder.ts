@@ -37,6 +37,7 @@ import type { SwitchPort } from '../../src/fabric/switch.ts';
 import type { TliConnection, TliHandler } from '../../src/host/connection.ts';
 import { type Adapter, patch } from '../../src/host/ndis.ts';
 import type { OffloadPolicy } from '../../src/host/policy.ts';
+import type { MachinePlan } from '../../src/machine-layout.ts';
 import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { Block, BlockRole, layerOf } from '../../src/offload/block-list.ts';
@@ -64,11 +65,15 @@ export interface MachineLadderOptions {
   readonly timestamps?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
   readonly advertised?: number;
+  /** Connections in one list at most. */
+  readonly blockList?: number;
   /** The ladder leaves out the trace of the layers. */
   readonly quiet?: boolean;
   readonly seeds?: readonly number[];
   /** Descriptors that a part takes at most in a step (src/simulation.ts). */
   readonly budgetMax?: number;
+  /** Little memory, for machines by the thousand: most of what one costs is clearing it. */
+  readonly tiny?: boolean;
 }
 
 const SERVER = parseIpv4Address('10.0.0.1')!;
@@ -202,6 +207,22 @@ class PeerPort implements Port {
 
 let shared: Memory | undefined;
 
+/** The same machine with fewer of everything that a handful of connections does not need. */
+function shrunk(plan: MachinePlan): MachinePlan {
+  const hosts = plan.hosts.map(host => ({
+    ...host,
+    config: {
+      ...host.config,
+      txBuffers: 96,
+      copyBuffers: 4,
+      blocks: 256,
+      blockListMax: Math.min(20, host.config.blockListMax),
+    },
+    nics: host.nics.map(nic => ({ ...nic, receiveBuffers: 96, descriptorSlots: 256, wireSlots: 64 })),
+  }));
+  return { ...plan, hosts, lineFrames: 64 };
+}
+
 export class LadderMachine implements TliHandler, FrameTap {
   readonly sim: Simulation;
   readonly peers: readonly LadderPeer[];
@@ -223,18 +244,20 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.#timestamps = options.timestamps ?? false;
     this.peers = Object.entries(options.peers).map(([name, plan], index) => new LadderPeer(name, index, plan));
     assert(this.peers.length <= PEERS_MAX, 'few peers');
-    const plan = planMachine({
+    const sized = planMachine({
       hosts: [
         {
           name: 'server',
           nics,
           connections: 64,
-          applicationBytes: (PEERS_MAX + 1) * STREAM_BYTES,
+          applicationBytes: (this.peers.length + 1) * STREAM_BYTES,
           ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
+          ...(options.blockList === undefined ? {} : { blockList: options.blockList }),
         },
       ],
       small: true,
     });
+    const plan = options.tiny === true ? shrunk(sized) : sized;
     const routers = new Set(this.peers.filter(({ hop, address }) => hop !== address).map(({ hop }) => hop));
     const routes = [...routers].map(gateway => {
       const peer = this.peers.find(({ hop }) => hop === gateway)!;
@@ -252,7 +275,7 @@ export class LadderMachine implements TliHandler, FrameTap {
       const at = this.#application + index * STREAM_BYTES;
       for (let i = 0; i < STREAM_BYTES; i++) memory.u8[at + i] = serverByte(index, i);
     }
-    this.port = new PeerPort(memory, this.#application + PEERS_MAX * STREAM_BYTES, this.peers);
+    this.port = new PeerPort(memory, this.#application + this.peers.length * STREAM_BYTES, this.peers);
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.sim.fabric.addTap(this);
     const { host } = this.sim.host;
