@@ -56,8 +56,9 @@ export class LivePeer {
   finReceived = false;
   wasReset = false;
   window = 65_535;
-  /** Of 1: segments of the server that never arrive. */
+  /** Of 1: segments of either side that never arrive. */
   loss = 0;
+  lost = 0;
   /** Announced to the server; 0 stops it. */
   receiveWindow = 65_535;
   /** Acknowledges nothing and sends nothing. */
@@ -80,7 +81,7 @@ export class LivePeer {
   }
 
   hear(tcp: TcpHeader): void {
-    if (this.loss > 0 && tcp.payloadLength > 0 && this.#prng.float() < this.loss) return;
+    if (this.#isLost()) return;
     const { peer } = this;
     if ((tcp.flags & TcpFlag.Rst) !== 0 || this.wasReset) {
       // RFC 5961 3.2: whoever has no connection any more answers a challenge with the RST that is wanted.
@@ -100,7 +101,8 @@ export class LivePeer {
     if (tcp.payloadLength === 0 && !isFin) return;
     const first = (tcp.segSeq - peer.irs) | 0;
     const end = first + tcp.payloadLength + (isFin ? 1 : 0);
-    if (first <= this.rcvNxt && end > this.rcvNxt) {
+    // A closed window takes nothing; probes are answered.
+    if (first <= this.rcvNxt && end > this.rcvNxt && this.receiveWindow > 0) {
       this.rcvNxt = end;
       this.finReceived ||= isFin;
     }
@@ -131,8 +133,15 @@ export class LivePeer {
     return true;
   }
 
+  #isLost(): boolean {
+    const isLost = this.loss > 0 && this.#prng.float() < this.loss;
+    if (isLost) this.lost++;
+    return isLost;
+  }
+
   /** A segment that acknowledges what has arrived. */
   say(segment: string): void {
+    if (this.#isLost()) return;
     this.#machine.inject(this.peer, `${segment} ack ${this.rcvNxt} win ${this.receiveWindow}`);
   }
 }
@@ -180,8 +189,8 @@ export class Race {
     this.#events.push({ name, work, round: this.prng.below(roundsMax + 1) });
   }
 
-  /** Lets the events happen, and then everything that needs no time. */
-  run(): void {
+  /** Lets the events happen, and then everything that needs no time, unless more is to happen first. */
+  run(settles = true): void {
     const { sim } = this.machine;
     const start = sim.rounds;
     const events = this.#events.map(event => ({ event, tie: this.prng.int32() }));
@@ -193,7 +202,7 @@ export class Race {
       this.note(event.name);
       event.work();
     }
-    this.settle();
+    if (settles) this.settle();
   }
 
   note(text: string): void {
