@@ -68,16 +68,27 @@ export class Initiate extends OffloadOperation {
     this.#loadedCount = 0;
   }
 
-  /** Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. */
+  /**
+   * Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. Paths first: a linker that fails is a
+   * failed dependent of its neighbor (A07).
+   */
   #settle(root: number): void {
-    const walk = this.walk;
-    const block = this.block;
+    for (let layer = 1; layer >= 0; layer--) this.#settleLayer(root, layer);
+  }
+
+  #settleLayer(root: number, layer: number): void {
+    const { walk, block } = this;
     for (let at = walk.start(root); at !== 0; at = walk.next()) {
+      if (walk.level !== layer) continue;
       block.at(at);
       const failed = block.miniportReserved0;
       if (failed === 0 || !isOffloaded(block.status) || block.role === BlockRole.Placeholder) continue;
       const none = block.miniportReserved1 === 0;
       block.status = none && block.role === BlockRole.Linker ? NdisStatus.Failure : NdisStatus.OffloadPartialSuccess;
+      if (block.status !== NdisStatus.Failure || walk.parent === 0) continue;
+      this.parent.at(walk.parent);
+      this.parent.miniportReserved0++;
+      this.parent.miniportReserved1--;
     }
   }
 
