@@ -65,6 +65,9 @@ export interface MachineLadderOptions {
   readonly timestamps?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
   readonly advertised?: number;
+  /** Of the server's network, bytes of IP datagram; and what the peers announce. */
+  readonly mtu?: number;
+  readonly peerMss?: number;
   /** Connections in one list at most. */
   readonly blockList?: number;
   /** The ladder leaves out the trace of the layers. */
@@ -252,6 +255,7 @@ export class LadderMachine implements TliHandler, FrameTap {
           connections: 64,
           applicationBytes: (this.peers.length + 1) * STREAM_BYTES,
           ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
+          ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
           ...(options.blockList === undefined ? {} : { blockList: options.blockList }),
         },
       ],
@@ -283,7 +287,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     for (const { adapter } of host.miniports) this.#watchBlocks(adapter);
     host.tli.listen(PORT, this);
     this.sim.runFor(1000);
-    for (const peer of this.peers) this.#open(peer);
+    for (const peer of this.peers) this.#open(peer, options.peerMss ?? 1460);
     this.sim.runFor(1_000_000 - (this.sim.clock.nowUs() % 1_000_000));
     if (options.quiet !== true) host.setTrace({ emit: (actor, to, text) => this.#traced(actor, to, text) });
     const { adapter } = host.interfaces[0]!;
@@ -313,8 +317,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.#record(actor, actor === to ? text : `> ${to} ${text}`);
   }
 
-  #open(peer: LadderPeer): void {
-    this.inject(peer, `S 0:0(0) win ${PEER_WINDOW} <mss 1460>`);
+  #open(peer: LadderPeer, mss: number): void {
+    this.inject(peer, `S 0:0(0) win ${PEER_WINDOW} <mss ${mss}>`);
     this.settle();
     this.inject(peer, `. 1:1(0) ack 1`);
     this.settle();
