@@ -61,7 +61,7 @@ class Handmade {
     this.#machine = machine;
   }
 
-  block(type: OffloadStateType, role: BlockRole, handle = 0, dependents = 0): number {
+  block(type: OffloadStateType, role: number, handle = 0, dependents = 0): number {
     const address = this.#machine.host.blocks.allocate(type);
     const block = Block.view(this.#machine.sim.memory).at(address);
     block.role = role;

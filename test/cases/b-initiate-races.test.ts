@@ -3,8 +3,7 @@ import { describe, expect } from 'vitest';
 import { NdisStatus } from '../../src/base/status.ts';
 import { patch } from '../../src/host/ndis.ts';
 import { Block, BLOCK_HEADER_BYTES } from '../../src/offload/block-list.ts';
-import { OffloadState } from '../../src/offload/offload-state.ts';
-import { type Tcb, TcbLayout, TcpState, TcpTimer, TcpTimerBit } from '../../src/tcp/tcb.ts';
+import { type Tcb, TcbLayout, TcpState, TcpTimer } from '../../src/tcp/tcb.ts';
 import { explore, type ExploreOptions, type Race } from '../support/explore.ts';
 import type { LadderMachine } from '../support/machine-ladder.ts';
 
