@@ -367,3 +367,42 @@ describe('segments that the host forwards', () => {
     },
   );
 });
+
+describe('all of it', () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 12 }, (_, index) => [
+      `c${index}`,
+      `10.1.0.${1 + (index >> 1)}:${5000 + index} via 10.0.0.251`,
+    ]),
+  );
+  const names = Object.keys(many);
+  /** A device that fails over takes back everything, in lists of three. */
+  const team = { peers: many, team: true, nics: [{ name: 'nic0' }, { name: 'nic1' }], blockList: 3 };
+
+  explore(
+    'UPLOAD_ALL: many terminates answer it, and RESUME comes after the last of them (D28)',
+    team,
+    (machine, race) => {
+      for (let first = 0; first < names.length; first += 3) race.offload(...names.slice(first, first + 3));
+      race.settle();
+      for (const name of names) expect(race.field(name, 'offload')).toBe('Offloaded');
+      for (const name of names.slice(0, 6)) race.event(`send ${name}`, () => race.send(name, 900));
+      for (const name of names.slice(4)) race.event(`peer ${name}`, () => race.peerSends(name, 700));
+      // Some go by themselves and leave others on their path behind, some just before it.
+      for (const name of names.slice(8)) race.event(`upload ${name}`, () => race.upload(name), 16);
+      race.event('fail over', () => machine.call(() => expect(machine.sim.host.team!.failOver('nic0')).toBe(true)));
+      race.run();
+      const texts = machine.events.map(({ text }) => text);
+      const lists = texts.filter(text => text.startsWith('nic0 terminate complete'));
+      expect(lists.length).toBeGreaterThanOrEqual(4);
+      const resume = texts.findIndex(text => text.startsWith('offload-resume'));
+      const last = texts.findLastIndex(text => text.startsWith('nic0 terminate complete'));
+      expect(resume).toBeGreaterThan(last);
+      expect(texts.filter(text => text.startsWith('upload-all'))).toHaveLength(1);
+      expect(lists.join(' ').match(/T/g)).toHaveLength(names.length);
+      expect(machine.sim.nics[0]!.tree).toEqual({ paths: 0, neighbors: 0, connections: 0 });
+      expect(machine.sim.host.team!.failovers).toMatchObject([{ connectionsLost: 0 }]);
+      race.end();
+    },
+  );
+});
