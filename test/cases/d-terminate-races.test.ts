@@ -357,13 +357,16 @@ describe('segments that the host forwards', () => {
       // Somebody between host and device keeps the forwards, and the terminate overtakes them.
       machine.call(() => machine.hold('tcpOffloadForward'));
       race.settle();
-      const before = race.field('nic0', 'stale');
+      const before = Number(race.field('nic0', 'stale'));
       race.upload('c1');
       race.event('forward', () => machine.call(() => machine.release()), 16);
       race.event('peer sends', () => race.peerSends('c1', 500), 16);
       race.run();
+      // Those that came too late are counted, each one; the bytes arrived all the same.
+      const late = race.order.indexOf('race forward') > race.order.indexOf(`blocks ${COMPLETE}`);
+      const forwards = race.count('> nic0 forward segment');
+      if (late) expect(Number(race.field('nic0', 'stale')) - before).toBe(forwards);
       race.end();
-      expect(Number(race.field('nic0', 'stale')) - Number(before)).toBeGreaterThanOrEqual(0);
     },
   );
 });

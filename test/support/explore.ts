@@ -377,7 +377,7 @@ export function explore(title: string, options: ExploreOptions, scenario: Scenar
     }
     const orders = new Set<string>();
     for (let seed = 1; seed <= count; seed++) orders.add(runSeed(title, options, scenario, seed));
-    const wanted = Math.min(options.orders ?? ORDERS, count);
+    const wanted = Math.min(options.orders ?? ORDERS, Math.ceil(count / 20));
     expect(orders.size, `orders of events in ${count} interleavings`).toBeGreaterThanOrEqual(wanted);
     return annotate(`${count} interleavings, ${orders.size} orders of events`);
   });
