@@ -70,7 +70,7 @@ export class Initiate extends OffloadOperation {
 
   /**
    * Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. Paths first: a linker that fails is a
-   * failed dependent of its neighbor (A07).
+   * failed dependent of its neighbor (A07). Connections have no dependents to tell of, and are not seen again.
    */
   #settle(root: number): void {
     for (let layer = 1; layer >= 0; layer--) this.#settleLayer(root, layer);
@@ -78,7 +78,7 @@ export class Initiate extends OffloadOperation {
 
   #settleLayer(root: number, layer: number): void {
     const { walk, block } = this;
-    for (let at = walk.start(root); at !== 0; at = walk.next()) {
+    for (let at = walk.start(root); at !== 0; at = walk.next(walk.level >= layer)) {
       if (walk.level !== layer) continue;
       block.at(at);
       const failed = block.miniportReserved0;
