@@ -22,6 +22,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Memory of an earlier simulation to use again; it is cleared. */
   readonly memory?: Memory | undefined;
+  /** Descriptors that a step takes at most: 1 is the finest interleaving. */
+  readonly budgetMax?: number | undefined;
 }
 
 export class Simulation {
@@ -33,12 +35,14 @@ export class Simulation {
   readonly fabric: Fabric;
   readonly #components: Polled[];
   readonly #prng: Prng;
+  readonly #budgetMax: number;
   rounds = 0;
   /** Called after every round: invariants, events at their times. */
   onRound: (nowUs: number) => void = () => {};
 
   constructor(options: SimulationOptions) {
     this.#prng = new Prng(options.seed);
+    this.#budgetMax = options.budgetMax ?? BUDGET_MAX;
     this.layout = layOut(options.plan);
     this.memory = reuseMemory(options.memory, this.layout.byteLength);
     initializeLayout(this.memory, this.layout);
@@ -90,7 +94,7 @@ export class Simulation {
     }
     const now = this.clock.nowUs();
     let work = 0;
-    for (const component of components) work += component.step(now, 1 + this.#prng.below(BUDGET_MAX));
+    for (const component of components) work += component.step(now, 1 + this.#prng.below(this.#budgetMax));
     return work;
   }
 

@@ -61,24 +61,34 @@ export class Initiate extends OffloadOperation {
     return true;
   }
 
-  /** Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. */
+  /**
+   * Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. Paths first: a linker that fails is a
+   * failed dependent of its neighbor (A07). Connections have no dependents to tell of, and are not seen again.
+   */
   #settle(root: number): void {
-    const walk = this.walk;
-    const block = this.block;
-    // Connections have no dependents to tell of: with 100,000 of them it matters not to see them again.
-    for (let at = walk.start(root); at !== 0; at = walk.next(block.type === OffloadStateType.Ip4)) {
+    for (let layer = 1; layer >= 0; layer--) this.#settleLayer(root, layer);
+  }
+
+  #settleLayer(root: number, layer: number): void {
+    const { walk, block } = this;
+    for (let at = walk.start(root); at !== 0; at = walk.next(walk.level >= layer)) {
+      if (walk.level !== layer) continue;
       block.at(at);
       const failed = block.miniportReserved0;
       if (failed === 0 || !isOffloaded(block.status) || block.role === BlockRole.Placeholder) continue;
       const none = block.miniportReserved1 === 0;
       block.status = none && block.role === BlockRole.Linker ? NdisStatus.Failure : NdisStatus.OffloadPartialSuccess;
+      if (block.status !== NdisStatus.Failure || walk.parent === 0) continue;
+      this.parent.at(walk.parent);
+      this.parent.miniportReserved0++;
+      this.parent.miniportReserved1--;
     }
   }
 
   /** The other reading of §2.4 (A15): a neighbor is partial also when one of its paths is. */
   #settleUpward(root: number): void {
     const { walk, block, parent } = this;
-    for (let at = walk.start(root); at !== 0; at = walk.next()) {
+    for (let at = walk.start(root); at !== 0; at = walk.next(walk.level >= 1)) {
       if (walk.parent === 0 || block.at(at).status !== NdisStatus.OffloadPartialSuccess) continue;
       const isTold = parent.at(walk.parent).role === BlockRole.Placeholder;
       if (!isTold && parent.status === NdisStatus.Success) parent.status = NdisStatus.OffloadPartialSuccess;

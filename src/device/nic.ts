@@ -143,6 +143,8 @@ export class Nic implements Polled {
   }
 
   usUntilNext(nowUs: number): number {
+    // Timers of a NIC that hangs are overdue, and nobody waits for them.
+    if (!this.#mayAct) return HEARTBEAT_MS * 1000;
     const ticks = this.firmware.ticksUntilTimer(ticksOf(nowUs));
     if (ticks < 0) return HEARTBEAT_MS * 1000;
     return Math.min(HEARTBEAT_MS * 1000, Math.max(0, ticks * 1000 - (nowUs % 1000)));

@@ -6,6 +6,7 @@
  * that two owners with different clocks agree. A delayed ACK does not travel as a timer: the new owner sends it at once.
  * Out-of-order data has not been acknowledged and is dropped; the peer sends it again.
  */
+import { SSTHRESH_MAX } from '../tcp/congestion.ts';
 import type { Effects } from '../tcp/effects.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import type { NetBufferCursor } from '../tcp/send-queue.ts';
@@ -13,6 +14,11 @@ import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTime
 import { rearm } from '../tcp/timers.ts';
 
 const NOT_RUNNING = -1;
+
+/** Unsigned in the shipped structure, where 0xFFFFFFFF stands for no limit (B20). */
+function atMost(window: number): number {
+  return window < 0 || window > SSTHRESH_MAX ? SSTHRESH_MAX : window;
+}
 
 /** The giver: after this the TCB's delegated range is the snapshot. */
 export function exportDelegated(tcb: Tcb, buffers: NetBufferCursor, now: number, fx: Effects): void {
@@ -75,6 +81,8 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
     tcb.kaAt = (now + tcb.kaTimeoutDelta) | 0;
   }
   tcb.timers = timers;
+  tcb.cwnd = atMost(tcb.cwnd);
+  tcb.ssthresh = atMost(tcb.ssthresh);
   tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
   tcb.tsOffset = (tcb.tsTime - now) | 0;
   const { delegatedFlags } = tcb;

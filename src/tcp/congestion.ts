@@ -9,7 +9,8 @@ import { seqGt, seqLt } from '../base/seq.ts';
 import type { Effects } from './effects.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag } from './tcb.ts';
 
-const SSTHRESH_MAX = 0x3fffffff;
+/** No window is wider (RFC 7323 2.3): CWnd and SsThresh beyond it mean no limit. */
+export const SSTHRESH_MAX = 0x3fffffff;
 
 /** RFC 6928 2; one segment after a SYN was lost (RFC 5681 3.1). */
 export function initialWindow(tcb: Tcb): number {

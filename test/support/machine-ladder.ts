@@ -41,6 +41,7 @@ import { type Adapter, patch } from '../../src/host/ndis.ts';
 import type { HostOffloadOptions } from '../../src/host/offload-options.ts';
 import type { OffloadPolicy } from '../../src/host/policy/offload-policy.ts';
 import { parsePolicy } from '../../src/host/policy/policy-text.ts';
+import type { MachinePlan } from '../../src/machine-layout.ts';
 import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../../src/offload/events.ts';
@@ -75,9 +76,18 @@ export interface MachineLadderOptions {
   readonly policy?: OffloadPolicy;
   /** The log shows requests of NICs to end offloads, which the trace shows too. */
   readonly logsRetrieves?: boolean;
+  /** Of the server's network, bytes of IP datagram; and what the peers announce. */
+  readonly mtu?: number;
+  readonly peerMss?: number;
+  /** Connections in one list at most. */
+  readonly blockList?: number;
   /** The ladder leaves out the trace of the layers. */
   readonly quiet?: boolean;
   readonly seeds?: readonly number[];
+  /** Descriptors that a part takes at most in a step (src/simulation.ts). */
+  readonly budgetMax?: number;
+  /** Little memory, for machines by the thousand: most of what one costs is clearing it. */
+  readonly tiny?: boolean;
 }
 
 const SERVER = parseIpv4Address('10.0.0.1')!;
@@ -242,6 +252,22 @@ class PeerPort implements Port {
 
 let shared: Memory | undefined;
 
+/** The same machine with fewer of everything that a handful of connections does not need. */
+function shrunk(plan: MachinePlan): MachinePlan {
+  const hosts = plan.hosts.map(host => ({
+    ...host,
+    config: {
+      ...host.config,
+      txBuffers: 96,
+      copyBuffers: 4,
+      blocks: 256,
+      blockListMax: Math.min(20, host.config.blockListMax),
+    },
+    nics: host.nics.map(nic => ({ ...nic, receiveBuffers: 96, descriptorSlots: 256, wireSlots: 64 })),
+  }));
+  return { ...plan, hosts, lineFrames: 64 };
+}
+
 export class LadderMachine implements TliHandler, FrameTap {
   readonly sim: Simulation;
   readonly peers: readonly LadderPeer[];
@@ -254,6 +280,8 @@ export class LadderMachine implements TliHandler, FrameTap {
   readonly #undo: (() => void)[] = [];
   /** The ladder's time 0. */
   startUs = 0;
+  /** Hears of every segment that a peer gets. */
+  onSegment: (peer: LadderPeer, tcp: TcpHeader) => void = () => {};
 
   constructor(options: MachineLadderOptions, seed: number) {
     const { nics = [{ name: 'nic0' }], team = false } = options;
@@ -261,19 +289,22 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.#timestamps = options.timestamps ?? false;
     this.peers = Object.entries(options.peers).map(([name, plan], index) => new LadderPeer(name, index, plan));
     assert(this.peers.length <= PEERS_MAX, 'few peers');
-    const plan = planMachine({
+    const sized = planMachine({
       hosts: [
         {
           name: 'server',
           nics,
           connections: 64,
-          applicationBytes: (PEERS_MAX + 1) * STREAM_BYTES,
+          applicationBytes: (this.peers.length + 1) * STREAM_BYTES,
           ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
           offload: options.offload,
+          ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+          ...(options.blockList === undefined ? {} : { blockList: options.blockList }),
         },
       ],
       small: true,
     });
+    const plan = options.tiny === true ? shrunk(sized) : sized;
     const routers = new Set(this.peers.filter(({ hop, address }) => hop !== address).map(({ hop }) => hop));
     const routes = [...routers].map(gateway => {
       const peer = this.peers.find(({ hop }) => hop === gateway)!;
@@ -284,14 +315,14 @@ export class LadderMachine implements TliHandler, FrameTap {
     const policy: OffloadPolicy = { name: 'ladder', batchUs: 0, holdsData: false, wants: () => this.#mayOffload };
     const wiring: HostWiring[] = [{ interfaces, routes, team, policy: options.policy ?? policy }];
     shared ??= createMemory(16 << 20);
-    this.sim = new Simulation({ plan, wiring, seed, memory: shared });
+    this.sim = new Simulation({ plan, wiring, seed, memory: shared, budgetMax: options.budgetMax });
     const { memory } = this.sim;
     this.#application = this.sim.layout.hosts[0]!.regions.application.offset;
     for (const { index } of this.peers) {
       const at = this.#application + index * STREAM_BYTES;
       for (let i = 0; i < STREAM_BYTES; i++) memory.u8[at + i] = serverByte(index, i);
     }
-    this.port = new PeerPort(memory, this.#application + PEERS_MAX * STREAM_BYTES, this.peers);
+    this.port = new PeerPort(memory, this.#application + this.peers.length * STREAM_BYTES, this.peers);
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.sim.fabric.addTap(this);
     const { host } = this.sim.host;
@@ -301,7 +332,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     for (const { adapter } of host.miniports) this.#watchBlocks(adapter);
     host.tli.listen(PORT, this);
     this.sim.runFor(1000);
-    for (const peer of this.peers) this.#open(peer);
+    for (const peer of this.peers) this.#open(peer, options.peerMss ?? 1460);
     this.sim.runFor(1_000_000 - (this.sim.clock.nowUs() % 1_000_000));
     if (options.quiet !== true) host.setTrace({ emit: (actor, to, text) => this.#traced(actor, to, text) });
     const { adapter } = host.interfaces[0]!;
@@ -331,8 +362,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.#record(actor, actor === to ? text : `> ${to} ${text}`);
   }
 
-  #open(peer: LadderPeer): void {
-    this.inject(peer, `S 0:0(0) win ${PEER_WINDOW} <mss 1460>`);
+  #open(peer: LadderPeer, mss: number): void {
+    this.inject(peer, `S 0:0(0) win ${PEER_WINDOW} <mss ${mss}>`);
     this.settle();
     this.inject(peer, `. 1:1(0) ack 1`);
     this.settle();
@@ -419,6 +450,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     }
     if ((tcp.flags & TcpFlag.Syn) !== 0) peer.irs = tcp.segSeq;
     this.#checkSegment(peer, tcp);
+    this.onSegment(peer, tcp);
     const bases = { seq: peer.irs, ack: peer.iss, padding: false };
     // The next hop is in the frame's destination: a moved router shows.
     const moved = view.getInt32(frameAt + 2) === peer.hop ? '' : ' (new MAC)';
@@ -503,12 +535,13 @@ export class LadderMachine implements TliHandler, FrameTap {
 
   application(peer: LadderPeer, verb: string, count: number): void {
     const connection = peer.connection!;
-    const address = this.#application + peer.index * STREAM_BYTES + peer.sent;
+    // The pattern repeats every 256 bytes: a stream may be longer than its memory.
+    const address = this.#application + peer.index * STREAM_BYTES + (peer.sent % 256);
     switch (verb) {
       case 'send':
       case 'send+close':
         peer.sent += count;
-        assert(peer.sent <= STREAM_BYTES, 'the stream is long enough');
+        assert(count <= STREAM_BYTES - 256, 'the memory is long enough');
         if (verb === 'send') assert(connection.send(address, count, count), 'the send is taken');
         else assert(connection.sendAndDisconnect(address, count, count), 'the send is taken');
         return;
