@@ -6,10 +6,12 @@
  *   nothing to do: time jumps to the earliest timer
  */
 import { type AssembledHost, assembleHost, type HostWiring } from './assemble-host.ts';
+import { attachCheckers } from './attach-checkers.ts';
 import { VirtualClock } from './base/clock.ts';
 import { Prng } from './base/prng.ts';
 import { Nic } from './device/nic.ts';
 import { Fabric } from './fabric/fabric.ts';
+import type { OffloadChecker } from './intermediate-driver/diagnostics/offload-checker.ts';
 import { initializeLayout, layOut, type MachineLayout, type MachinePlan } from './machine-layout.ts';
 import { type Memory, reuseMemory } from './memory/memory.ts';
 import type { Polled } from './ring/poll-loop.ts';
@@ -22,6 +24,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Memory of an earlier simulation to use again; it is cleared. */
   readonly memory?: Memory | undefined;
+  /** Whether every adapter is watched by a checker (R5); what is measured goes without. */
+  readonly checker?: boolean;
 }
 
 export class Simulation {
@@ -31,6 +35,8 @@ export class Simulation {
   readonly hosts: AssembledHost[];
   readonly nics: Nic[];
   readonly fabric: Fabric;
+  /** Of all hosts. */
+  readonly checkers: readonly OffloadChecker[];
   readonly #components: Polled[];
   readonly #prng: Prng;
   rounds = 0;
@@ -47,6 +53,10 @@ export class Simulation {
     this.hosts = this.layout.hosts.map((boot, index) =>
       assembleHost(this.memory, boot, options.wiring[index]!, this.clock, this.#prng.fork(boot.name)),
     );
+    this.checkers =
+      options.checker === false
+        ? []
+        : this.hosts.flatMap((host, index) => attachCheckers(this.memory, this.layout.hosts[index]!, host));
     this.#components = [...this.hosts.map(({ host }) => host), ...this.nics, this.fabric];
   }
 

@@ -29,7 +29,7 @@
  */
 import { describe, test } from 'vitest';
 import { assert } from '../../src/base/assert.ts';
-import { statusName } from '../../src/base/status.ts';
+import { NdisStatus, statusName } from '../../src/base/status.ts';
 import type { HostWiring } from '../../src/assemble-host.ts';
 import type { FrameTap } from '../../src/fabric/capture.ts';
 import type { Port } from '../../src/fabric/port.ts';
@@ -335,7 +335,7 @@ export class LadderMachine implements TliHandler, FrameTap {
       const layer = layerOf(type);
       const fresh = marksNew && layer < 2 ? '+' : '';
       const mark = role === BlockRole.Placeholder ? '.' : role === BlockRole.Linker ? '=' : fresh;
-      const failed = status === 0 ? '' : `:${statusName(status)}`;
+      const failed = status === 0 || status === NdisStatus.Pending ? '' : `:${statusName(status)}`;
       const below = dependentBlockList === 0 ? '' : `{${this.formatTree(dependentBlockList, marksNew)}}`;
       texts.push(`${'NPT'[layer]}${mark}${failed}${below}`);
       at = nextBlock;
@@ -357,6 +357,8 @@ export class LadderMachine implements TliHandler, FrameTap {
         this.#held.push(() => next(...args));
       };
     this.#undo.push(patch(table, entry, wrap));
+    // The rules bind the host as it issues calls, before they are kept.
+    for (const checker of this.sim.checkers) checker.attach();
   }
 
   release(): void {
