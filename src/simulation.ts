@@ -42,6 +42,8 @@ export class Simulation {
   rounds = 0;
   /** Called after every round: invariants, events at their times. */
   onRound: (nowUs: number) => void = () => {};
+  /** Called after every step of a component. */
+  onStep: (component: Polled) => void = () => {};
 
   constructor(options: SimulationOptions) {
     this.#prng = new Prng(options.seed);
@@ -100,7 +102,10 @@ export class Simulation {
     }
     const now = this.clock.nowUs();
     let work = 0;
-    for (const component of components) work += component.step(now, 1 + this.#prng.below(BUDGET_MAX));
+    for (const component of components) {
+      work += component.step(now, 1 + this.#prng.below(BUDGET_MAX));
+      this.onStep(component);
+    }
     return work;
   }
 

@@ -68,17 +68,29 @@ export class Initiate extends OffloadOperation {
     this.#loadedCount = 0;
   }
 
-  /** Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. */
+  /**
+   * Digest §2.2, §2.4: what the fate of its immediate dependents says about a block. Paths first: a linker that turns out to
+   * have failed counts as failed for its neighbor.
+   */
   #settle(root: number): void {
     const walk = this.walk;
-    const block = this.block;
-    for (let at = walk.start(root); at !== 0; at = walk.next()) {
-      block.at(at);
-      const failed = block.miniportReserved0;
-      if (failed === 0 || !isOffloaded(block.status) || block.role === BlockRole.Placeholder) continue;
-      const none = block.miniportReserved1 === 0;
-      block.status = none && block.role === BlockRole.Linker ? NdisStatus.Failure : NdisStatus.OffloadPartialSuccess;
+    for (let level = 1; level >= 0; level--) {
+      for (let at = walk.start(root); at !== 0; at = walk.next()) {
+        if (walk.level === level) this.#settleBlock(at, walk.parent);
+      }
     }
+  }
+
+  #settleBlock(at: number, parent: number): void {
+    const block = this.block.at(at);
+    const failed = block.miniportReserved0;
+    if (failed === 0 || !isOffloaded(block.status) || block.role === BlockRole.Placeholder) return;
+    const none = block.miniportReserved1 === 0;
+    block.status = none && block.role === BlockRole.Linker ? NdisStatus.Failure : NdisStatus.OffloadPartialSuccess;
+    if (parent === 0 || block.status !== NdisStatus.Failure) return;
+    this.parent.at(parent);
+    this.parent.miniportReserved0++;
+    this.parent.miniportReserved1--;
   }
 
   #take(parent: number): number {

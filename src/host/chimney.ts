@@ -10,8 +10,8 @@ import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import type { BlockPool } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
+import { AdapterQueue } from './adapter-queue.ts';
 import type { TliSwitch } from './tli.ts';
-import { ConnectionQueue } from './connection-queue.ts';
 import type { ConnectionWatcher, TliConnection } from './connection.ts';
 import { ChimneyStatistics } from './chimney-statistics.ts';
 import type { EventLog } from '../base/event-log.ts';
@@ -24,26 +24,6 @@ import type { TransportOffload } from './transport-offload.ts';
 
 /** Lists that one step sends at most, so that short lists do not take the host for themselves. */
 const LISTS_PER_STEP = 64;
-
-/** Young and returning connections of one adapter. */
-class AdapterQueue {
-  readonly adapter: Adapter;
-  readonly young = new ConnectionQueue();
-  readonly returning = new ConnectionQueue();
-  youngSinceUs = 0;
-  returningSinceUs = 0;
-  paused = false;
-  uploadingAll = false;
-  /** Paths or neighbors may be on the device without a connection. */
-  orphansDue = false;
-  /** A list was due and could not go: no blocks, or nothing settled. */
-  stuck = false;
-  offloaded = 0;
-
-  constructor(adapter: Adapter) {
-    this.adapter = adapter;
-  }
-}
 
 export class Chimney implements ConnectionWatcher {
   readonly stats = new ChimneyStatistics();
@@ -266,14 +246,18 @@ export class Chimney implements ConnectionWatcher {
     const { returning } = queue;
     while (returning.length > 0 && this.#blocks.available >= 3 * this.#listMax) {
       const request = this.#request(OffloadOperation.Terminate, queue.adapter);
-      while (returning.length > 0 && request.count < this.#listMax) {
+      for (let looks = returning.length; looks > 0 && request.count < this.#listMax; looks--) {
         const connection = returning.shift();
+        if (this.#offload.isBusy(connection.slot)) {
+          returning.push(connection);
+          continue;
+        }
         connection.listed = false;
         if (this.#tli.stateOf(connection) === OffloadState.Offloaded) request.add(connection.slot);
       }
       if (request.count === 0) {
         this.#spare.push(request);
-        continue;
+        break;
       }
       this.#submit(request);
       this.stats.terminateCalls++;
@@ -333,6 +317,13 @@ export class Chimney implements ConnectionWatcher {
     if (initiate) this.stats.initiateUs += spent;
     else this.stats.terminateUs += spent;
     this.#spare.push(request);
+  }
+
+  /** An update or query was answered: who waited for it may be asked back. */
+  updated(adapter: Adapter, isOrphan: boolean): void {
+    const queue = this.#queue(adapter);
+    queue.stuck = false;
+    queue.orphansDue ||= isOrphan;
   }
 
   #initiated(request: OffloadRequest, queue: AdapterQueue): void {

@@ -51,6 +51,8 @@ export class Framing {
   readonly #state: Cursor<typeof NeighborState.fields>;
   readonly #arp = new ArpPacket();
   readonly #unresolved = new Set<Neighbor>();
+  /** Neighbors whose update is under way, with its root block. */
+  readonly #updating = new Map<Neighbor, number>();
   network: NetworkInput | null = null;
   trace: Trace | null = null;
   now = 0;
@@ -244,7 +246,7 @@ export class Framing {
 
   /** Sends the neighbor's cached range to the device, or notes that it is due when a request is under way (R18). */
   updateNeighbor(neighbor: Neighbor): void {
-    if (neighbor.offloadState !== OffloadState.Offloaded) {
+    if (neighbor.offloadState !== OffloadState.Offloaded || this.#updating.has(neighbor)) {
       neighbor.updateDue = true;
       return;
     }
@@ -254,6 +256,7 @@ export class Framing {
       return;
     }
     neighbor.updateDue = false;
+    this.#updating.set(neighbor, address);
     const block = this.#block.at(address);
     block.offloadHandle = neighbor.offloadHandle;
     this.#writeState(neighbor, address);
@@ -261,8 +264,16 @@ export class Framing {
     neighbor.iface.adapter.down.updateOffload(address);
   }
 
-  updateComplete(root: number): void {
+  /** One update of a neighbor at a time (C10). True when the neighbor waited for it to be asked back (digest §3.6). */
+  updateComplete(root: number): boolean {
     this.#blocks.free(root);
+    for (const [neighbor, update] of this.#updating) {
+      if (update !== root) continue;
+      this.#updating.delete(neighbor);
+      if (neighbor.updateDue) this.updateNeighbor(neighbor);
+      return neighbor.offloadedPaths === 0;
+    }
+    return false;
   }
 
   /** Adds the neighbor blocks and sends the list on its way: step 336 of Figure 3, or 724 of Figure 7. */
@@ -280,7 +291,8 @@ export class Framing {
       if (request.operation === OffloadOperation.Initiate) {
         if (describeInitiate(neighbor, block)) this.#writeState(neighbor, address);
       } else {
-        describeTerminate(neighbor, neighbor.offloadedPaths, block);
+        // It is asked back by itself when its update has been answered.
+        describeTerminate(neighbor, neighbor.offloadedPaths + (this.#updating.has(neighbor) ? 1 : 0), block);
       }
       if (previous === 0) request.root = address;
       else this.#block.at(previous).nextBlock = address;
@@ -301,7 +313,8 @@ export class Framing {
   /** Neighbor objects on a device that no path uses any more: to be terminated by themselves. */
   orphans(adapter: Adapter, request: OffloadRequest): void {
     for (const neighbor of this.#neighbors.values()) {
-      if (neighbor.iface.adapter !== adapter || neighbor.offloadedPaths > 0) continue;
+      const isNeeded = neighbor.offloadedPaths > 0 || this.#updating.has(neighbor);
+      if (neighbor.iface.adapter !== adapter || isNeeded) continue;
       if (neighbor.offloadState === OffloadState.Offloaded) request.neighbors.add(neighbor);
     }
   }

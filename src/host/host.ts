@@ -208,7 +208,10 @@ export class Host implements Polled {
     const { adapter } = iface;
     const { tli, chimney, framing } = this;
     const complete = (root: number): void => chimney.complete(root);
-    const updateComplete = (root: number): void => framing.updateComplete(root);
+    const updateComplete = (root: number): void => {
+      const isOrphan = !this.offload.updateComplete(root) && framing.updateComplete(root);
+      chimney.updated(adapter, isOrphan);
+    };
     return {
       receiveFrame: buffer => framing.receiveFrame(iface, buffer),
       sendFrameComplete: buffer => this.tx.free(buffer),
@@ -216,7 +219,10 @@ export class Host implements Polled {
       terminateOffloadComplete: complete,
       updateOffloadComplete: updateComplete,
       invalidateOffloadComplete: updateComplete,
-      queryOffloadComplete: updateComplete,
+      queryOffloadComplete: root => {
+        this.offload.queryComplete(root);
+        chimney.updated(adapter, false);
+      },
       loadOffloadStateComplete: complete,
       tcpOffloadSendComplete: (context, buffer, status) => {
         if (status !== NdisStatus.Success) this.#traceFailed(adapter, 'send', status);

@@ -36,6 +36,11 @@ export class TransportOffload implements SegmentDiversion {
   /** Per slot: chain of held segments. */
   readonly #heldHead: Int32Array;
   readonly #heldTail: Int32Array;
+  /** Per slot: an update is under way, and whether another is due behind it (C10). */
+  readonly #updating: Uint8Array;
+  readonly #updateDue: Uint8Array;
+  /** Per slot: queries under way; they may overlap (C14). */
+  readonly #queries: Uint16Array;
   trace: Trace | null = null;
   segmentsHeld = 0;
   segmentsForwarded = 0;
@@ -49,6 +54,9 @@ export class TransportOffload implements SegmentDiversion {
     this.#buffer = NetBuffer.view(memory);
     this.#heldHead = new Int32Array(transport.table.capacity);
     this.#heldTail = new Int32Array(transport.table.capacity);
+    this.#updating = new Uint8Array(transport.table.capacity);
+    this.#updateDue = new Uint8Array(transport.table.capacity);
+    this.#queries = new Uint16Array(transport.table.capacity);
   }
 
   /** May this connection be put into an initiate list now? Refusal by Transport or Network, Figure 3. */
@@ -98,6 +106,7 @@ export class TransportOffload implements SegmentDiversion {
     transport.cancelTimer(slot);
     tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Initiate);
     this.#copy(address + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.all);
+    this.#updateDue[slot] = 0;
     const block = this.#block.at(address);
     block.ndisOffloadHandle = transport.table.handleOf(slot);
     block.netBufferListChain = tcb.sendDataHead;
@@ -152,8 +161,12 @@ export class TransportOffload implements SegmentDiversion {
   updateCached(slot: number): void {
     const tcb = this.#transport.at(slot);
     if (tcb.offloadState !== OffloadState.Offloaded) return;
+    this.#updateDue[slot] = 1;
+    if (this.#updating[slot] === 1) return;
     const address = this.#blocks.allocate(OffloadStateType.TcpCached);
     if (address === 0) return;
+    this.#updateDue[slot] = 0;
+    this.#updating[slot] = 1;
     const { start, end } = StateRange.tcp.cached;
     this.#copy(address + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
     tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveRestart;
@@ -161,6 +174,42 @@ export class TransportOffload implements SegmentDiversion {
     block.offloadHandle = tcb.offloadHandle;
     block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
     this.#transport.interfaceOf(tcb).adapter.down.updateOffload(address);
+  }
+
+  /** Asks the device for a connection's state (R22); the answer is of this moment. False when there is no block for it. */
+  query(slot: number): boolean {
+    const address = this.#blocks.allocate(OffloadStateType.Tcp);
+    if (address === 0) return false;
+    const tcb = this.#transport.at(slot);
+    const block = this.#block.at(address);
+    block.offloadHandle = tcb.offloadHandle;
+    block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
+    this.#queries[slot]!++;
+    this.#transport.interfaceOf(tcb).adapter.down.queryOffload(address);
+    return true;
+  }
+
+  queryComplete(root: number): void {
+    const slot = this.#transport.table.slotOfHandle(this.#block.at(root).ndisOffloadHandle);
+    this.#blocks.free(root);
+    if (slot >= 0) this.#queries[slot]!--;
+  }
+
+  /** It may not be asked back before update and queries are answered (digest §3.6). */
+  isBusy(slot: number): boolean {
+    return this.#updating[slot] === 1 || this.#queries[slot]! > 0;
+  }
+
+  /** One update of a connection at a time (C10). False when the block is not one of this layer's. */
+  updateComplete(root: number): boolean {
+    const { type, ndisOffloadHandle } = this.#block.at(root);
+    if (type !== OffloadStateType.TcpCached) return false;
+    const slot = this.#transport.table.slotOfHandle(ndisOffloadHandle);
+    this.#blocks.free(root);
+    if (slot < 0) return true;
+    this.#updating[slot] = 0;
+    if (this.#updateDue[slot] === 1) this.updateCached(slot);
+    return true;
   }
 
   // --- segments of connections whose state is elsewhere ---

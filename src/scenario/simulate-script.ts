@@ -8,7 +8,6 @@
 import { assert } from '../base/assert.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Neighbor } from '../host/neighbor.ts';
-import { Block, OffloadStateType } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import type { Simulation } from '../simulation.ts';
 import { emitArpAnnouncement } from '../wire/arp.ts';
@@ -67,7 +66,6 @@ export class ScriptRunner {
   readonly #pending: Action[];
   /** Things to end, with their time. */
   readonly #due: { readonly us: number; readonly end: () => void }[] = [];
-  readonly #block;
   readonly #scratch: number;
   readonly #vids: readonly number[];
   readonly #moved = new Set<Neighbor>();
@@ -77,7 +75,6 @@ export class ScriptRunner {
   constructor(sim: Simulation, script: readonly Action[], scratch: number, vids: readonly number[]) {
     this.#sim = sim;
     this.#pending = [...script];
-    this.#block = Block.view(sim.memory);
     this.#scratch = scratch;
     this.#vids = vids;
   }
@@ -154,11 +151,7 @@ export class ScriptRunner {
       const slot = (i + draw) % table.capacity;
       const connection = table.isLive(slot) ? host.tli.connections.get(slot) : null;
       if (connection === null || !connection.isOffloaded) continue;
-      const root = host.blocks.allocate(OffloadStateType.Tcp);
-      if (root === 0) return;
-      const tcb = host.transport.at(slot);
-      this.#block.at(root).offloadHandle = tcb.offloadHandle;
-      host.transport.interfaceOf(tcb).adapter.down.queryOffload(root);
+      host.offload.query(slot);
       return;
     }
   }
