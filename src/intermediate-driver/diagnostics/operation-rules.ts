@@ -180,8 +180,10 @@ export class OperationRules {
     this.#operations.delete(root);
     for (const block of operation.blocks) {
       this.#rootOf.delete(block.address);
-      if (reader.takeStatus(block)) continue;
-      violation(objects, `${here}: the links of block ${block.address} changed (digest §2.1)`);
+      const { address } = block;
+      if (!reader.takeStatus(block)) violation(objects, `${here}: the links of block ${address} changed (digest §2.1)`);
+      const isPending = block.status === NdisStatus.Pending;
+      if (isPending) violation(objects, `${here}: block ${address} has no status (digest §2.1)`);
     }
     for (const block of operation.blocks) this.#checkStatus(kind, here, block);
     if (kind === 'terminate') terminated(this.#checked, root, operation.blocks);
@@ -191,7 +193,6 @@ export class OperationRules {
   #checkStatus(kind: OperationKind, here: string, block: CheckedBlock): void {
     const { objects } = this.#checked;
     const { address, status, role, layer } = block;
-    if (status === NdisStatus.Pending) violation(objects, `${here}: block ${address} has no status (digest §2.1)`);
     if (kind === 'initiate') {
       const wrong = wrongInitiateStatus(block);
       if (wrong !== null) violation(objects, `${here}: block ${address}: ${wrong} (digest §2.4)`);
