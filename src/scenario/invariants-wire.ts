@@ -38,6 +38,8 @@ class Speaker {
   }
 }
 
+export type MayShrink = (ip: Ipv4Header, tcp: TcpHeader) => boolean;
+
 export class WireWatch implements FrameTap {
   /** Segments looked at. */
   segments = 0;
@@ -46,16 +48,12 @@ export class WireWatch implements FrameTap {
   /** Shift that the peer offered in its SYN, by our key; -1 = none. */
   readonly #peerShift = new Map<string, number>();
   readonly #ip = new Ipv4Header();
-  /** Connections whose receive buffer was made smaller, by `source>destination`. */
-  readonly #mayShrink = new Set<string>();
+  readonly #mayShrink: MayShrink;
 
-  constructor(memory: Memory) {
+  /** @param mayShrink asked when an edge came back: whether an update made the receive buffer smaller */
+  constructor(memory: Memory, mayShrink: MayShrink = () => false) {
     this.#view = memory.view;
-  }
-
-  /** An update made the receive buffer of a connection smaller: its edge may come back, once. */
-  allowShrink(vid: number, source: number, srcPort: number, destination: number, dstPort: number): void {
-    this.#mayShrink.add(keyOf(vid, source, srcPort, destination, dstPort));
+    this.#mayShrink = mayShrink;
   }
 
   frame(
@@ -101,31 +99,35 @@ export class WireWatch implements FrameTap {
       if (!isNewer(speaker, tcp)) return;
       speaker.cable = cable;
     }
-    this.#hold(key, speaker, tcp);
+    this.#onlyForward(key, speaker, tcp);
+    this.#edge(key, speaker, tcp);
   }
 
-  #hold(key: string, speaker: Speaker, tcp: TcpHeader): void {
+  #onlyForward(key: string, speaker: Speaker, tcp: TcpHeader): void {
     if (speaker.hasAck && !seqLeq(speaker.ack, tcp.segAck)) {
       broken(key, `ACK goes back from ${speaker.ack} to ${tcp.segAck} (invariant 8)`);
     }
     speaker.hasAck = true;
     speaker.ack = tcp.segAck;
-    if (tcp.hasTimestamp) {
-      if (speaker.hasStamp && !seqLeq(speaker.stamp, tcp.tsVal)) {
-        broken(key, `TSval goes back from ${speaker.stamp} to ${tcp.tsVal} (invariant 8)`);
-      }
-      speaker.hasStamp = true;
-      speaker.stamp = tcp.tsVal;
+    if (!tcp.hasTimestamp) return;
+    if (speaker.hasStamp && !seqLeq(speaker.stamp, tcp.tsVal)) {
+      broken(key, `TSval goes back from ${speaker.stamp} to ${tcp.tsVal} (invariant 8)`);
     }
+    speaker.hasStamp = true;
+    speaker.stamp = tcp.tsVal;
+  }
+
+  #edge(key: string, speaker: Speaker, tcp: TcpHeader): void {
     const isScaled = speaker.shift >= 0 && (this.#peerShift.get(key) ?? -1) >= 0;
     const shift = isScaled ? speaker.shift : 0;
     const edge = (tcp.segAck + tcp.window * (1 << shift)) | 0;
     const rounding = (1 << shift) - 1;
-    if (speaker.hasEdge && seqLt((edge + rounding) | 0, speaker.edge) && !this.#mayShrink.delete(key)) {
+    const shrinks = speaker.hasEdge && seqLt((edge + rounding) | 0, speaker.edge);
+    if (shrinks && !this.#mayShrink(this.#ip, tcp)) {
       broken(key, `the right edge of its window shrinks from ${speaker.edge} to ${edge} (invariant 9)`);
     }
-    // With rounding the edge seen may lie a little below one that was promised: that one stays the promise.
-    if (!speaker.hasEdge || !seqLt(edge, speaker.edge)) speaker.edge = edge;
+    // Within the rounding the edge seen may lie a little below the one that was promised: that one stays the promise.
+    if (!speaker.hasEdge || shrinks || seqLt(speaker.edge, edge)) speaker.edge = edge;
     speaker.hasEdge = true;
   }
 }

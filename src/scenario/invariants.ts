@@ -39,6 +39,8 @@ import { WireWatch } from './invariants-wire.ts';
 import { finOutstanding } from '../tcp/send-queue.ts';
 import { type Tcb, TCP_STATE_NAMES, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { EtherType } from '../wire/ethernet.ts';
+import type { Ipv4Header } from '../wire/ipv4.ts';
+import type { TcpHeader } from '../wire/tcp.ts';
 import { etherTypeAt } from '../wire/vlan.ts';
 
 const S = OffloadState;
@@ -78,6 +80,9 @@ export class InvariantChecker {
   readonly #dependents = new Map<object, number>();
   readonly #pathUsers: number[] = [];
   readonly #nicDependents: Int32Array[];
+  /** By host slot: the largest receive buffer that its connection has had, and which connection that was. */
+  readonly #largestRcvWnd: Int32Array;
+  readonly #handles: Int32Array;
   #failovers = 0;
   #quietSinceUs = 0;
 
@@ -85,7 +90,7 @@ export class InvariantChecker {
     const { host } = sim.host;
     this.#sim = sim;
     this.#talk = new Talk(sim.memory, sim.nics.length);
-    this.#wire = new WireWatch(sim.memory);
+    this.#wire = new WireWatch(sim.memory, (ip, tcp) => this.#hasSmallerBuffer(ip, tcp));
     this.#neighborWatch = new NeighborWatch(sim.memory, sim.nics);
     this.#buffers = new BufferWatch(sim);
     for (const tap of [this.#talk, this.#wire, this.#neighborWatch]) sim.fabric.addTap(tap);
@@ -93,6 +98,8 @@ export class InvariantChecker {
     this.#tcb = host.transport.table.cursor();
     this.#buffer = NetBuffer.view(sim.memory);
     this.#owners = new Uint8Array(host.transport.table.capacity);
+    this.#largestRcvWnd = new Int32Array(host.transport.table.capacity);
+    this.#handles = new Int32Array(host.transport.table.capacity);
     this.#nicDependents = sim.nics.map(nic => new Int32Array(nic.objects.paths.capacity));
   }
 
@@ -168,6 +175,8 @@ export class InvariantChecker {
     const tcb = this.#tcb;
     this.#owners.fill(0);
     this.#sim.nics.forEach((nic, index) => {
+      // What a device that was given up has is nobody's.
+      if (this.#sim.host.host.miniports[index]?.dead === true) return;
       const { firmware, objects, boot } = nic;
       const { name } = boot.config;
       const { table } = firmware;
@@ -222,6 +231,16 @@ export class InvariantChecker {
     return host.transport.table.slotOfHandle(handle);
   }
 
+  /** The application has made the receive buffer of this connection smaller since its segments were first seen. */
+  #hasSmallerBuffer(ip: Ipv4Header, tcp: TcpHeader): boolean {
+    const { interfaces, transport } = this.#sim.host.host;
+    const { table } = transport;
+    return interfaces.some(({ address, index }) => {
+      const slot = address === ip.source ? table.lookup(ip.destination, tcp.dstPort, address, tcp.srcPort, index) : -1;
+      return slot >= 0 && this.#tcb.at(table.addressOf(slot)).initialRcvWnd < this.#largestRcvWnd[slot]!;
+    });
+  }
+
   /** Down through the drivers: whether the NIC that has this handle really has it. */
   #isOnDevice(handle: number): boolean {
     const { team, vlans } = this.#sim.host;
@@ -243,6 +262,10 @@ export class InvariantChecker {
       tcb.at(table.addressOf(slot));
       const { offloadState, path } = tcb;
       const owners = this.#owners[slot]!;
+      const handle = table.handleOf(slot);
+      const largest = this.#handles[slot] === handle ? this.#largestRcvWnd[slot]! : 0;
+      this.#handles[slot] = handle;
+      this.#largestRcvWnd[slot] = Math.max(largest, tcb.initialRcvWnd);
       this.#pathUsers[path] = (this.#pathUsers[path] ?? 0) + 1;
       if (offloadState !== S.InHost) away++;
       if (offloadState === S.Offloading || offloadState === S.Offloaded) this.#depend(host.network.path(path));

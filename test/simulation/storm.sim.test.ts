@@ -156,4 +156,69 @@ describe('the checker notices', () => {
     const found = sabotaged(run => run.sim.nics[0]!.firmware.pool.allocate() > 0);
     expect(found).toContain('nic0: receive buffers lost: 1');
   });
+
+  test('a frame for a neighbor that is not valid (invariant 6)', () => {
+    const found = sabotaged(run => {
+      if (!find(run, OffloadState.Offloaded)) return false;
+      for (const { firmware, objects } of run.sim.nics) {
+        const emit = firmware.emitSegment.bind(firmware);
+        const flip = (path: number): number => (objects.climb(path), (objects.neighborState.dlDestinationLo ^= 0x100));
+        firmware.emitSegment = (tcb, flags, seq, length) => {
+          flip(tcb.path);
+          const isSent = emit(tcb, flags, seq, length);
+          flip(tcb.path);
+          return isSent;
+        };
+      }
+      return true;
+    });
+    expect(found).toContain('is not valid there (invariant 6)');
+  });
+
+  test('a buffer that is in a call and free in its pool (invariant 2)', () => {
+    const found = sabotaged(run => {
+      const { sendDescriptors } = run.sim.host.host;
+      for (const { ledger } of run.sim.checkers) {
+        for (const [buffer] of ledger.outstanding()) {
+          if (!sendDescriptors.isLent(buffer)) continue;
+          sendDescriptors.free(buffer);
+          return true;
+        }
+      }
+      return false;
+    });
+    expect(found).toContain('and free in its pool (invariant 2)');
+  });
+
+  test('a slot of a NIC that nobody has (invariant 10)', () => {
+    const found = sabotaged(run => run.sim.nics[0]!.objects.neighbors.allocate() >= 0);
+    expect(found).toMatch(/nic0: slots of layer 0, not in \d+ to \d+/);
+  });
+
+  test('an ACK that goes back, a clock that goes back, a window that shrinks (invariants 8, 9)', () => {
+    const saboteurs: [field: 'rcvNxt' | 'tsOffset' | 'rcvWnd', by: number, what: string][] = [
+      ['rcvNxt', 4000, 'ACK goes back'],
+      ['tsOffset', 50_000, 'TSval goes back'],
+      ['rcvWnd', 3000, 'the right edge of its window shrinks'],
+    ];
+    for (const [field, by, what] of saboteurs) {
+      const found = sabotaged(run => {
+        if (!find(run, OffloadState.Offloaded)) return false;
+        for (const { firmware } of run.sim.nics) {
+          const emit = firmware.emitSegment.bind(firmware);
+          let segments = 0;
+          firmware.emitSegment = (tcb, flags, seq, length) => {
+            // Every third segment is that of an owner who has forgotten something.
+            if (++segments % 3 !== 0) return emit(tcb, flags, seq, length);
+            tcb[field] -= by;
+            const isSent = emit(tcb, flags, seq, length);
+            tcb[field] += by;
+            return isSent;
+          };
+        }
+        return true;
+      });
+      expect(found).toContain(what);
+    }
+  });
 });

@@ -41,6 +41,7 @@ import { planMachine, type NicSizing } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { Block, BlockRole, layerOf } from '../../src/offload/block-list.ts';
 import { OFFLOAD_STATE_NAMES } from '../../src/offload/offload-state.ts';
+import { InvariantChecker } from '../../src/scenario/invariants.ts';
 import { Simulation } from '../../src/simulation.ts';
 import { CloseReason } from '../../src/tcp/effects.ts';
 import type { TcpParams } from '../../src/tcp/params.ts';
@@ -251,6 +252,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.port = new PeerPort(memory, this.#application + PEERS_MAX * STREAM_BYTES, this.peers);
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.sim.fabric.addTap(this);
+    const invariants = new InvariantChecker(this.sim);
+    this.sim.onRound = () => invariants.check();
     const { host } = this.sim.host;
     host.log.subscribe(event => this.#record('log', `${event.kind} ${event.subject} ${event.text}`));
     for (const { adapter } of host.miniports) this.#watchBlocks(adapter);
