@@ -81,9 +81,9 @@ export class NeighborWatch implements FrameTap {
   /** Frames of offloaded connections looked at. */
   frames = 0;
   readonly #view: DataView;
+  /** By cable: cables are in the order of the NICs. */
   readonly #emissions: readonly Emissions[];
 
-  /** By cable, in the order of the NICs. A NIC in lenient mode may go on transmitting (digest §3.5). */
   constructor(memory: Memory, nics: readonly Nic[]) {
     this.#view = memory.view;
     this.#emissions = nics.map(nic => new Emissions(memory, nic));
@@ -100,6 +100,7 @@ export class NeighborWatch implements FrameTap {
     if (typeAt < 0 || this.#view.getUint16(typeAt) !== EtherType.Ipv4) return;
     if (this.#view.getUint16(typeAt + 2 + IDENTIFICATION) < DEVICE_HALF) return;
     const emissions = this.#emissions[interfaceId]!;
+    // In lenient mode what is invalid goes on until it is terminated (digest §3.5).
     if (emissions.nic.boot.config.target.invalidate === 'lenient') return;
     this.frames++;
     const vid = Math.max(0, vidOf(this.#view, frameAt, end));

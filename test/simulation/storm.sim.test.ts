@@ -5,6 +5,8 @@
  * the list with what it found.
  */
 import { afterAll, describe, expect, test } from 'vitest';
+import { Prng } from '../../src/base/prng.ts';
+import { FaultInjection } from '../../src/intermediate-driver/diagnostics/fault-injection.ts';
 import { createMemory } from '../../src/memory/memory.ts';
 import { OffloadState } from '../../src/offload/offload-state.ts';
 import { runSeed, type SeedResult, type SeedRun } from '../../src/scenario/simulate.ts';
@@ -220,5 +222,54 @@ describe('the checker notices', () => {
       });
       expect(found).toContain(what);
     }
+  });
+});
+
+describe('faults injected between the drivers and the NICs (R33)', () => {
+  /** Runs a seed with faults on every NIC's adapter. */
+  function withFaults(seed: number, inject: (faults: FaultInjection) => void): SeedResult & { struck: number } {
+    const injected: FaultInjection[] = [];
+    const result = runSeed(seed, {
+      memory,
+      prepare: ({ sim }) => {
+        const { blocks } = sim.layout.hosts[0]!.regions;
+        for (const { adapter } of sim.host.host.miniports) {
+          const faults = new FaultInjection(adapter, { memory: sim.memory, blocks, prng: new Prng(seed) });
+          inject(faults);
+          injected.push(faults);
+        }
+        const { onRound } = sim;
+        sim.onRound = nowUs => {
+          if (sim.rounds % 50 === 0) for (const faults of injected) faults.release();
+          onRound(nowUs);
+        };
+      },
+    });
+    return { ...result, struck: injected.reduce((sum, { struck }) => sum + struck, 0) };
+  }
+
+  test('late answers to updates and queries: the next waits, and so does a terminate (C10, D01)', () => {
+    let struck = 0;
+    for (let seed = 1; seed <= 40; seed++) {
+      const result = withFaults(seed, faults => {
+        faults.delay('updateOffloadComplete');
+        faults.delay('queryOffloadComplete');
+      });
+      struck += result.struck;
+      expectOk(result);
+    }
+    expect(struck).toBeGreaterThan(10);
+  });
+
+  test.each(['initiateOffloadComplete', 'terminateOffloadComplete'] as const)('%s twice is noticed (A17)', entry => {
+    const result = withFaults(11, faults => void faults.duplicate(entry, { times: 1 }));
+    expect(result.struck).toBeGreaterThan(0);
+    expect(result.error).toContain('completed before (A17)');
+  });
+
+  test('an answer that is lost is noticed at the end, if not before (invariant 3)', () => {
+    const result = withFaults(11, faults => void faults.drop('sendFrameComplete', { times: 1 }));
+    expect(result.struck).toBeGreaterThan(0);
+    expect(result.ok).toBe(false);
   });
 });

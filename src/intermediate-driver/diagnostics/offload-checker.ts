@@ -14,7 +14,7 @@ import type { Memory, Region } from '../../memory/memory.ts';
 import { type Adapter, type ClientTable, patch, type ProviderTable } from '../../host/ndis.ts';
 import { BlockReader } from './block-reader.ts';
 import { BufferLedger } from './buffer-ledger.ts';
-import { type CheckedObject, CheckedObjects, Phase, violation } from './checked-object.ts';
+import { CheckedObjects, Phase, violation } from './checked-object.ts';
 import { DataRules } from './data-rules.ts';
 import { type Checked, type OperationKind, OperationRules } from './operation-rules.ts';
 
@@ -148,10 +148,5 @@ export class OffloadChecker {
     this.#before(up, 'indicateReceive', (context, buffer) => data.indicateReceive(context, buffer));
     this.#before(up, 'indicateEvent', (context, event) => data.indicateEvent(context, event));
     this.#before(up, 'indicateOffloadEvent', context => data.indicateOffloadEvent(context));
-  }
-
-  /** The object that a context names, for who reads along. */
-  connection(context: number): CheckedObject | undefined {
-    return this.objects.inContext(2, context);
   }
 }
