@@ -81,7 +81,7 @@ describe('by the rules', () => {
     expect(it.checker.count(0)).toEqual({ certain: 1, possible: 1 });
   });
 
-  test('a state loaded into objects that initiate made room for (R14)', () => {
+  test('a state loaded into objects that initiate made room for (Figure 3)', () => {
     const { it, tcp } = offloaded();
     const root = it.connection(0);
     it.at(root).offloadHandle = tcp;
