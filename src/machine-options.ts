@@ -82,6 +82,11 @@ export const MachineOptions = z.strictObject({
       jitterUs: z.number().min(0).optional(),
     })
     .optional(),
+  /**
+   * For finding defects, not for speed. `checker`: every call between the stack, its drivers and the NICs is held against
+   * the rules of the interface (R5); a broken one throws where it was broken.
+   */
+  diagnostics: z.strictObject({ checker: z.boolean().optional() }).optional(),
   /** File for a pcapng capture of every cable. */
   capture: z.string().min(1).optional(),
 });

@@ -8,6 +8,7 @@
  */
 import { EventEmitter } from 'node:events';
 import type { HostWiring, InterfacePlan } from './assemble-host.ts';
+import { attachCheckers } from './attach-checkers.ts';
 import type { NicReport } from './device/worker.ts';
 import type { FabricReport } from './fabric/worker.ts';
 import type { LogEvent } from './base/event-log.ts';
@@ -88,6 +89,10 @@ export async function createMachine(given: MachineOptions): Promise<Machine> {
     wiring: [wiringOf(options), ...(options.peers ?? []).map(peer => peerWiring(peer.address))],
     capture: options.capture,
   });
+  if (options.diagnostics?.checker === true) {
+    const { memory, layout, hosts } = threaded;
+    hosts.forEach((host, index) => attachCheckers(memory, layout.hosts[index]!, host));
+  }
   try {
     await threaded.start();
   } catch (error) {

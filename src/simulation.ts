@@ -6,10 +6,12 @@
  *   nothing to do: time jumps to the earliest timer
  */
 import { type AssembledHost, assembleHost, type HostWiring } from './assemble-host.ts';
+import { attachCheckers } from './attach-checkers.ts';
 import { VirtualClock } from './base/clock.ts';
 import { Prng } from './base/prng.ts';
 import { Nic } from './device/nic.ts';
 import { Fabric } from './fabric/fabric.ts';
+import type { OffloadChecker } from './intermediate-driver/diagnostics/offload-checker.ts';
 import { initializeLayout, layOut, type MachineLayout, type MachinePlan } from './machine-layout.ts';
 import { type Memory, reuseMemory } from './memory/memory.ts';
 import type { Polled } from './ring/poll-loop.ts';
@@ -24,6 +26,8 @@ export interface SimulationOptions {
   readonly memory?: Memory | undefined;
   /** Descriptors that a step takes at most: 1 is the finest interleaving. */
   readonly budgetMax?: number | undefined;
+  /** Whether every adapter is watched by a checker (R5); what is measured goes without. */
+  readonly checker?: boolean | undefined;
 }
 
 export class Simulation {
@@ -33,12 +37,16 @@ export class Simulation {
   readonly hosts: AssembledHost[];
   readonly nics: Nic[];
   readonly fabric: Fabric;
+  /** Of all hosts. */
+  readonly checkers: readonly OffloadChecker[];
   readonly #components: Polled[];
   readonly #prng: Prng;
   readonly #budgetMax: number;
   rounds = 0;
   /** Called after every round: invariants, events at their times. */
   onRound: (nowUs: number) => void = () => {};
+  /** Called after every step of a component. */
+  onStep: (component: Polled) => void = () => {};
 
   constructor(options: SimulationOptions) {
     this.#prng = new Prng(options.seed);
@@ -51,6 +59,10 @@ export class Simulation {
     this.hosts = this.layout.hosts.map((boot, index) =>
       assembleHost(this.memory, boot, options.wiring[index]!, this.clock, this.#prng.fork(boot.name)),
     );
+    this.checkers =
+      options.checker === false
+        ? []
+        : this.hosts.flatMap((host, index) => attachCheckers(this.memory, this.layout.hosts[index]!, host));
     this.#components = [...this.hosts.map(({ host }) => host), ...this.nics, this.fabric];
   }
 
@@ -94,7 +106,10 @@ export class Simulation {
     }
     const now = this.clock.nowUs();
     let work = 0;
-    for (const component of components) work += component.step(now, 1 + this.#prng.below(this.#budgetMax));
+    for (const component of components) {
+      work += component.step(now, 1 + this.#prng.below(this.#budgetMax));
+      this.onStep(component);
+    }
     return work;
   }
 

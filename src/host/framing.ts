@@ -22,8 +22,8 @@ import { NeighborState } from '../offload/state-objects.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, emitArpAnnouncement, parseArp } from '../wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { type Interface, keyOf } from './interface.ts';
-import { describeInitiate, describeTerminate, Outcome, StateList, takeEntry } from './lower-object.ts';
-import type { Adapter } from './ndis.ts';
+import { describeInitiate, describeTerminate, isRoomMade, StateList, takeEntry } from './lower-object.ts';
+import type { Adapter, ProviderTable } from './ndis.ts';
 import { confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import { StateUpdates } from './state-updates.ts';
@@ -54,7 +54,7 @@ export class Framing {
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof NeighborState.fields>;
-  readonly #loads: StateList;
+  readonly #loads: StateList<Neighbor>;
   readonly #arp = new ArpPacket();
   readonly #unresolved = new Set<Neighbor>();
   network: NetworkInput | null = null;
@@ -70,7 +70,9 @@ export class Framing {
     this.#blocks = blocks;
     this.#buffer = NetBuffer.view(memory);
     this.#block = Block.view(memory);
-    this.#loads = new StateList(Block.view(memory));
+    this.#loads = new StateList(Block.view(memory), (neighbor, address, table) =>
+      this.#take(neighbor, address, true, table),
+    );
     this.#state = NeighborState.view(memory);
     const layer = {
       name: 'framing',
@@ -345,6 +347,7 @@ export class Framing {
     let busy = false;
     for (const neighbor of this.#neighbors.values()) {
       if (neighbor.iface.adapter !== adapter || neighbor.offloadedPaths > 0) continue;
+      if (neighbor.offloadState === OffloadState.Offloading) busy = true;
       if (neighbor.offloadState !== OffloadState.Offloaded) continue;
       if (neighbor.callsOut > 0) busy = true;
       else request.neighbors.add(neighbor);
@@ -360,16 +363,26 @@ export class Framing {
     for (let i = 0; i < neighbors.count; i++) {
       const neighbor = neighbors.objects[i]!;
       const address = neighbors.blocks[i]!;
-      const outcome = takeEntry(neighbor, initiate, this.#block.at(address), table);
-      if (request.isReserving && outcome === Outcome.Taken) {
+      if (isRoomMade(this.#block.at(address))) {
         this.#writeState(neighbor, address);
-        this.#loads.add(address);
+        this.#loads.add(neighbor, address);
       } else {
-        this.#blocks.free(address);
+        this.#take(neighbor, address, initiate, table);
       }
-      this.updates.settled(neighbor);
     }
-    this.#loads.send(table);
+    const loads = this.#loads.send(table);
+    if (loads > 0) this.trace?.emit('framing', request.adapter.name, `load ${loads} neighbor states`);
     this.trace?.emit('framing', 'network', initiate ? 'initiate complete' : 'terminate complete');
+  }
+
+  #take(neighbor: Neighbor, address: number, initiate: boolean, table: ProviderTable): void {
+    takeEntry(neighbor, initiate, this.#block.at(address), table);
+    this.#blocks.free(address);
+    this.updates.settled(neighbor);
+  }
+
+  /** States that were sent on the way (Figure 3, 308) were answered. False: they were not this layer's. */
+  loaded(root: number): boolean {
+    return this.#loads.loaded(root);
   }
 }

@@ -5,8 +5,7 @@
  * Requests are used again; none is made in steady state.
  */
 import type { Trace } from '../base/trace.ts';
-import type { Memory } from '../memory/memory.ts';
-import { Block, type BlockCursor, type BlockPool } from '../offload/block-list.ts';
+import type { BlockPool } from '../offload/block-list.ts';
 import type { TliConnection } from './connection.ts';
 import type { Framing } from './framing.ts';
 import type { Adapter } from './ndis.ts';
@@ -23,7 +22,6 @@ export class HandOvers {
   readonly #blocks: BlockPool;
   readonly #listMax: number;
   readonly #options: HostOffloadOptions;
-  readonly #block: BlockCursor;
   /** By the index of their root block. */
   readonly #pending: (OffloadRequest | null)[];
   readonly #spare: OffloadRequest[] = [];
@@ -33,7 +31,6 @@ export class HandOvers {
   trace: Trace | null = null;
 
   constructor(
-    memory: Memory,
     offload: TransportOffload,
     network: Network,
     framing: Framing,
@@ -47,7 +44,6 @@ export class HandOvers {
     this.#blocks = blocks;
     this.#listMax = listMax;
     this.#options = options;
-    this.#block = Block.view(memory);
     this.#pending = Array.from({ length: blocks.capacity }, () => null);
   }
 
@@ -109,6 +105,7 @@ export class HandOvers {
   climb(request: OffloadRequest): OffloadRequest | null {
     if (request.loadRoot !== 0) {
       this.#offload.takeAll(request);
+      this.trace?.emit('transport', 'tli', 'initiate complete');
       return request;
     }
     request.beginCompletion(request.adapter.down);
@@ -131,13 +128,9 @@ export class HandOvers {
     return null;
   }
 
-  /** States of paths or neighbors have been loaded: their blocks are free again. */
+  /** States of neighbors or paths have been loaded. */
   loaded(root: number): void {
-    for (let at = root; at !== 0;) {
-      const { nextBlock } = this.#block.at(at);
-      this.#blocks.free(at);
-      at = nextBlock;
-    }
+    if (!this.#framing.loaded(root)) this.#network.loaded(root);
   }
 
   /** 322 of Figure 3: the switch lets go what it held, to wherever the state is now. */

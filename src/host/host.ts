@@ -134,7 +134,7 @@ export class Host implements Polled {
     this.chimney = new Chimney(
       this.tli,
       this.offload,
-      this.#handOvers(memory),
+      this.#handOvers(),
       clock,
       this.log,
       this.load,
@@ -148,9 +148,9 @@ export class Host implements Polled {
     this.transport.diversion = this.offload;
   }
 
-  #handOvers(memory: Memory): HandOvers {
+  #handOvers(): HandOvers {
     const { blockListMax, offload } = this.config;
-    return new HandOvers(memory, this.offload, this.network, this.framing, this.blocks, blockListMax, offload);
+    return new HandOvers(this.offload, this.network, this.framing, this.blocks, blockListMax, offload);
   }
 
   get interfaces(): readonly Interface[] {

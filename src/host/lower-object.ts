@@ -67,21 +67,36 @@ export function takeEntry(object: LowerObject, initiate: boolean, block: BlockCu
   return Outcome.Uploaded;
 }
 
+/** Room was made for the object, nothing more: it is on the device when its state has been loaded (Figure 3). */
+export function isRoomMade(block: BlockCursor): boolean {
+  return block.role === BlockRole.Reserve && isOffloaded(block.status);
+}
+
+interface StatesOut<T> {
+  readonly table: ProviderTable;
+  readonly objects: readonly T[];
+}
+
 /**
  * Figure 3, 308 and 312: the layer's objects that the device has just made room for get their state, in one flat list of their
- * blocks. Collects them while the layer takes its entries.
+ * blocks. Collects them while the layer takes its entries; until the answer they are on their way.
  */
-export class StateList {
+export class StateList<T extends LowerObject> {
   readonly #block: BlockCursor;
+  readonly #taken: (object: T, address: number, table: ProviderTable) => void;
+  readonly #out = new Map<number, StatesOut<T>>();
+  #objects: T[] = [];
   #first = 0;
   #last = 0;
 
-  constructor(block: BlockCursor) {
+  /** @param taken takes the entry of an object whose state was answered, and frees its block */
+  constructor(block: BlockCursor, taken: (object: T, address: number, table: ProviderTable) => void) {
     this.#block = block;
+    this.#taken = taken;
   }
 
   /** The block now carries the state; it is the device's until the answer. */
-  add(address: number): void {
+  add(object: T, address: number): void {
     const block = this.#block.at(address);
     block.role = BlockRole.New;
     block.nextBlock = 0;
@@ -89,12 +104,32 @@ export class StateList {
     if (this.#first === 0) this.#first = address;
     else this.#block.at(this.#last).nextBlock = address;
     this.#last = address;
+    this.#objects.push(object);
   }
 
-  /** Sends the list, if there is one. */
-  send(table: ProviderTable): void {
+  /** Sends the list; returns how many objects it has. */
+  send(table: ProviderTable): number {
+    const objects = this.#objects;
+    if (objects.length === 0) return 0;
+    this.#objects = [];
+    this.#out.set(this.#first, { table, objects });
     const root = this.#first;
     this.#first = 0;
-    if (root !== 0) table.loadOffloadState(root);
+    table.loadOffloadState(root);
+    return objects.length;
+  }
+
+  /** False: the root is none of this layer's. */
+  loaded(root: number): boolean {
+    const out = this.#out.get(root);
+    if (out === undefined) return false;
+    this.#out.delete(root);
+    let address = root;
+    for (const object of out.objects) {
+      const { nextBlock } = this.#block.at(address);
+      this.#taken(object, address, out.table);
+      address = nextBlock;
+    }
+    return true;
   }
 }

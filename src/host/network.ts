@@ -32,8 +32,8 @@ import { type Framing, type NetworkInput, TX_FRAME_OFFSET } from './framing.ts';
 import { HostIcmp } from './host-icmp.ts';
 import { type Interface, keyOf } from './interface.ts';
 import { isResolved, type Neighbor } from './neighbor.ts';
-import { describeInitiate, describeTerminate, Outcome, StateList, takeEntry } from './lower-object.ts';
-import type { Adapter } from './ndis.ts';
+import { describeInitiate, describeTerminate, isRoomMade, Outcome, StateList, takeEntry } from './lower-object.ts';
+import type { Adapter, ProviderTable } from './ndis.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import { StateUpdates } from './state-updates.ts';
 import { Path } from './path.ts';
@@ -73,7 +73,7 @@ export class Network implements NetworkInput {
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof PathState.fields>;
   readonly #needs: Cursor<typeof ResourceNeeds.fields>;
-  readonly #loads: StateList;
+  readonly #loads: StateList<Path>;
   readonly #icmp: HostIcmp;
   #idle = 0;
   readonly updates: StateUpdates<Path>;
@@ -95,7 +95,7 @@ export class Network implements NetworkInput {
     this.#block = Block.view(memory);
     this.#state = PathState.view(memory);
     this.#needs = ResourceNeeds.view(memory);
-    this.#loads = new StateList(Block.view(memory));
+    this.#loads = new StateList(Block.view(memory), (path, address, table) => this.#take(path, address, true, table));
     this.#icmp = new HostIcmp(memory, this);
     const layer = {
       name: 'network',
@@ -320,20 +320,30 @@ export class Network implements NetworkInput {
     for (let i = 0; i < paths.count; i++) {
       const path = paths.objects[i]!;
       const address = paths.blocks[i]!;
-      const outcome = takeEntry(path, initiate, this.#block.at(address), table);
-      if (outcome === Outcome.Refused) path.linked!.offloadedPaths--;
-      else if (outcome === Outcome.Uploaded) path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
-      if (path.offloadState === OffloadState.InHost) path.linked = null;
-      if (request.isReserving && outcome === Outcome.Taken) {
+      if (isRoomMade(this.#block.at(address))) {
         this.#writeState(path, address);
-        this.#loads.add(address);
+        this.#loads.add(path, address);
       } else {
-        this.#blocks.free(address);
+        this.#take(path, address, initiate, table);
       }
-      this.updates.settled(path);
     }
-    this.#loads.send(table);
+    const loads = this.#loads.send(table);
+    if (loads > 0) this.trace?.emit('network', request.adapter.name, `load ${loads} path states`);
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
+  }
+
+  #take(path: Path, address: number, initiate: boolean, table: ProviderTable): void {
+    const outcome = takeEntry(path, initiate, this.#block.at(address), table);
+    if (outcome === Outcome.Refused) path.linked!.offloadedPaths--;
+    else if (outcome === Outcome.Uploaded) path.ipIdStart = this.#state.at(address + BLOCK_HEADER_BYTES).ipIdStart;
+    if (path.offloadState === OffloadState.InHost) path.linked = null;
+    this.#blocks.free(address);
+    this.updates.settled(path);
+  }
+
+  /** States that were sent on the way (Figure 3, 312) were answered. False: they were not this layer's. */
+  loaded(root: number): boolean {
+    return this.#loads.loaded(root);
   }
 
   /**
@@ -345,8 +355,10 @@ export class Network implements NetworkInput {
     for (const path of this.#byDestination.values()) {
       if (request.paths.count >= limit) break;
       if (path.iface.adapter !== adapter || path.offloadedConnections > 0) continue;
+      if (path.offloadState === OffloadState.Offloading) busy = true;
       if (path.offloadState !== OffloadState.Offloaded) continue;
-      if (path.callsOut > 0) busy = true;
+      // Its neighbor may go with it.
+      if (path.callsOut > 0 || path.linked!.callsOut > 0) busy = true;
       else request.paths.add(path);
     }
     return busy;

@@ -224,8 +224,9 @@ export class TransportOffload implements SegmentDiversion {
     }
     request.count = fitting;
     request.loadRoot = fitting > 0 ? request.blocks[0]! : 0;
-    if (fitting > 0) table.loadOffloadState(request.loadRoot);
-    this.trace?.emit('transport', 'tli', `initiate complete, ${fitting} states follow`);
+    if (fitting === 0) return;
+    table.loadOffloadState(request.loadRoot);
+    this.trace?.emit('transport', request.adapter.name, `load ${fitting} connection states`);
   }
 
   takeAll(request: OffloadRequest): void {

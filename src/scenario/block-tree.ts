@@ -5,13 +5,13 @@
  */
 import { statusName } from '../base/status.ts';
 import type { Memory } from '../memory/memory.ts';
-import { Block, BLOCK_HEADER_BYTES, BlockRole, layerOf, OffloadStateType } from '../offload/block-list.ts';
+import { Block, BLOCK_HEADER_BYTES, layerOf, OffloadStateType } from '../offload/block-list.ts';
 
 export interface BlockNode {
   /** N neighbor, P path, T connection, I a block that an intermediate driver inserted (R12). */
   readonly layer: 'N' | 'P' | 'T' | 'I';
   /** New to the device, an object it has, or only there to hold the tree together. */
-  readonly role: 'new' | 'linker' | 'placeholder';
+  readonly role: 'new' | 'linker' | 'placeholder' | 'reserve';
   /** The device's handle, 0 for none yet. */
   readonly handle: number;
   /** `Success`, or why not. */
@@ -31,7 +31,7 @@ export function readBlockTree(memory: Memory, root: number, label: BlockLabel = 
     const layer = type === OffloadStateType.FilterReserved ? 'I' : (['N', 'P', 'T'] as const)[layerOf(type)]!;
     nodes.push({
       layer,
-      role: role === BlockRole.Placeholder ? 'placeholder' : role === BlockRole.Linker ? 'linker' : 'new',
+      role: ROLES[role] ?? 'new',
       handle: offloadHandle,
       status: statusName(status),
       label: label(layer, offloadHandle, at + BLOCK_HEADER_BYTES),
@@ -42,14 +42,17 @@ export function readBlockTree(memory: Memory, root: number, label: BlockLabel = 
   return nodes;
 }
 
-const MARKS = { new: '+', linker: '=', placeholder: '.' } as const;
+const MARKS = { new: '+', linker: '=', placeholder: '.', reserve: '?' } as const;
+/** By BlockRole. */
+const ROLES: readonly BlockNode['role'][] = ['new', 'linker', 'placeholder', 'reserve'];
 
-/** N neighbor, P path, T connection; + new, = object of the device, . placeholder; the status where it is not Success. */
+/** N neighbor, P path, T connection; + new, ? room only, = object of the device, . placeholder; the status where it is not Success. */
 export function compactTree(nodes: readonly BlockNode[], marksNew: boolean): string {
   return nodes
     .map(({ layer, role, status, dependents }) => {
       const mark = role === 'new' && (!marksNew || layer === 'T') ? '' : MARKS[role];
-      const failed = status === 'Success' ? '' : `:${status}`;
+      // Pending: a checker marks what the device has not answered yet.
+      const failed = status === 'Success' || status === 'Pending' ? '' : `:${status}`;
       const below = dependents.length === 0 ? '' : `{${compactTree(dependents, marksNew)}}`;
       return `${layer}${mark}${failed}${below}`;
     })

@@ -107,7 +107,7 @@ export class HandOverMeter {
     const sizes = { connections: count * 2, blockList: count };
     const plan = planMachine({ hosts: [{ name: 'server', nics: [{ name: 'nic0' }], ...sizes }], populations });
     const wiring = [{ interfaces, routes, team: false, policy: NOTHING }];
-    const sim = (this.#sim = new Simulation({ plan, wiring, seed: 1, memory: options.memory }));
+    const sim = (this.#sim = new Simulation({ plan, wiring, seed: 1, memory: options.memory, checker: false }));
     this.memory = sim.memory;
     const silent = new Silent();
     const { host } = sim.host;

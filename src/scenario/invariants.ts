@@ -1,6 +1,21 @@
 /**
  * What must hold in a machine at any time between two rounds, and at its end: the checker of R5 and R6.
  *
+ * The invariants of §8.2 of the digest, and what asserts each:
+ *
+ *    1 one owner of each delegated variable      `#devices`, `#connections`
+ *    2 one owner of each NET_BUFFER              invariants-buffers.ts, over the checkers' buffer-ledger.ts
+ *    3 each operation completes once             the checkers: operation-rules.ts, data-rules.ts, `checkEnd`
+ *    4 every byte, in order, once                the loads of the fabric (SeedRun), the peers of a ladder
+ *    5 reference counts                          `#paths`, `#neighbors`, `#tree`
+ *    6 no frame through an invalid neighbor      invariants-neighbor.ts
+ *    7 nothing indicated after terminate         the checkers: data-rules.ts
+ *    8 nothing goes back between owners          invariants-wire.ts on the wire, progress.ts at every hand-over
+ *    9 the window's right edge does not shrink   invariants-wire.ts
+ *   10 slots in use = live objects               `#slots`, `checkEnd`
+ *
+ * Beside these:
+ *
  *   ownership   Offloaded on the host ⇔ exactly one NIC has the connection; nobody else has it in other states
  *   counts      references of paths and neighbors, dependents in the NICs' trees, the chimney's own numbers
  *   sequences   SND.UNA <= SND.NXT <= sndMax; the send queue holds what it says; whatever the peer owes has a timer
@@ -13,13 +28,19 @@
 import { AssertionError } from '../base/assert.ts';
 import { seqLeq } from '../base/seq.ts';
 import type { FrameTap } from '../fabric/capture.ts';
+import { Phase } from '../intermediate-driver/diagnostics/checked-object.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import { OFFLOAD_STATE_NAMES, OffloadState } from '../offload/offload-state.ts';
 import type { Simulation } from '../simulation.ts';
+import { BufferWatch } from './invariants-buffers.ts';
+import { NeighborWatch } from './invariants-neighbor.ts';
+import { WireWatch } from './invariants-wire.ts';
 import { finOutstanding } from '../tcp/send-queue.ts';
 import { type Tcb, TCP_STATE_NAMES, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { EtherType } from '../wire/ethernet.ts';
+import type { Ipv4Header } from '../wire/ipv4.ts';
+import type { TcpHeader } from '../wire/tcp.ts';
 import { etherTypeAt } from '../wire/vlan.ts';
 
 const S = OffloadState;
@@ -49,6 +70,9 @@ export class InvariantChecker {
   checked = 0;
   readonly #sim: Simulation;
   readonly #talk: Talk;
+  readonly #wire: WireWatch;
+  readonly #neighborWatch: NeighborWatch;
+  readonly #buffers: BufferWatch;
   readonly #tcb: Tcb;
   readonly #buffer;
   /** By host slot: how many NICs have it. */
@@ -56,6 +80,9 @@ export class InvariantChecker {
   readonly #dependents = new Map<object, number>();
   readonly #pathUsers: number[] = [];
   readonly #nicDependents: Int32Array[];
+  /** By host slot: the largest receive buffer that its connection has had, and which connection that was. */
+  readonly #largestRcvWnd: Int32Array;
+  readonly #handles: Int32Array;
   #failovers = 0;
   #quietSinceUs = 0;
 
@@ -63,10 +90,16 @@ export class InvariantChecker {
     const { host } = sim.host;
     this.#sim = sim;
     this.#talk = new Talk(sim.memory, sim.nics.length);
-    sim.fabric.addTap(this.#talk);
+    this.#wire = new WireWatch(sim.memory, (ip, tcp) => this.#hasSmallerBuffer(ip, tcp));
+    this.#neighborWatch = new NeighborWatch(sim.memory, sim.nics);
+    this.#buffers = new BufferWatch(sim);
+    for (const tap of [this.#talk, this.#wire, this.#neighborWatch]) sim.fabric.addTap(tap);
+    sim.onStep = component => this.#neighborWatch.stepped(component);
     this.#tcb = host.transport.table.cursor();
     this.#buffer = NetBuffer.view(sim.memory);
     this.#owners = new Uint8Array(host.transport.table.capacity);
+    this.#largestRcvWnd = new Int32Array(host.transport.table.capacity);
+    this.#handles = new Int32Array(host.transport.table.capacity);
     this.#nicDependents = sim.nics.map(nic => new Int32Array(nic.objects.paths.capacity));
   }
 
@@ -77,12 +110,21 @@ export class InvariantChecker {
     this.#paths();
     this.#neighbors();
     this.#silence();
+    this.#slots();
+    this.#buffers.check();
+  }
+
+  /** Segments, frames and buffers that the watches have looked at. */
+  get watched(): { segments: number; frames: number; buffers: number } {
+    const { segments } = this.#wire;
+    return { segments, frames: this.#neighborWatch.frames, buffers: this.#buffers.checked };
   }
 
   /** When all connections are over and nothing is under way. */
   checkEnd(): void {
     this.check();
     const { nics, fabric } = this.#sim;
+    for (const checker of this.#sim.checkers) checker.checkEnd();
     const { host, team, vlans } = this.#sim.host;
     this.#hold(host.tli.active === 0, 'connections left on the switch', host.tli.active);
     this.#hold(host.transport.table.inUse === 0, 'TCBs left on the host', host.transport.table.inUse);
@@ -133,6 +175,8 @@ export class InvariantChecker {
     const tcb = this.#tcb;
     this.#owners.fill(0);
     this.#sim.nics.forEach((nic, index) => {
+      // What a device that was given up has is nobody's.
+      if (this.#sim.host.host.miniports[index]?.dead === true) return;
       const { firmware, objects, boot } = nic;
       const { name } = boot.config;
       const { table } = firmware;
@@ -148,7 +192,7 @@ export class InvariantChecker {
         this.#holdFor(objects.paths.isLive(tcb.path), tcb, name, 'its path is there');
         dependents[tcb.path]!++;
         if (tcb.state === TcpState.Closed) continue;
-        this.#sequences(tcb, name);
+        this.#sequences(tcb, name, index);
         if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0) blocked++;
       }
       this.#hold(blocked <= firmware.blockedCount, `${name}: blocked connections are in its list`, blocked);
@@ -187,6 +231,16 @@ export class InvariantChecker {
     return host.transport.table.slotOfHandle(handle);
   }
 
+  /** The application has made the receive buffer of this connection smaller since its segments were first seen. */
+  #hasSmallerBuffer(ip: Ipv4Header, tcp: TcpHeader): boolean {
+    const { interfaces, transport } = this.#sim.host.host;
+    const { table } = transport;
+    return interfaces.some(({ address, index }) => {
+      const slot = address === ip.source ? table.lookup(ip.destination, tcp.dstPort, address, tcp.srcPort, index) : -1;
+      return slot >= 0 && this.#tcb.at(table.addressOf(slot)).initialRcvWnd < this.#largestRcvWnd[slot]!;
+    });
+  }
+
   /** Down through the drivers: whether the NIC that has this handle really has it. */
   #isOnDevice(handle: number): boolean {
     const { team, vlans } = this.#sim.host;
@@ -208,12 +262,16 @@ export class InvariantChecker {
       tcb.at(table.addressOf(slot));
       const { offloadState, path } = tcb;
       const owners = this.#owners[slot]!;
+      const handle = table.handleOf(slot);
+      const largest = this.#handles[slot] === handle ? this.#largestRcvWnd[slot]! : 0;
+      this.#handles[slot] = handle;
+      this.#largestRcvWnd[slot] = Math.max(largest, tcb.initialRcvWnd);
       this.#pathUsers[path] = (this.#pathUsers[path] ?? 0) + 1;
       if (offloadState !== S.InHost) away++;
       if (offloadState === S.Offloading || offloadState === S.Offloaded) this.#depend(host.network.path(path));
       if (offloadState === S.InHost) {
         this.#holdFor(owners === 0, tcb, 'host', 'a NIC has it too');
-        if (tcb.state !== TcpState.Closed) this.#sequences(tcb, 'host');
+        if (tcb.state !== TcpState.Closed) this.#sequences(tcb, 'host', -1);
       } else if (offloadState === S.Offloaded) {
         this.#holdFor(owners === 1, tcb, 'host', `${owners} NICs have it`);
         this.#holdFor(this.#isOnDevice(tcb.offloadHandle), tcb, 'host', 'its handle is of a live connection');
@@ -238,7 +296,7 @@ export class InvariantChecker {
     this.#holdFor(isExpected || !connection.paused, tcb, 'host', 'data is held for no offload');
   }
 
-  #sequences(tcb: Tcb, where: string): void {
+  #sequences(tcb: Tcb, where: string, nic: number): void {
     if (tcb.state < TcpState.Established) return;
     this.#holdFor(seqLeq(tcb.sndUna, tcb.sndNxt), tcb, where, 'SND.UNA <= SND.NXT');
     this.#holdFor(seqLeq(tcb.sndNxt, tcb.sndMax), tcb, where, 'SND.NXT <= sndMax');
@@ -248,6 +306,8 @@ export class InvariantChecker {
     let count = 0;
     for (let address = tcb.sendDataHead; address !== 0 && count < SEND_CHAIN_MAX; count++) {
       buffer.at(address);
+      if (nic < 0) this.#buffers.onHost(address);
+      else this.#buffers.onDevice(nic, address);
       bytes += buffer.dataLength - buffer.bytesTransferred;
       address = buffer.next;
     }
@@ -288,6 +348,27 @@ export class InvariantChecker {
         neighbor.offloadState,
       );
     }
+  }
+
+  /** What the device was given for certain is in its tables, by its handle, and nothing beyond what it may have. */
+  #slots(): void {
+    this.#sim.nics.forEach((nic, index) => {
+      const checker = this.#sim.checkers.find(({ adapter }) => adapter.name === nic.boot.config.name);
+      if (checker === undefined || this.#sim.host.host.miniports[index]?.dead === true) return;
+      const { neighbors, paths } = nic.objects;
+      for (const [layer, table] of [neighbors, paths, nic.firmware.table].entries()) {
+        const { certain, possible } = checker.count(layer);
+        const holds = table.inUse >= certain && table.inUse <= possible;
+        this.#hold(
+          holds,
+          `${nic.boot.config.name}: slots of layer ${layer}, not in ${certain} to ${possible}`,
+          table.inUse,
+        );
+        for (const { handle, phase } of checker.objects.ofLayer(layer)) {
+          if (phase === Phase.Offloaded) this.#hold(table.slotOfHandle(handle) >= 0, 'a live handle is stale', handle);
+        }
+      }
+    });
   }
 
   /** R36: only the active member talks, once the one before it has been emptied. */

@@ -54,6 +54,17 @@ describe('initiate', () => {
     expect(bench.nic.tree).toEqual({ paths: 3, neighbors: 2, connections: 2 });
   });
 
+  test('a linker that carries nothing through has failed for the linker above it, too (A07, A08)', () => {
+    const { bench, p, n } = offloaded({ tcpEntries: 5 });
+    const t = bench.tcp(6001, 6);
+    const path = bench.path(101, [t], bench.handleOf(p[0]));
+    const root = bench.neighbor(11, [path], bench.handleOf(n[0]));
+    bench.submit(Submission.InitiateOffload, root);
+    bench.step();
+    expect([t, path, root].map(at => bench.statusOf(at))).toEqual([OffloadTcpEntries, Failure, Failure]);
+    expect(bench.nic.tree).toEqual({ paths: 3, neighbors: 2, connections: 5 });
+  });
+
   test('with one path slot never touches the connections of the others (A03, A04)', () => {
     const { bench, t, p, n } = offloaded({ pathEntries: 1 });
     expect(p.map(at => bench.statusOf(at))).toEqual([Success, OffloadPathEntries, OffloadPathEntries]);

@@ -188,7 +188,7 @@ describe('whatever happens, in whatever order', () => {
     first => {
       let updates = 0;
       for (let seed = first; seed < first + 10; seed++) {
-        const machine = new LadderMachine({ peers: PEERS, quiet: true }, seed);
+        const machine = new LadderMachine({ peers: PEERS, quiet: true, checker: false }, seed);
         for (const gateway of GATEWAYS) machine.port.answerAs(gateway);
         const prng = new Prng(seed);
         const referee = new Referee(machine);
@@ -299,7 +299,7 @@ describe('an invalidation by the host', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     'of a path whose route goes away takes its connections back, and what was posted meanwhile is sent by the host (C16, C17, R23) [seed %i]',
     seed => {
-      const machine = new LadderMachine({ peers: PEERS, quiet: true }, seed);
+      const machine = new LadderMachine({ peers: PEERS, quiet: true, checker: false }, seed);
       const { host, peers } = machine;
       machine.call(() => machine.offload(peers.map(({ name }) => name)));
       machine.settle();

@@ -158,7 +158,7 @@ describe('requests of devices', () => {
   );
 
   test('asked a hundred times, it makes one terminate (D02)', () => {
-    const machine = new LadderMachine({ ...ONE, policy: AT_ONCE }, 1);
+    const machine = new LadderMachine({ ...ONE, policy: AT_ONCE, checker: false }, 1);
     machine.call(() => {
       for (let i = 0; i < 50; i++) machine.retrieve('c1', 'LowActivity');
       for (let i = 0; i < 50; i++) machine.retrieve('c1', 'UploadRequested');
@@ -174,7 +174,7 @@ describe('requests of devices', () => {
 
   /** c1 is offloaded and asked back for good; the terminate cannot go, there are no blocks. */
   function askedBack(): { machine: LadderMachine; goOn: () => void } {
-    const machine = new LadderMachine({ ...ONE, policy: AT_ONCE }, 1);
+    const machine = new LadderMachine({ ...ONE, policy: AT_ONCE, checker: false }, 1);
     const { blocks } = machine.host;
     const taken = Array.from({ length: blocks.available }, () => blocks.allocate(OffloadStateType.Tcp));
     machine.call(() => machine.retrieve('c1', 'UploadRequested'));

@@ -5,6 +5,8 @@
  * the list with what it found.
  */
 import { afterAll, describe, expect, test } from 'vitest';
+import { Prng } from '../../src/base/prng.ts';
+import { FaultInjection } from '../../src/intermediate-driver/diagnostics/fault-injection.ts';
 import { createMemory } from '../../src/memory/memory.ts';
 import { OffloadState } from '../../src/offload/offload-state.ts';
 import { runSeed, type SeedResult, type SeedRun } from '../../src/scenario/simulate.ts';
@@ -155,5 +157,121 @@ describe('the checker notices', () => {
   test('a lost receive buffer', () => {
     const found = sabotaged(run => run.sim.nics[0]!.firmware.pool.allocate() > 0);
     expect(found).toContain('nic0: receive buffers lost: 1');
+  });
+
+  test('a frame for a neighbor that is not valid (invariant 6)', () => {
+    const found = sabotaged(run => {
+      // A lenient device goes on with what was invalidated, and is not watched.
+      const isWatched = run.sim.nics.every(({ boot }) => boot.config.target.invalidate === 'strict');
+      if (!isWatched || !find(run, OffloadState.Offloaded)) return false;
+      for (const { firmware, objects } of run.sim.nics) {
+        const emit = firmware.emitSegment.bind(firmware);
+        const flip = (path: number): number => (objects.climb(path), (objects.neighborState.dlDestinationLo ^= 0x100));
+        firmware.emitSegment = (tcb, flags, seq, length) => {
+          flip(tcb.path);
+          const isSent = emit(tcb, flags, seq, length);
+          flip(tcb.path);
+          return isSent;
+        };
+      }
+      return true;
+    });
+    expect(found).toContain('is not valid there (invariant 6)');
+  });
+
+  test('a buffer that is in a call and free in its pool (invariant 2)', () => {
+    const found = sabotaged(run => {
+      const { sendDescriptors } = run.sim.host.host;
+      for (const { ledger } of run.sim.checkers) {
+        for (const [buffer] of ledger.outstanding()) {
+          if (!sendDescriptors.isLent(buffer)) continue;
+          sendDescriptors.free(buffer);
+          return true;
+        }
+      }
+      return false;
+    });
+    expect(found).toContain('and free in its pool (invariant 2)');
+  });
+
+  test('a slot of a NIC that nobody has (invariant 10)', () => {
+    const found = sabotaged(run => run.sim.nics[0]!.objects.neighbors.allocate() >= 0);
+    expect(found).toMatch(/nic0: slots of layer 0, not in \d+ to \d+/);
+  });
+
+  test('an ACK that goes back, a clock that goes back, a window that shrinks (invariants 8, 9)', () => {
+    const saboteurs: [field: 'rcvNxt' | 'tsOffset' | 'rcvWnd', by: number, what: string][] = [
+      ['rcvNxt', 4000, 'ACK goes back'],
+      ['tsOffset', 50_000, 'TSval goes back'],
+      ['rcvWnd', 3000, 'the right edge of its window shrinks'],
+    ];
+    for (const [field, by, what] of saboteurs) {
+      const found = sabotaged(run => {
+        if (!find(run, OffloadState.Offloaded)) return false;
+        for (const { firmware } of run.sim.nics) {
+          const emit = firmware.emitSegment.bind(firmware);
+          let segments = 0;
+          firmware.emitSegment = (tcb, flags, seq, length) => {
+            // Every third segment is that of an owner who has forgotten something.
+            if (++segments % 3 !== 0) return emit(tcb, flags, seq, length);
+            tcb[field] -= by;
+            const isSent = emit(tcb, flags, seq, length);
+            tcb[field] += by;
+            return isSent;
+          };
+        }
+        return true;
+      });
+      expect(found).toContain(what);
+    }
+  });
+});
+
+describe('faults injected between the drivers and the NICs (R33)', () => {
+  /** Runs a seed with faults on every NIC's adapter. */
+  function withFaults(seed: number, inject: (faults: FaultInjection) => void): SeedResult & { struck: number } {
+    const injected: FaultInjection[] = [];
+    const result = runSeed(seed, {
+      memory,
+      prepare: ({ sim }) => {
+        const { blocks } = sim.layout.hosts[0]!.regions;
+        for (const { adapter } of sim.host.host.miniports) {
+          const faults = new FaultInjection(adapter, { memory: sim.memory, blocks, prng: new Prng(seed) });
+          inject(faults);
+          injected.push(faults);
+        }
+        const { onRound } = sim;
+        sim.onRound = nowUs => {
+          if (sim.rounds % 50 === 0) for (const faults of injected) faults.release();
+          onRound(nowUs);
+        };
+      },
+    });
+    return { ...result, struck: injected.reduce((sum, { struck }) => sum + struck, 0) };
+  }
+
+  test('late answers to updates and queries: the next waits, and so does a terminate (C10, D01)', () => {
+    let struck = 0;
+    for (let seed = 1; seed <= 40; seed++) {
+      const result = withFaults(seed, faults => {
+        faults.delay('updateOffloadComplete');
+        faults.delay('queryOffloadComplete');
+      });
+      struck += result.struck;
+      expectOk(result);
+    }
+    expect(struck).toBeGreaterThan(10);
+  });
+
+  test.each(['initiateOffloadComplete', 'terminateOffloadComplete'] as const)('%s twice is noticed (A17)', entry => {
+    const result = withFaults(11, faults => void faults.duplicate(entry, { times: 1 }));
+    expect(result.struck).toBeGreaterThan(0);
+    expect(result.error).toContain('completed before (A17)');
+  });
+
+  test('an answer that is lost is noticed at the end, if not before (invariant 3)', () => {
+    const result = withFaults(11, faults => void faults.drop('sendFrameComplete', { times: 1 }));
+    expect(result.struck).toBeGreaterThan(0);
+    expect(result.ok).toBe(false);
   });
 });

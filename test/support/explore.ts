@@ -19,7 +19,7 @@
 import { expect, test } from 'vitest';
 import { assert } from '../../src/base/assert.ts';
 import { Prng } from '../../src/base/prng.ts';
-import { InvariantChecker } from '../../src/scenario/invariants.ts';
+import type { InvariantChecker } from '../../src/scenario/invariants.ts';
 import { TcpFlag, type TcpHeader } from '../../src/wire/tcp.ts';
 import { LadderMachine, type LadderPeer, type MachineLadderOptions } from './machine-ladder.ts';
 
@@ -171,7 +171,7 @@ export class Race {
     this.machine = machine;
     this.prng = prng;
     this.peers = machine.peers.map(peer => new LivePeer(machine, peer, prng));
-    this.checker = new InvariantChecker(machine.sim);
+    this.checker = machine.invariants;
     machine.onSegment = (peer, tcp) => this.peers[peer.index]!.hear(tcp);
     machine.sim.onRound = () => {
       if (this.checksInvariants) this.checker.check();

@@ -47,6 +47,7 @@ import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../../src/offload/events.ts';
 import { OFFLOAD_STATE_NAMES } from '../../src/offload/offload-state.ts';
 import { compactTree, readBlockTree } from '../../src/scenario/block-tree.ts';
+import { InvariantChecker } from '../../src/scenario/invariants.ts';
 import { Simulation } from '../../src/simulation.ts';
 import { CloseReason } from '../../src/tcp/effects.ts';
 import type { TcpParams } from '../../src/tcp/params.ts';
@@ -68,6 +69,8 @@ export interface MachineLadderOptions {
   readonly team?: boolean;
   readonly tcp?: Partial<TcpParams>;
   readonly offload?: Partial<HostOffloadOptions>;
+  /** False: what the test injects between the driver and the device breaks the rules that a checker holds them to (R5). */
+  readonly checker?: boolean;
   /** Peers use timestamps (RFC 7323); what the server stamps must then never go backwards. */
   readonly timestamps?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
@@ -270,6 +273,8 @@ function shrunk(plan: MachinePlan): MachinePlan {
 
 export class LadderMachine implements TliHandler, FrameTap {
   readonly sim: Simulation;
+  /** The one of this machine: it watches every step. */
+  readonly invariants: InvariantChecker;
   readonly peers: readonly LadderPeer[];
   readonly events: Event[] = [];
   readonly port: PeerPort;
@@ -315,7 +320,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     const policy: OffloadPolicy = { name: 'ladder', batchUs: 0, holdsData: false, wants: () => this.#mayOffload };
     const wiring: HostWiring[] = [{ interfaces, routes, team, policy: options.policy ?? policy }];
     shared ??= createMemory(16 << 20);
-    this.sim = new Simulation({ plan, wiring, seed, memory: shared, budgetMax: options.budgetMax });
+    const { budgetMax, checker } = options;
+    this.sim = new Simulation({ plan, wiring, seed, memory: shared, budgetMax, checker });
     const { memory } = this.sim;
     this.#application = this.sim.layout.hosts[0]!.regions.application.offset;
     for (const { index } of this.peers) {
@@ -325,6 +331,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.port = new PeerPort(memory, this.#application + this.peers.length * STREAM_BYTES, this.peers);
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.sim.fabric.addTap(this);
+    this.invariants = new InvariantChecker(this.sim);
+    this.sim.onRound = () => this.invariants.check();
     const { host } = this.sim.host;
     host.log.subscribe(({ kind, subject, text }) => {
       if (kind !== 'retrieve' || options.logsRetrieves === true) this.#record('log', `${kind} ${subject} ${text}`);
@@ -421,6 +429,8 @@ export class LadderMachine implements TliHandler, FrameTap {
         this.#held.push(() => next(...args));
       };
     this.#undo.push(patch(table, entry, wrap));
+    // The rules bind the host as it issues calls, before they are kept.
+    for (const checker of this.sim.checkers) checker.attach();
   }
 
   release(): void {

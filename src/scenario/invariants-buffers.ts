@@ -1,0 +1,63 @@
+/**
+ * Every NET_BUFFER has exactly one owner (§8.2 of the digest, invariant 2): what the ledgers of the checkers say is out is
+ * lent by its pool, and what a device has in its send queues is in the ledger.
+ */
+import { AssertionError } from '../base/assert.ts';
+import { Custody } from '../intermediate-driver/diagnostics/buffer-ledger.ts';
+import type { BufferPool } from '../memory/buffer-pool.ts';
+import type { Simulation } from '../simulation.ts';
+
+export class BufferWatch {
+  /** Buffers looked at. */
+  checked = 0;
+  readonly #sim: Simulation;
+
+  constructor(sim: Simulation) {
+    this.#sim = sim;
+  }
+
+  check(): void {
+    const { hosts, checkers } = this.#sim;
+    const receivePools = this.#sim.nics.map(({ firmware }) => firmware.pool);
+    const txPools = hosts.map(({ host }) => host.tx);
+    const sendPools = hosts.flatMap(({ host }) => [host.sendDescriptors, host.copies]);
+    for (const ledger of new Set(checkers.map(each => each.ledger))) {
+      for (const [buffer, { owner, custody }] of ledger.outstanding()) {
+        this.checked++;
+        if (custody === Custody.Receive) continue;
+        if (custody === Custody.Frame) this.#lent(txPools, buffer, owner.name, custody);
+        else if (custody === Custody.Send || custody === Custody.Disconnect) {
+          this.#lent(sendPools, buffer, owner.name, custody);
+        } else this.#lent(receivePools, buffer, owner.name, custody);
+      }
+    }
+  }
+
+  /** A buffer of a device's send queue came down through its adapter, and was not answered. */
+  onDevice(nic: number, buffer: number): void {
+    const ledger = this.#sim.checkers[nic]?.ledger;
+    if (ledger === undefined) return;
+    const custody = ledger.get(buffer)?.custody;
+    if (custody === Custody.Send || custody === Custody.Disconnect) return;
+    const { name } = this.#sim.nics[nic]!.boot.config;
+    throw new AssertionError(
+      `${name} has buffer ${buffer} in a send queue; it is in ${custody ?? 'no call'} (invariant 2)`,
+    );
+  }
+
+  /** A buffer of the host's own send queue is in no call. */
+  onHost(buffer: number): void {
+    for (const { ledger } of this.#sim.checkers) {
+      const holding = ledger.get(buffer);
+      if (holding === undefined || holding.owner.isDead()) continue;
+      throw new AssertionError(
+        `the host has buffer ${buffer} in a send queue; it is in ${holding.custody} (invariant 2)`,
+      );
+    }
+  }
+
+  #lent(pools: readonly BufferPool[], buffer: number, adapter: string, custody: Custody): void {
+    if (pools.some(pool => pool.isLent(buffer))) return;
+    throw new AssertionError(`${adapter}: buffer ${buffer} is in ${custody}, and free in its pool (invariant 2)`);
+  }
+}

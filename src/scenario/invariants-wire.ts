@@ -1,0 +1,147 @@
+/**
+ * What a machine's segments say of their sender (§8.2 of the digest, invariants 8 and 9), whoever builds them — the host,
+ * a NIC, then the host again:
+ *
+ *   RFC 9293 3.3.1   SEG.ACK never goes back: nobody forgets what was received
+ *   RFC 7323 3.2     TSval never goes back: there is one timestamp clock, not one for each owner
+ *   RFC 9293 3.8.6   the right edge of the window never shrinks (SHLD-14), but for the rounding of its scale
+ *                    (RFC 7323 2.4), and for a receive buffer that was made smaller by an explicit update
+ *
+ * It reads cables at the NIC's end, where frames pass in the order in which they were sent. A connection that moves to
+ * another cable is followed; what an old cable still carries then is no longer compared.
+ */
+import { AssertionError } from '../base/assert.ts';
+import { seqLeq, seqLt } from '../base/seq.ts';
+import type { FrameTap } from '../fabric/capture.ts';
+import type { Memory } from '../memory/memory.ts';
+import { EtherType } from '../wire/ethernet.ts';
+import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
+import { formatIpv4 } from '../wire/ipv4-text.ts';
+import { parseTcp, TcpFlag, TcpHeader, TcpParse } from '../wire/tcp.ts';
+import { etherTypeAt, vidOf } from '../wire/vlan.ts';
+
+/** What one end of a connection has said so far. */
+class Speaker {
+  /** Cable that its segments take now. */
+  cable: number;
+  hasAck = false;
+  ack = 0;
+  hasStamp = false;
+  stamp = 0;
+  hasEdge = false;
+  edge = 0;
+  /** Shift of its own windows, offered in its SYN; -1 = none. */
+  shift = -1;
+
+  constructor(cable: number) {
+    this.cable = cable;
+  }
+}
+
+export type MayShrink = (ip: Ipv4Header, tcp: TcpHeader) => boolean;
+
+export class WireWatch implements FrameTap {
+  /** Segments looked at. */
+  segments = 0;
+  readonly #view: DataView;
+  readonly #speakers = new Map<string, Speaker>();
+  /** Shift that the peer offered in its SYN, by our key; -1 = none. */
+  readonly #peerShift = new Map<string, number>();
+  readonly #ip = new Ipv4Header();
+  readonly #mayShrink: MayShrink;
+
+  /** @param mayShrink asked when an edge came back: whether an update made the receive buffer smaller */
+  constructor(memory: Memory, mayShrink: MayShrink = () => false) {
+    this.#view = memory.view;
+    this.#mayShrink = mayShrink;
+  }
+
+  frame(
+    interfaceId: number,
+    _nowUs: number,
+    frameAt: number,
+    length: number,
+    outbound: boolean,
+    fcsError: boolean,
+  ): void {
+    const end = frameAt + length;
+    const typeAt = etherTypeAt(this.#view, frameAt, end);
+    if (fcsError || typeAt < 0 || this.#view.getUint16(typeAt) !== EtherType.Ipv4) return;
+    const ip = this.#ip;
+    if (parseIpv4(this.#view, typeAt + 2, end, ip) !== Ipv4Parse.Ok) return;
+    if (ip.protocol !== IpProtocol.Tcp || isFragment(ip)) return;
+    const tcp = new TcpHeader();
+    if (parseTcp(this.#view, ip.payloadAt, ip.payloadEnd, tcp) !== TcpParse.Ok) return;
+    const vid = Math.max(0, vidOf(this.#view, frameAt, end));
+    const key = keyOf(vid, ip.source, tcp.srcPort, ip.destination, tcp.dstPort);
+    if (!outbound) {
+      // Of the peer only the offer of window scaling matters: it holds for both or for none (RFC 7323 2.2).
+      const ours = keyOf(vid, ip.destination, tcp.dstPort, ip.source, tcp.srcPort);
+      if ((tcp.flags & TcpFlag.Syn) !== 0) this.#peerShift.set(ours, tcp.windowScale);
+      return;
+    }
+    this.segments++;
+    this.#says(key, interfaceId, tcp);
+  }
+
+  #says(key: string, cable: number, tcp: TcpHeader): void {
+    // A reset may answer for a connection that nobody knows: it says nothing of an owner.
+    if ((tcp.flags & TcpFlag.Rst) !== 0) return;
+    if ((tcp.flags & TcpFlag.Syn) !== 0) {
+      const opened = new Speaker(cable);
+      opened.shift = tcp.windowScale;
+      this.#speakers.set(key, opened);
+      return;
+    }
+    const speaker = this.#speakers.get(key);
+    if (speaker === undefined || (tcp.flags & TcpFlag.Ack) === 0) return;
+    if (cable !== speaker.cable) {
+      if (!isNewer(speaker, tcp)) return;
+      speaker.cable = cable;
+    }
+    this.#onlyForward(key, speaker, tcp);
+    this.#edge(key, speaker, tcp);
+  }
+
+  #onlyForward(key: string, speaker: Speaker, tcp: TcpHeader): void {
+    if (speaker.hasAck && !seqLeq(speaker.ack, tcp.segAck)) {
+      broken(key, `ACK goes back from ${speaker.ack} to ${tcp.segAck} (invariant 8)`);
+    }
+    speaker.hasAck = true;
+    speaker.ack = tcp.segAck;
+    if (!tcp.hasTimestamp) return;
+    if (speaker.hasStamp && !seqLeq(speaker.stamp, tcp.tsVal)) {
+      broken(key, `TSval goes back from ${speaker.stamp} to ${tcp.tsVal} (invariant 8)`);
+    }
+    speaker.hasStamp = true;
+    speaker.stamp = tcp.tsVal;
+  }
+
+  #edge(key: string, speaker: Speaker, tcp: TcpHeader): void {
+    const isScaled = speaker.shift >= 0 && (this.#peerShift.get(key) ?? -1) >= 0;
+    const shift = isScaled ? speaker.shift : 0;
+    const edge = (tcp.segAck + tcp.window * (1 << shift)) | 0;
+    const rounding = (1 << shift) - 1;
+    const shrinks = speaker.hasEdge && seqLt((edge + rounding) | 0, speaker.edge);
+    if (shrinks && !this.#mayShrink(this.#ip, tcp)) {
+      broken(key, `the right edge of its window shrinks from ${speaker.edge} to ${edge} (invariant 9)`);
+    }
+    // Within the rounding the edge seen may lie a little below the one that was promised: that one stays the promise.
+    if (!speaker.hasEdge || shrinks || seqLt(speaker.edge, edge)) speaker.edge = edge;
+    speaker.hasEdge = true;
+  }
+}
+
+/** On another cable: its owner moved, unless this is what the old cable had left. */
+function isNewer(speaker: Speaker, tcp: TcpHeader): boolean {
+  if (speaker.hasAck && !seqLeq(speaker.ack, tcp.segAck)) return false;
+  return !(speaker.hasStamp && tcp.hasTimestamp) || seqLeq(speaker.stamp, tcp.tsVal);
+}
+
+function keyOf(vid: number, source: number, srcPort: number, destination: number, dstPort: number): string {
+  return `${formatIpv4(source)}:${srcPort} > ${formatIpv4(destination)}:${dstPort}${vid === 0 ? '' : ` vlan ${vid}`}`;
+}
+
+function broken(key: string, what: string): never {
+  throw new AssertionError(`${key}: ${what}`);
+}
