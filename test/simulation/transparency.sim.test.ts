@@ -104,6 +104,8 @@ describe('the comparison notices', () => {
 
   test('data that a device never delivers', () => {
     const { error } = sabotaged(sim => {
+      // They would find it before the comparison does.
+      for (const checker of sim.checkers) checker.detach();
       for (const { host } of sim.hosts) {
         for (const { adapter } of host.miniports) {
           const { up, down } = adapter;
