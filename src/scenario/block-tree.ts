@@ -5,7 +5,7 @@
  */
 import { statusName } from '../base/status.ts';
 import type { Memory } from '../memory/memory.ts';
-import { Block, BLOCK_HEADER_BYTES, layerOf, OffloadStateType } from '../offload/block-list.ts';
+import { Block, BLOCK_HEADER_BYTES, BlockRole, layerOf, OffloadStateType } from '../offload/block-list.ts';
 
 export interface BlockNode {
   /** N neighbor, P path, T connection, I a block that an intermediate driver inserted (R12). */
@@ -34,7 +34,8 @@ export function readBlockTree(memory: Memory, root: number, label: BlockLabel = 
       role: ROLES[role] ?? 'new',
       handle: offloadHandle,
       status: statusName(status),
-      label: label(layer, offloadHandle, at + BLOCK_HEADER_BYTES),
+      // Where only room is made there is no state to tell of yet.
+      label: role === BlockRole.Reserve ? '' : label(layer, offloadHandle, at + BLOCK_HEADER_BYTES),
       dependents: readBlockTree(memory, dependentBlockList, label),
     });
     at = nextBlock;
@@ -73,7 +74,7 @@ export function treeLines(nodes: readonly BlockNode[], form: TreeForm, indent = 
   const lines: string[] = [];
   for (const node of nodes.slice(0, form.rowMax)) {
     const { layer, role, handle, status, label, dependents } = node;
-    const isMarked = layer !== 'T' && (role !== 'new' || form.marksNew);
+    const isMarked = layer === 'T' ? role === 'reserve' : role !== 'new' || form.marksNew;
     const parts = [
       `${layer}${isMarked ? MARKS[role] : ' '}`,
       handle === 0 ? '' : `0x${(handle >>> 0).toString(16)}`,

@@ -37,6 +37,17 @@ describe('chimney ladder', () => {
     expect(stderr).toBe('');
   });
 
+  test('fig3 sends state as the completion passes, as the figure has it; --state with-request as it shipped (R4, R12)', async () => {
+    expect(await runCommandLine(['ladder', 'fig3', '--json'])).toBe(0);
+    const seed = JSON.parse(stdout) as Ladder;
+    const loads = ['310', '314', '318'];
+    expect(seed.events.map(({ step }) => step).filter(step => loads.includes(step))).toEqual(loads);
+    stdout = '';
+    expect(await runCommandLine(['ladder', 'fig3', '--json', '--state', 'with-request'])).toBe(0);
+    const shipped = JSON.parse(stdout) as Ladder;
+    expect(shipped.events.some(({ step }) => loads.includes(step))).toBe(false);
+  });
+
   test('--json prints one document with the events', async () => {
     expect(await runCommandLine(['ladder', 'fig9', '--json', '--connections', '3', '--seed', '5'])).toBe(0);
     const ladder = JSON.parse(stdout) as Ladder;
@@ -80,6 +91,8 @@ describe('chimney ladder', () => {
       ['--connections', 'fig9 takes 1 to 32'],
     ],
     ['too few for the figure', ['ladder', 'fig10', '--connections', '1'], ['--connections', 'fig10 takes 2 to']],
+    ['a form of another figure', ['ladder', 'fig7', '--state', 'with-request'], ['--state', 'fig3']],
+    ['a form that there is not', ['ladder', 'fig3', '--state', 'early'], ['--state', 'at-completion']],
     ['a seed that is none', ['ladder', 'fig3', '--seed', 'x'], ["'--seed <n>'", "'x'"]],
     ['two documents on stdout', ['ladder', 'fig3', '--json', '--mermaid'], ['--mermaid', '--json']],
     ['a file that is a folder', ['ladder', 'fig3', '--svg', folder], ['--svg', folder]],

@@ -76,16 +76,19 @@ describe('Figure 3', () => {
       '336 framing > ndis initiate offload, 3 blocks',
       'app > tli c1 send 1000 bytes',
       'transport > transport hold segment',
-      'ndis > nic0 initiate offload N+{P+{T}}',
-      '308 nic0 > framing initiate complete N+{P+{T}}',
+      'ndis > nic0 initiate offload N?{P?{T?}}',
+      '308 nic0 > framing initiate complete N?{P?{T?}}',
+      '310 framing > nic0 load 1 neighbor states',
       '312 framing > network initiate complete',
+      '314 network > nic0 load 1 path states',
       '316 network > transport initiate complete',
+      '318 transport > nic0 load 1 connection states',
       '320 transport > tli initiate complete',
       '322 tli > nic0 held calls',
       'tli > nic0 send c1 1000 bytes',
       'transport > nic0 forward segment',
-      'nic0 > tli indicate c1 100 bytes',
       'nic0 > wire c1 P. 601:1601(1000) ack 201',
+      'nic0 > tli indicate c1 100 bytes',
       'nic0 > tli send complete c1: Success',
       'nic0 > tli indicate c1 300 bytes',
       'nic0 > wire c1 . 1601:3049(1448) ack 601',
@@ -93,8 +96,8 @@ describe('Figure 3', () => {
     ]);
   });
 
-  test('shows handles and sequence numbers of the block list', () => {
-    const text = ladderText(run('fig3'));
+  test('as it shipped, the list carries state: handles, addresses and sequence numbers (R12)', () => {
+    const text = ladderText(FIGURES.get('fig3')!.run({ seed: 1, connections: 1, state: 'with-request' }));
     expect(text).toContain('T  c1 SND.UNA 601 SND.NXT 601 RCV.NXT 201\n');
     expect(text).toMatch(
       /N\+ 0x[0-9a-f]+ Success 02:43:4e:00:00:02\n +P\+ 0x[0-9a-f]+ Success 10\.0\.0\.1 to 10\.0\.0\.2\n +T {2}0x[0-9a-f]+ Success c1\n/,

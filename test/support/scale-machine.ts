@@ -47,7 +47,12 @@ export class ScaleMachine {
     const gateways = Array.from({ length: shape.neighbors }, (_, i) => i);
     const routes = gateways.map(i => ({ prefix: ip(10, i + 1, 0, 0), prefixLength: 16, gateway: router(i), iface: 0 }));
     const interfaces = [{ address: SERVER, prefixLength: 24, vid: 0 }];
-    this.#sim = new Simulation({ plan, wiring: [{ interfaces, routes, team: false, policy: NOTHING }], seed: 1, checker: false });
+    this.#sim = new Simulation({
+      plan,
+      wiring: [{ interfaces, routes, team: false, policy: NOTHING }],
+      seed: 1,
+      checker: false,
+    });
     this.#count();
     const handler: TliHandler = {
       connected: connection => this.connections.push(connection),

@@ -1,6 +1,9 @@
 /**
  * Figure 3: offload. The request descends from the switch to the device, the completion climbs with a handle for every
  * layer, the switch lets go what it held, and the work goes on in the device (¶63–77).
+ *
+ * The request only makes room, and each layer sends its state as the completion passes it; in the form that shipped the state
+ * travels with the request, and 310, 314 and 318 are not there (¶75).
  */
 import type { Ladder } from '../ladder.ts';
 import type { FigureOptions } from './stage.ts';
@@ -10,13 +13,14 @@ import { Talk } from './talk.ts';
 const UNDER_WAY_US = 400;
 const PAUSE_US = 50_000;
 
-export function figure3({ seed, connections }: FigureOptions): Ladder {
+export function figure3({ seed, connections, state = 'at-completion' }: FigureOptions): Ladder {
   const talk = new Talk({
     figure: 'fig3',
     title: 'Figure 3: a connection is offloaded',
     seed,
     peers: [{ name: 'peer', address: '10.0.0.2', vid: 0 }],
     connections,
+    offload: { state },
   });
   const all = talk.server.streams;
   talk.act('On the host path: every layer works on every segment');
@@ -31,7 +35,8 @@ export function figure3({ seed, connections }: FigureOptions): Ladder {
     talk.serverSends(0, 1000);
     talk.clientSends(0, 100);
   });
-  talk.act('The completion climbs, each layer takes its handle; what was held goes to the device', '308–322');
+  const sends = state === 'at-completion' ? 'takes its handle and sends its state' : 'takes its handle';
+  talk.act(`The completion climbs, each layer ${sends}; what was held follows`, '308–322');
   talk.runFor(PAUSE_US);
 
   talk.act('Through the chimney: from the switch to the device and back');

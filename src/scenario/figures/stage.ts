@@ -10,6 +10,7 @@ import { NOTHING } from '../../host/policy/nothing.ts';
 import type { OffloadPolicy } from '../../host/policy/offload-policy.ts';
 import type { TliConnection } from '../../host/connection.ts';
 import type { Host } from '../../host/host.ts';
+import type { HostOffloadOptions } from '../../host/offload-options.ts';
 import { planMachine } from '../../machine-plan.ts';
 import { createMemory, type Memory } from '../../memory/memory.ts';
 import { Simulation } from '../../simulation.ts';
@@ -21,6 +22,8 @@ import { Recorder } from './recorder.ts';
 export interface FigureOptions {
   readonly seed: number;
   readonly connections: number;
+  /** Figure 3: when layers send their state; as the figure has it unless told otherwise. */
+  readonly state?: HostOffloadOptions['state'] | undefined;
 }
 
 export interface StagePeer {
@@ -43,6 +46,8 @@ export interface StageOptions {
   /** Bytes of application memory of every host. */
   readonly applicationBytes: number;
   readonly connections: number;
+  /** Forms of offload of the host that is watched. */
+  readonly offload?: Partial<HostOffloadOptions>;
 }
 
 export const SERVER_ADDRESS = '10.0.0.1';
@@ -67,7 +72,13 @@ export class Stage {
     const sizes = { connections: Math.max(64, connections * 2), applicationBytes };
     const plan = planMachine({
       hosts: [
-        { name: 'server', nics: nics.map(name => ({ name })), blockList: Math.max(256, connections), ...sizes },
+        {
+          name: 'server',
+          nics: nics.map(name => ({ name })),
+          blockList: Math.max(256, connections),
+          offload: options.offload,
+          ...sizes,
+        },
         ...peers.map(({ name }) => ({ name, nics: [{ name: `${name}-nic` }], ...sizes })),
       ],
       populations: options.populations ?? [],
