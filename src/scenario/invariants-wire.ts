@@ -8,7 +8,8 @@
  *                    (RFC 7323 2.4), and for a receive buffer that was made smaller by an explicit update
  *
  * It reads cables at the NIC's end, where frames pass in the order in which they were sent. A connection that moves to
- * another cable is followed; what an old cable still carries then is no longer compared.
+ * another cable is followed; what an old cable still carries then is no longer compared: a NIC that was failed over from
+ * may send what it had queued long after the next one has begun.
  */
 import { AssertionError } from '../base/assert.ts';
 import { seqLeq, seqLt } from '../base/seq.ts';
@@ -22,15 +23,17 @@ import { etherTypeAt, vidOf } from '../wire/vlan.ts';
 
 /** What one end of a connection has said so far. */
 class Speaker {
-  /** Cable that its segments take now. */
+  /** Cable that its segments take now, and those that they took before. */
   cable: number;
+  readonly left = new Set<number>();
   hasAck = false;
   ack = 0;
   hasStamp = false;
   stamp = 0;
   hasEdge = false;
   edge = 0;
-  /** Shift of its own windows, offered in its SYN; -1 = none. */
+  /** Shift that it offered in its SYN, -1 = none; and that of its windows, -1 until its first segment after the SYN. */
+  offered = -1;
   shift = -1;
 
   constructor(cable: number) {
@@ -75,7 +78,7 @@ export class WireWatch implements FrameTap {
     const vid = Math.max(0, vidOf(this.#view, frameAt, end));
     const key = keyOf(vid, ip.source, tcp.srcPort, ip.destination, tcp.dstPort);
     if (!outbound) {
-      // Of the peer only the offer of window scaling matters: it holds for both or for none (RFC 7323 2.2).
+      // Of the peer only the offer of window scaling matters.
       const ours = keyOf(vid, ip.destination, tcp.dstPort, ip.source, tcp.srcPort);
       if ((tcp.flags & TcpFlag.Syn) !== 0) this.#peerShift.set(ours, tcp.windowScale);
       return;
@@ -89,14 +92,22 @@ export class WireWatch implements FrameTap {
     if ((tcp.flags & TcpFlag.Rst) !== 0) return;
     if ((tcp.flags & TcpFlag.Syn) !== 0) {
       const opened = new Speaker(cable);
-      opened.shift = tcp.windowScale;
+      opened.offered = tcp.windowScale;
       this.#speakers.set(key, opened);
       return;
     }
     const speaker = this.#speakers.get(key);
     if (speaker === undefined || (tcp.flags & TcpFlag.Ack) === 0) return;
+    // Both offer it, or none does (RFC 7323 2.2). A later SYN of the peer is one of a connection that may never be.
+    if (speaker.shift < 0) {
+      const isScaled = speaker.offered >= 0 && (this.#peerShift.get(key) ?? -1) >= 0;
+      speaker.shift = isScaled ? speaker.offered : 0;
+    }
     if (cable !== speaker.cable) {
       if (!isNewer(speaker, tcp)) return;
+      // With nothing newer in it, and a window that would shrink, it is what a cable that was left still had.
+      if (speaker.left.has(cable) && this.#shrinks(speaker, edgeOf(speaker, tcp))) return;
+      speaker.left.add(speaker.cable);
       speaker.cable = cable;
     }
     this.#onlyForward(key, speaker, tcp);
@@ -118,18 +129,29 @@ export class WireWatch implements FrameTap {
   }
 
   #edge(key: string, speaker: Speaker, tcp: TcpHeader): void {
-    const isScaled = speaker.shift >= 0 && (this.#peerShift.get(key) ?? -1) >= 0;
-    const shift = isScaled ? speaker.shift : 0;
-    const edge = (tcp.segAck + tcp.window * (1 << shift)) | 0;
-    const rounding = (1 << shift) - 1;
-    const shrinks = speaker.hasEdge && seqLt((edge + rounding) | 0, speaker.edge);
+    const offer = edgeOf(speaker, tcp);
+    const shrinks = this.#shrinks(speaker, offer);
     if (shrinks && !this.#mayShrink(this.#ip, tcp)) {
-      broken(key, `the right edge of its window shrinks from ${speaker.edge} to ${edge} (invariant 9)`);
+      broken(key, `the right edge of its window shrinks from ${speaker.edge} to ${offer.edge} (invariant 9)`);
     }
     // Within the rounding the edge seen may lie a little below the one that was promised: that one stays the promise.
-    if (!speaker.hasEdge || shrinks || seqLt(speaker.edge, edge)) speaker.edge = edge;
+    if (!speaker.hasEdge || shrinks || seqLt(speaker.edge, offer.edge)) speaker.edge = offer.edge;
     speaker.hasEdge = true;
   }
+
+  #shrinks(speaker: Speaker, { edge, rounding }: Offer): boolean {
+    return speaker.hasEdge && seqLt((edge + rounding) | 0, speaker.edge);
+  }
+}
+
+/** Right edge of a window, and how far below the true one its scale may have rounded it. */
+interface Offer {
+  readonly edge: number;
+  readonly rounding: number;
+}
+
+function edgeOf({ shift }: Speaker, tcp: TcpHeader): Offer {
+  return { edge: (tcp.segAck + tcp.window * (1 << shift)) | 0, rounding: (1 << shift) - 1 };
 }
 
 /** On another cable: its owner moved, unless this is what the old cable had left. */

@@ -46,7 +46,8 @@ function watch(mayShrink = () => false) {
     frame(false, { flags: Syn, ...(scale === undefined ? {} : { scale }) }, 0);
     says({ flags: Syn | Ack, ...(scale === undefined ? {} : { scale }) });
   };
-  return { wire, says, opens };
+  const hears = (said: Said): void => frame(false, said, 0);
+  return { wire, says, hears, opens };
 }
 
 describe('the wire watch', () => {
@@ -111,5 +112,24 @@ describe('the wire watch', () => {
     says({ ack: 2000 }, 1);
     says({ ack: 1500 }, 0);
     expect(() => says({ ack: 1999 }, 1)).toThrow('ACK goes back from 2000 to 1999');
+  });
+
+  test('what an old cable had left may offer less than the new owner did, not what a first move brings (seed 5650)', () => {
+    const { says, opens } = watch();
+    opens();
+    says({ ack: 1000, window: 900 }, 0);
+    says({ ack: 1000, window: 1000 }, 1);
+    says({ ack: 1000, window: 900 }, 0);
+    says({ ack: 1000, window: 1000 }, 1);
+    expect(() => says({ ack: 1000, window: 999 }, 2)).toThrow('shrinks from 2000 to 1999 (invariant 9)');
+  });
+
+  test('another SYN of the peer does not change what windows mean (seed 5166)', () => {
+    const { says, hears, opens } = watch();
+    opens(4);
+    says({ ack: 1000, window: 100 });
+    hears({ flags: Syn });
+    says({ ack: 1000, window: 100 });
+    expect(() => says({ ack: 1000, window: 90 })).toThrow('(invariant 9)');
   });
 });
