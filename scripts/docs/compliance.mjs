@@ -9,8 +9,8 @@ import { REASONS } from './reasons.mjs';
 import { REQUIREMENTS } from './requirements.mjs';
 import { idsIn, testsByCase } from './test-titles.mjs';
 
-/** Does generation fail when something has neither test nor reason? Until then it is only listed. */
-export const MISSING_FAILS = false;
+/** Generation fails when something has neither test nor reason; false only lists it. */
+export const MISSING_FAILS = true;
 
 const RFC_LABEL = /\bRFC \d{3,4} (?:MUST|SHLD|MAY)-\d+\b/g;
 

@@ -168,7 +168,7 @@ describe('two VLANs on one adapter', () => {
     expect(tap.seen.fromNic).toBeGreaterThan(tap.seen.fromHost);
   });
 
-  test('survive a failover of the team below them (R38, R42)', () => {
+  test('survive a failover of the team below them (R36, R38, R42)', () => {
     const { sim, tap, listeners } = machine(everything(2000), true);
     sim.onRound = () => {
       const done = sim.fabric.loadReports().reduce((sum, report) => sum + report.completed, 0);

@@ -15,7 +15,7 @@ const TEAM = {
 
 describe('an active-backup team', () => {
   machineLadder(
-    'fails over in the steps of Figure 9; sequence numbers go on on the other NIC (R37, R38, acts 910 to 940)',
+    'fails over in the steps of Figure 9; sequence numbers go on on the other NIC, the MAC stays (R36, R37, R38, acts 910 to 940)',
     TEAM,
     `
     0ms  tli        offload c1 c2 c3

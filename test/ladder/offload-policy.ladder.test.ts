@@ -398,7 +398,7 @@ describe('a device that is full', () => {
 
 describe('a policy that changes', () => {
   machineLadder(
-    'brings back what it does not keep, and what it wants again goes down again (R34, digest 9)',
+    'brings back what it does not keep, and what it wants again goes down again (R34, F21, digest 9)',
     { ...TWO, policy: AT_ONCE },
     `
     0ms  check      host offloaded=2

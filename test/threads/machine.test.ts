@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 describe('the storm', () => {
-  test('fails over half-way: every reply verified, nothing lost (R38, R45)', async () => {
+  test('fails over half-way: every reply verified, nothing lost (R38, R45, R47)', async () => {
     before = threads();
     const result = await storm({ failures: [{ nic: 'nic0', at: 0.5 }] });
     expectAllServed(result);
@@ -53,7 +53,7 @@ describe('the storm', () => {
     expect(result.chimney.connectionsLost).toBe(0);
   });
 
-  test('serves two VLANs at once (R42)', async () => {
+  test('serves two VLANs at once (R42, R47)', async () => {
     before = threads();
     const result = await storm({ connections: 2000, vlans: [10, 20] });
     expectAllServed(result, 2000);
