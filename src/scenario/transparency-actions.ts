@@ -6,6 +6,7 @@
  * over find nothing to do. An action waits for a time, a round of the scheduler, or so many bytes received by all
  * applications together: the last finds the same place in the streams, however fast the machine is.
  */
+import type { AssembledHost } from '../assemble-host.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Host } from '../host/host.ts';
 import type { TliConnection } from '../host/connection.ts';
@@ -135,7 +136,7 @@ export function perform(scene: ActionScene, action: ActionPlan): void {
       }
       return;
     case 'upload-all':
-      uploadAll(scene, host, action.forUs);
+      uploadAll(scene, host, team, action.forUs);
       return;
     case 'fail-over':
       team?.failOver(team.active.name);
@@ -164,12 +165,17 @@ function forTargets(scene: ActionScene, action: ActionPlan, act: (connection: Tl
   }
 }
 
-/** As a device does before a maintenance: it gives everything back, and may have it again later (R38). */
-function uploadAll(scene: ActionScene, host: Host, forUs: number): void {
+/**
+ * As a device does before a maintenance: it gives everything back, and may have it again later (R38). A team that is failing
+ * over meanwhile says itself when offload goes on (seed 158204).
+ */
+function uploadAll(scene: ActionScene, host: Host, team: AssembledHost['team'], forUs: number): void {
   const { adapter } = host.interfaces[0]!;
   host.chimney.pause(adapter);
   host.chimney.uploadAll(adapter);
-  scene.after(forUs, () => host.chimney.resume(adapter));
+  scene.after(forUs, () => {
+    if (team?.isFailingOver !== true) host.chimney.resume(adapter);
+  });
 }
 
 /** The host seems to have another MAC address, which nobody answers to, and then, until it is heard, its own (¶85). */

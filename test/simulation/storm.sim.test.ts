@@ -20,6 +20,10 @@ const FOUND: readonly [seed: number, what: string][] = [
   [1274, 'a NIC forgot a blocked connection: its list was full of slots that had been freed and used again'],
   [2039, 'out-of-order text of many connections took every receive buffer of the NIC, for ever'],
   [2166, 'two VLANs: orphans of the second were not terminated, and a failover never came to its resume'],
+  [17, 'a neighbor went with the last path on it while an update of it was under way (digest 3.6)'],
+  [25, 'a neighbor whose paths were all refused was forgotten on the device while its state was on the way'],
+  [5166, 'the wire watch took a later SYN of the peer for the one of the connection'],
+  [5650, 'the wire watch took what a left cable still had for a window that shrinks'],
   [5771, 'a RST was forwarded to a connection that had already ended on the NIC'],
 ];
 

@@ -28,6 +28,8 @@ const FOUND: readonly [seed: number, what: string][] = [
   [63, 'a send after a reset that the application had not heard of yet lost its descriptor'],
   [224, "the peer's end, kept behind bytes, was shown to an application that had aborted"],
   [4829, 'a connection closed with bytes held let go of its slot twice when TIME-WAIT ended just then'],
+  [128531, 'TIME-WAIT ended before the last ACK had got through the losses: the plan gives it longer'],
+  [158204, 'the plan let offload go on in the middle of the failover of a team'],
 ];
 
 const FIRST = 1;
