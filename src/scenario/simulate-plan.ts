@@ -252,7 +252,8 @@ function narrow(prng: Prng, nic: NicConfig): NicConfig {
   };
 }
 
-function drawFaults(prng: Prng): Partial<FaultPlan> {
+/** What cables do to frames; each fault in half of the machines that have any. */
+export function drawFaults(prng: Prng): Partial<FaultPlan> {
   if (prng.chance(0.3)) return {};
   const percent = (most: number): number => (prng.chance(0.5) ? prng.float() * most : 0);
   const us = (most: number): number => (prng.chance(0.5) ? prng.below(most) : 0);

@@ -12,7 +12,7 @@ import type { HostPlan, MachinePlan } from '../machine-layout.ts';
 import { type NicSizing, planMachine } from '../machine-plan.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import type { TcpParams } from '../tcp/params.ts';
-import { drawForms, type Forms, pick } from './simulate-plan.ts';
+import { drawFaults, drawForms, type Forms, pick } from './simulate-plan.ts';
 import { type ActionPlan, drawActions } from './transparency-actions.ts';
 import { type ConnectionScript, drawConnection, PATTERN_BYTES } from './transparency-script.ts';
 
@@ -161,19 +161,5 @@ function narrowHost(prng: Prng, host: HostPlan): HostPlan {
       descriptorSlots: pick(prng, [64, 64, 16]),
       wireSlots: pick(prng, [64, 32, 8]),
     })),
-  };
-}
-
-function drawFaults(prng: Prng): Partial<FaultPlan> {
-  if (prng.chance(0.3)) return {};
-  const percent = (most: number): number => (prng.chance(0.5) ? prng.float() * most : 0);
-  const us = (most: number): number => (prng.chance(0.5) ? prng.below(most) : 0);
-  return {
-    lossPercent: percent(5),
-    duplicatePercent: percent(5),
-    reorderPercent: percent(10),
-    corruptPercent: percent(2),
-    delayUs: us(20_000),
-    jitterUs: us(5000),
   };
 }

@@ -2,28 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { runCommandLine } from '../../src/cli/program.ts';
+import { captureOutput } from '../support/captured-output.ts';
 
 const empty = mkdtempSync(join(tmpdir(), 'chimney-empty-'));
 afterAll(() => rmSync(empty, { recursive: true }));
 
-let stdout = '';
-let stderr = '';
-
-beforeEach(() => {
-  stdout = stderr = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation(text => {
-    stdout += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation(text => {
-    stderr += String(text);
-    return true;
-  });
-});
-
-afterEach(() => vi.restoreAllMocks());
+const printed = captureOutput();
 
 describe('a usage error', () => {
   test.each([
@@ -55,14 +41,14 @@ describe('a usage error', () => {
     ['an unknown bench', ['bench', '--only', 'nothing'], ['--only', "'nothing'", 'ring']],
   ])('names %s', async (_what, words, named) => {
     expect(await runCommandLine(words)).toBe(2);
-    expect(stdout).toBe('');
-    expect(stderr.split('\n')).toEqual([expect.stringMatching(/^chimney: /), '']);
-    for (const part of named) expect(stderr).toContain(part);
+    expect(printed.stdout).toBe('');
+    expect(printed.stderr.split('\n')).toEqual([expect.stringMatching(/^chimney: /), '']);
+    for (const part of named) expect(printed.stderr).toContain(part);
   });
 
   test('names a machine that does not fit in memory, before anything runs', async () => {
     expect(await runCommandLine(['storm', '--nics', '16', '--concurrency', '200000'])).toBe(2);
-    expect(stderr).toMatch(/^chimney: the machine needs \d+ MiB of memory.*fewer NICs.*--concurrency\n$/);
+    expect(printed.stderr).toMatch(/^chimney: the machine needs \d+ MiB of memory.*fewer NICs.*--concurrency\n$/);
   });
 });
 
@@ -75,9 +61,9 @@ describe('help', () => {
     [['help', 'storm']],
   ])('of %j says what it does and shows examples', async words => {
     expect(await runCommandLine(words)).toBe(0);
-    expect(stdout).toMatch(/^Usage: chimney/);
-    expect(stdout).toContain('Examples:\n  chimney ');
-    expect(stderr).toBe('');
+    expect(printed.stdout).toMatch(/^Usage: chimney/);
+    expect(printed.stdout).toContain('Examples:\n  chimney ');
+    expect(printed.stderr).toBe('');
   });
 
   test('names every option of the storm', async () => {
@@ -85,39 +71,39 @@ describe('help', () => {
     const options =
       'connections concurrency block-list batch-ms path www nics fail vlan loss reorder duplicate corrupt delay-ms ' +
       'stations mtu seed pcap rivals no-compare json quiet';
-    for (const option of options.split(' ')) expect(stdout).toContain(`  --${option}`);
+    for (const option of options.split(' ')) expect(printed.stdout).toContain(`  --${option}`);
   });
 
   test('is what a command line without a command gets', async () => {
     expect(await runCommandLine([])).toBe(2);
-    expect(stderr).toMatch(/^Usage: chimney/);
+    expect(printed.stderr).toMatch(/^Usage: chimney/);
   });
 
   test('--version is the version', async () => {
     expect(await runCommandLine(['--version'])).toBe(0);
-    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(printed.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
 
 describe('simulate', () => {
   test('prints one document, the same for the same seed, and the last of a repeated option wins', async () => {
     expect(await runCommandLine(['simulate', '--seed', '9', '--seed', '2', '--json'])).toBe(0);
-    const first = JSON.parse(stdout) as Record<string, unknown>;
+    const first = JSON.parse(printed.stdout) as Record<string, unknown>;
     expect(first).toMatchObject({ seed: 2, ok: true });
     expect(first['traceHash']).toMatch(/^[0-9a-f]+$/);
     expect(first['invariantsChecked']).toBeGreaterThan(0);
-    stdout = '';
+    printed.stdout = '';
     await runCommandLine(['simulate', '--seed', '2']);
-    expect(stdout).toContain(`trace hash ${String(first['traceHash'])}`);
+    expect(printed.stdout).toContain(`trace hash ${String(first['traceHash'])}`);
   });
 
   test('--transparency says what was handed over, and that nobody saw it (R1)', async () => {
     expect(await runCommandLine(['simulate', '--transparency', '--seed', '3', '--json'])).toBe(0);
-    const result = JSON.parse(stdout) as Record<string, unknown>;
+    const result = JSON.parse(printed.stdout) as Record<string, unknown>;
     expect(result).toMatchObject({ seed: 3, ok: true });
     expect(result['handOvers']).toBeGreaterThan(0);
-    stdout = '';
+    printed.stdout = '';
     await runCommandLine(['simulate', '--transparency', '--seed', '3']);
-    expect(stdout).toContain('no difference');
+    expect(printed.stdout).toContain('no difference');
   });
 });
