@@ -188,8 +188,9 @@ export class ReceiveDelivery {
     return chain;
   }
 
-  /** The buffers that are held, as a chain in order; they are the caller's. */
+  /** The buffers that are held, as a chain in order; they are the caller's, and so is the refusal of them. */
   takeHeld(slot: number): number {
+    this.#flags[slot]! &= ~Flag.Refused;
     const chain = this.#heldHead[slot]!;
     this.#heldHead[slot] = 0;
     this.#heldBytes[slot] = 0;

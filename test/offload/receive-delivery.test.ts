@@ -175,6 +175,17 @@ describe('refusals', () => {
   });
 });
 
+test('a refusal goes with the bytes: what arrives when they are gone is indicated (E01)', () => {
+  const app = new Application();
+  app.takes = () => 0;
+  app.arrives(10);
+  const held = app.delivery.takeHeld(SLOT);
+  app.takes = length => length;
+  app.delivery.hold(SLOT, held);
+  app.arrives(5);
+  expect(app.log).toEqual(['indicate 10 takes 0', 'indicate 10 takes 10', 'indicate 5 takes 5']);
+});
+
 describe('from inside of callbacks', () => {
   test('a receive posted in the completion of another is filled after that has returned (E04)', () => {
     const app = new Application();
@@ -371,7 +382,7 @@ class Chance {
 
 test('whatever happens: every byte once, in order, never past a receive; receives in order (E01, E02, E03, E04, E05)', () => {
   let completed = 0;
-  for (let seed = 1; seed <= 200; seed++) {
+  for (let seed = 1; seed <= 60; seed++) {
     const chance = new Chance(seed);
     for (let i = 0; i < 120; i++) {
       chance.step();
@@ -386,5 +397,5 @@ test('whatever happens: every byte once, in order, never past a receive; receive
     expect(chance.app.free, `seed ${seed}`).toBe(COUNT);
     completed += chance.app.completions.length;
   }
-  expect(completed).toBeGreaterThan(2000);
+  expect(completed).toBeGreaterThan(1000);
 });
