@@ -279,11 +279,21 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   /** BufferedData, and what the device had sent while it was asked to give the connection back. */
   takenBack(connection: TliConnection, bufferedData: number): void {
     const { slot, late } = connection;
-    this.#delivery.hold(slot, bufferedData);
+    // What came late stands behind what went back, and before what the device has received since it knew: SEG.SEQ tells.
+    let chain = bufferedData;
     for (const address of late) {
-      this.#buffer.at(address).next = 0;
-      this.#delivery.hold(slot, address);
+      const seq = this.#buffer.at(address).segSeq;
+      let before = 0;
+      let after = chain;
+      while (after !== 0 && ((this.#buffer.at(after).segSeq - seq) | 0) < 0) {
+        before = after;
+        after = this.#buffer.next;
+      }
+      this.#buffer.at(address).next = after;
+      if (before === 0) chain = address;
+      else this.#buffer.at(before).next = address;
     }
+    this.#delivery.hold(slot, chain);
     late.length = 0;
   }
 
