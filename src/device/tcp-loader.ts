@@ -160,7 +160,7 @@ export class TcpLoader {
     let first = 0;
     let last = 0;
     for (let at = chain; at !== 0; at = buffers.at(at).next) {
-      const { dataAddress, dataLength, flags } = buffers.at(at);
+      const { dataAddress, dataLength, flags, segSeq } = buffers.at(at);
       for (let done = 0; done < dataLength;) {
         const address = pool.allocateFor(slot, true);
         if (address === 0) {
@@ -173,6 +173,8 @@ export class TcpLoader {
         copied.dataAddress = pool.dataOf(address);
         copied.dataLength = count;
         copied.flags = flags;
+        // By it the host puts in order what comes back at an upload.
+        copied.segSeq = (segSeq + done) | 0;
         copied.next = 0;
         if (first === 0) first = address;
         else copied.at(last).next = address;

@@ -139,7 +139,8 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     const { slot } = connection;
     const chain = connection.receivesQueued;
     connection.receivesQueued = 0;
-    if (state === OffloadState.Offloaded && !this.#delivery.hasHeld(slot)) {
+    // Those that are posted here were posted before: all go down together, in order.
+    if (state === OffloadState.Offloaded && !this.#delivery.hasHeld(slot) && !this.#delivery.hasPosted(slot)) {
       this.#postBelow(connection, chain);
       return;
     }
@@ -181,7 +182,8 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   resume(connection: TliConnection): void {
     const wasWaiting = connection.waiting;
     connection.waiting = false;
-    if (connection.paused) return;
+    // Receives that wait for the end of a hand-over come first (D10).
+    if (connection.paused || connection.receivesQueued !== 0 || connection.returned.length > 0) return;
     this.#delivery.resume(connection.slot);
     this.#passPosted(connection);
     if (!wasWaiting || this.#stateOf(connection) !== OffloadState.Offloaded || this.holds(connection)) return;
@@ -200,9 +202,10 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
       chain = address;
     }
     connection.receivesQueued = chain;
-    if (connection.waiting || connection.paused) this.#delivery.refuse(slot);
-    else this.#delivery.resume(slot);
+    // Bytes that are kept go into receives before any are shown: one may be partly filled with those before them (D10).
     if (chain !== 0) this.#passQueued(connection);
+    else if (connection.waiting || connection.paused) this.#delivery.refuse(slot);
+    else this.#delivery.resume(slot);
     this.#passPosted(connection);
   }
 
@@ -276,11 +279,21 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   /** BufferedData, and what the device had sent while it was asked to give the connection back. */
   takenBack(connection: TliConnection, bufferedData: number): void {
     const { slot, late } = connection;
-    this.#delivery.hold(slot, bufferedData);
+    // What came late stands behind what went back, and before what the device has received since it knew: SEG.SEQ tells.
+    let chain = bufferedData;
     for (const address of late) {
-      this.#buffer.at(address).next = 0;
-      this.#delivery.hold(slot, address);
+      const seq = this.#buffer.at(address).segSeq;
+      let before = 0;
+      let after = chain;
+      while (after !== 0 && ((this.#buffer.at(after).segSeq - seq) | 0) < 0) {
+        before = after;
+        after = this.#buffer.next;
+      }
+      this.#buffer.at(address).next = after;
+      if (before === 0) chain = address;
+      else this.#buffer.at(before).next = address;
     }
+    this.#delivery.hold(slot, chain);
     late.length = 0;
   }
 

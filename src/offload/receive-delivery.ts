@@ -92,6 +92,7 @@ export class ReceiveDelivery {
   /** A chain of receives. Any of them, also one of zero bytes, ends a refusal (E02). */
   post(slot: number, chain: number): void {
     const posted = this.#posted;
+    const waiting = this.#postedHead[slot]!;
     if (chain !== 0) {
       if (this.#postedHead[slot] === 0) this.#postedHead[slot] = chain;
       else posted.at(this.#postedTail[slot]!).next = chain;
@@ -100,9 +101,10 @@ export class ReceiveDelivery {
       this.#postedTail[slot] = last;
     }
     this.resume(slot);
-    // One that came down partly filled does not wait for more before its time runs (E10).
+    // One that came down partly filled does not wait for more before its time runs (E10); the time of one that waited runs on.
     const head = this.#postedHead[slot]!;
-    if (head !== 0 && posted.at(head).bytesTransferred > 0 && this.#pushes()) this.#owner.armPushTimer(slot);
+    if (head !== 0 && head !== waiting && posted.at(head).bytesTransferred > 0 && this.#pushes())
+      this.#owner.armPushTimer(slot);
   }
 
   /** The application wants to see again what it refused. */
@@ -152,16 +154,30 @@ export class ReceiveDelivery {
   pushTimerFired(slot: number): void {
     const head = this.#postedHead[slot]!;
     if (head === 0) return;
-    if (this.#posted.at(head).bytesTransferred > 0 && this.#pushes()) {
-      this.#complete(slot, NdisStatus.Success);
-      this.#run(slot);
-    }
+    if (this.#posted.at(head).bytesTransferred === 0 || !this.#pushes()) return;
+    this.#flags[slot]! |= Flag.Busy;
+    this.#complete(slot, NdisStatus.Success);
+    this.#flags[slot]! &= ~Flag.Busy;
+    this.#run(slot);
   }
 
-  /** Completes every posted receive: at the end of the stream with success, else upload in progress or aborted. */
+  /**
+   * Completes every posted receive: at the end of the stream with success, else upload in progress or aborted. What their
+   * completions post is not one of them.
+   */
   flush(slot: number, status: number): void {
-    this.#owner.stopPushTimer(slot);
-    while (this.#postedHead[slot] !== 0) this.#complete(slot, status);
+    const wasBusy = this.#flags[slot]! & Flag.Busy;
+    let address = this.takePosted(slot);
+    this.#flags[slot]! |= Flag.Busy;
+    while (address !== 0) {
+      const posted = this.#posted.at(address);
+      address = posted.next;
+      posted.next = 0;
+      posted.status = status;
+      this.#owner.receiveComplete(slot, posted.base, status);
+    }
+    this.#flags[slot]! = (this.#flags[slot]! & ~Flag.Busy) | wasBusy;
+    this.#run(slot);
   }
 
   /** Takes the receives back without completing them. */
@@ -172,8 +188,9 @@ export class ReceiveDelivery {
     return chain;
   }
 
-  /** The buffers that are held, as a chain in order; they are the caller's. */
+  /** The buffers that are held, as a chain in order; they are the caller's, and so is the refusal of them. */
   takeHeld(slot: number): number {
+    this.#flags[slot]! &= ~Flag.Refused;
     const chain = this.#heldHead[slot]!;
     this.#heldHead[slot] = 0;
     this.#heldBytes[slot] = 0;
