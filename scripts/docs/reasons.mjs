@@ -16,7 +16,6 @@ export const REASONS = {
   F17: 'a move from NIC to NIC inside a driver is not built yet (R39)',
   F19: 'no test of its own, belongs to the work on failover: simulated hosts without a team lose their cables (src/scenario/transparency-actions.ts)',
   F20: 'how long each failover took is reported by npm start and machine.status(); the burst after it is not measured yet',
-  R12: 'no driver puts blocks into a list yet: IPsec offload, which would, is not built (R43)',
   R20: 'no second chimney is built yet; blocks have room for further kinds of state object (src/offload/block-list.ts)',
   R39: 'a move from NIC to NIC inside a driver is not built yet: failover goes through the host (R38)',
   R41: 'teams that balance load are not built yet: a team is active-backup',
