@@ -17,6 +17,7 @@ import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { type DeliveryOwner, ReceiveDelivery } from '../offload/receive-delivery.ts';
+import { insertBySeq } from './buffer-chain.ts';
 import { callRoute } from './call-route.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { TliConnection } from './connection.ts';
@@ -204,7 +205,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     connection.receivesQueued = chain;
     // Bytes that are kept go into receives before any are shown: one may be partly filled with those before them (D10).
     if (chain !== 0) this.#passQueued(connection);
-    else if (connection.waiting || connection.paused) this.#delivery.refuse(slot);
+    else if (this.#delivery.hasHeld(slot) && (connection.waiting || connection.paused)) this.#delivery.refuse(slot);
     else this.#delivery.resume(slot);
     this.#passPosted(connection);
   }
@@ -230,7 +231,13 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
 
   /** What goes into the request (¶76, digest §4.4): receives that are posted, and data that nobody has taken. */
   takePosted(connection: TliConnection): number {
-    return this.#delivery.takePosted(connection.slot);
+    const chain = this.#delivery.takePosted(connection.slot);
+    // It may have been posted to another device before; with this one both sides count from zero.
+    if (chain !== 0) {
+      this.#buffer.at(chain).epoch = 0;
+      this.#buffer.indication = 0;
+    }
+    return chain;
   }
 
   takeHeld(connection: TliConnection): number {
@@ -281,18 +288,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     const { slot, late } = connection;
     // What came late stands behind what went back, and before what the device has received since it knew: SEG.SEQ tells.
     let chain = bufferedData;
-    for (const address of late) {
-      const seq = this.#buffer.at(address).segSeq;
-      let before = 0;
-      let after = chain;
-      while (after !== 0 && ((this.#buffer.at(after).segSeq - seq) | 0) < 0) {
-        before = after;
-        after = this.#buffer.next;
-      }
-      this.#buffer.at(address).next = after;
-      if (before === 0) chain = address;
-      else this.#buffer.at(before).next = address;
-    }
+    for (const address of late) chain = insertBySeq(this.#buffer, chain, address);
     this.#delivery.hold(slot, chain);
     late.length = 0;
   }

@@ -198,8 +198,7 @@ describe.each(FORMS)('state $state, buffers $buffers, data in the $bufferedData'
 
   explore('a receive that is partly filled at a hand-over is filled on the other side (D10)', one, (machine, race) => {
     const app = new Receiver(machine, race);
-    offloaded(race);
-    race.event('upload', () => race.upload('c1'), 20);
+    moves(race);
     app.post(4000, true);
     app.post(1000, true);
     for (const bytes of [700, 1500, 2000, 1300]) race.event('peer sends', () => race.peerSends('c1', bytes), 30);
