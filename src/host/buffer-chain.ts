@@ -1,5 +1,6 @@
 /**
- * Chains of NET_BUFFERs with received bytes, in the order of their sequence numbers.
+ * Chains of NET_BUFFERs with received bytes, in the order of their sequence numbers: what a device gives back as
+ * BufferedData, and what it had indicated before it knew that the connection is going.
  */
 import type { Cursor } from '../memory/record.ts';
 import type { NetBuffer } from '../memory/net-buffer.ts';
