@@ -37,6 +37,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #delivery: ReceiveDelivery;
   readonly #pushWheel: TimerWheel;
+  #aborting: TliConnection | null = null;
 
   constructor(memory: Memory, transport: Transport, connections: ConnectionTable, descriptors: BufferPool) {
     const { capacity } = transport.table;
@@ -109,7 +110,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
 
   /** Posts `length` bytes at `address`; false when there is no descriptor, or the connection is over. */
   post(connection: TliConnection, address: number, length: number, cookie: number, noPush: boolean): boolean {
-    if (connection.handler === null) return false;
+    if (connection.handler === null || connection === this.#aborting) return false;
     const descriptor = this.#descriptors.allocate();
     if (descriptor === 0) return false;
     const buffer = this.#buffer.at(descriptor);
@@ -218,6 +219,8 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   /** The connection is cut, or over: nothing more will come. */
   abortPosted(connection: TliConnection): void {
     const { slot, returned } = connection;
+    // Who posts again from inside is refused: it would go on for ever.
+    this.#aborting = connection;
     this.#delivery.flush(slot, NdisStatus.RequestAborted);
     for (const address of returned.splice(0)) this.receiveComplete(slot, address, NdisStatus.RequestAborted);
     while (connection.receivesQueued !== 0) {
@@ -225,6 +228,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
       connection.receivesQueued = this.#buffer.at(address).next;
       this.receiveComplete(slot, address, NdisStatus.RequestAborted);
     }
+    this.#aborting = null;
   }
 
   // --- hand-overs ---

@@ -283,3 +283,20 @@ describe('data in the state', () => {
     },
   );
 });
+
+describe('the end of a connection', () => {
+  const title = 'in the host receives are aborted, and none is taken any more, also from inside (E13)';
+  explore(title, { ...ONE, orders: 1 }, (machine, race) => {
+    const app = new Receiver(machine, race);
+    const isTaken: boolean[] = [];
+    for (let i = 0; i < 2; i++) app.post(1000, true);
+    const { address } = app.outstanding[0]!;
+    app.onComplete = () => isTaken.push(app.connection.postReceive(address, 100, 9, false));
+    race.event('reset', () => race.peerResets('c1'), 24);
+    race.run();
+    race.until('it ends', () => race.count('c1 closed') === 1);
+    expect(app.done.map(({ status }) => status)).toEqual([NdisStatus.RequestAborted, NdisStatus.RequestAborted]);
+    expect(isTaken).toEqual([false, false]);
+    race.end();
+  });
+});
