@@ -5,7 +5,7 @@
  * receive buffer that shrinks takes nothing back that was offered: the window closes as bytes arrive (RFC 9293 SHLD-14).
  */
 import type { Kernels } from '../memory/kernels.ts';
-import { StateRange } from '../offload/state-objects.ts';
+import { copyRange, StateRange } from '../offload/state-objects.ts';
 import type { Effects } from '../tcp/effects.ts';
 import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
@@ -23,8 +23,7 @@ export function updateConnection(
   fx: Effects,
 ): void {
   const { kaProbeMax, kaTimeout, kaInterval } = tcb;
-  const { start, end } = StateRange.tcp.cached;
-  kernels.copy(tcb.base + start, given.base + start, end - start);
+  copyRange(kernels, tcb.base, given.base, StateRange.tcp.cached);
   const commands = tcb.cachedFlags & ONE_SHOT;
   tcb.cachedFlags &= ~ONE_SHOT;
   if (tcb.state === TcpState.Closed) return;

@@ -8,6 +8,7 @@
 import { NdisStatus } from '../base/status.ts';
 import type { Memory } from '../memory/memory.ts';
 import { Block, BlockWalk, type BlockCursor } from '../offload/block-list.ts';
+import { copyRange } from '../offload/state-objects.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import type { NicStatistics } from './statistics.ts';
@@ -53,7 +54,7 @@ export abstract class OffloadOperation {
     this.memory.kernels.copy(to, from, length);
   }
 
-  protected copyRange(object: number, from: number, range: { start: number; end: number }): void {
-    this.copy(object + range.start, from + range.start, range.end - range.start);
+  protected copyRange(to: number, from: number, range: { start: number; end: number }): void {
+    copyRange(this.memory.kernels, to, from, range);
   }
 }

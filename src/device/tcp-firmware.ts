@@ -93,21 +93,22 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   }
 
   #disconnect(tcb: Tcb, slot: number, chain: number, flags: number): void {
+    const pending = chain === 0 ? NO_BUFFER : chain;
     if (flags === DisconnectFlag.Abortive) {
       if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && tcb.state !== TcpState.Closed) {
         // The host does it again where the state will be.
-        this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.UploadInProgress);
+        this.completeDisconnect(tcb, pending, NdisStatus.UploadInProgress);
         return;
       }
       if (tcb.state === TcpState.Closed) {
         // It ended here before: nothing will happen any more, and the host waits for an answer.
-        this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.Success);
+        this.completeDisconnect(tcb, pending, NdisStatus.Success);
         return;
       }
       // A graceful disconnect that waits for the ACK of its FIN is answered as well: it will not be done (D22).
       const earlier = this.pendingDisconnect[slot]!;
       if (earlier !== 0) this.completeDisconnect(tcb, earlier, NdisStatus.RequestAborted);
-      this.pendingDisconnect[slot] = chain === 0 ? NO_BUFFER : chain;
+      this.pendingDisconnect[slot] = pending;
       abort(tcb, this);
       return;
     }
@@ -119,7 +120,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     } else {
       ok = close(tcb, this.now, this);
     }
-    if (!ok) this.completeDisconnect(tcb, chain === 0 ? NO_BUFFER : chain, NdisStatus.RequestAborted);
+    if (!ok) this.completeDisconnect(tcb, pending, NdisStatus.RequestAborted);
   }
 
   /** Receives are posted, or (0) a refusal is over: what was held goes on its way. One that stands still takes none. */

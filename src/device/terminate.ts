@@ -52,8 +52,7 @@ export class Terminate extends OffloadOperation {
     firmware.detach(slot, NdisStatus.UploadInProgress);
     tcb.at(table.addressOf(slot));
     tcb.bufferedData = firmware.delivery.takeHeld(slot);
-    const { start, end } = StateRange.tcp.delegated;
-    this.copy(block.base + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
+    this.copyRange(block.base + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.delegated);
     block.netBufferListChain = tcb.sendDataHead;
     this.#segments.at(block.base + TCP_TRANSFER_OFFSET).forwardedSegments = firmware.kept.take(slot);
     this.#release(slot);
@@ -85,8 +84,7 @@ export class Terminate extends OffloadOperation {
     // The host never terminates a path that still has dependents (D21).
     if (tree.path.dependents !== 0) return NdisStatus.Failure;
     tree.pathState.ipIdStart = (tree.pathState.ipIdStart + tree.path.ipIdCounter) & 0xffff;
-    const { start, end } = StateRange.path.delegated;
-    this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.path.base + start, end - start);
+    this.copyRange(block.base + BLOCK_HEADER_BYTES, tree.path.base, StateRange.path.delegated);
     tree.detachPath(slot);
     tree.paths.free(slot);
     return NdisStatus.Success;
@@ -99,8 +97,7 @@ export class Terminate extends OffloadOperation {
     tree.placeNeighbor(slot);
     if (tree.neighbor.dependents !== 0) return NdisStatus.Failure;
     tree.neighborState.nicReachabilityDelta = tree.reachability.nicDelta(slot, this.firmware.now) | 0;
-    const { start, end } = StateRange.neighbor.delegated;
-    this.copy(block.base + BLOCK_HEADER_BYTES + start, tree.neighbor.base + start, end - start);
+    this.copyRange(block.base + BLOCK_HEADER_BYTES, tree.neighbor.base, StateRange.neighbor.delegated);
     const { dlSourceHi, dlSourceLo } = tree.neighborState;
     this.firmware.releaseSource(dlSourceHi, dlSourceLo);
     tree.neighbors.free(slot);

@@ -2,6 +2,7 @@
  * Chains of NET_BUFFERs with received bytes, in the order of their sequence numbers: what a device gives back as
  * BufferedData, and what it had indicated before it knew that the connection is going.
  */
+import { seqLt } from '../base/seq.ts';
 import type { Cursor } from '../memory/record.ts';
 import type { NetBuffer } from '../memory/net-buffer.ts';
 
@@ -10,7 +11,7 @@ export function insertBySeq(buffer: Cursor<typeof NetBuffer.fields>, chain: numb
   const seq = buffer.at(address).segSeq;
   let before = 0;
   let after = chain;
-  while (after !== 0 && ((buffer.at(after).segSeq - seq) | 0) < 0) {
+  while (after !== 0 && seqLt(buffer.at(after).segSeq, seq)) {
     before = after;
     after = buffer.next;
   }

@@ -2,6 +2,8 @@
  * What the chimney counts: lists and connections each way, and the host-thread time that requests and completions took —
  * the host's part of A in the cost model A + [B - C] (R35, ¶13).
  */
+
+/** Hand-overs of one class of list length, and their host-thread time. */
 export interface ListCost {
   lists: number;
   connections: number;

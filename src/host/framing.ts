@@ -22,7 +22,7 @@ import { NeighborState } from '../offload/state-objects.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, emitArpAnnouncement, parseArp } from '../wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { type Interface, keyOf } from './interface.ts';
-import { describeInitiate, describeTerminate, isRoomMade, StateList, takeEntry } from './lower-object.ts';
+import { describeInitiate, describeTerminate, LayerEntries, takeEntry } from './lower-object.ts';
 import type { Adapter, ProviderTable } from './ndis.ts';
 import { confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
@@ -54,7 +54,7 @@ export class Framing {
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof NeighborState.fields>;
-  readonly #loads: StateList<Neighbor>;
+  readonly #entries: LayerEntries<Neighbor>;
   readonly #arp = new ArpPacket();
   readonly #unresolved = new Set<Neighbor>();
   network: NetworkInput | null = null;
@@ -70,9 +70,10 @@ export class Framing {
     this.#blocks = blocks;
     this.#buffer = NetBuffer.view(memory);
     this.#block = Block.view(memory);
-    this.#loads = new StateList(Block.view(memory), (neighbor, address, table) =>
-      this.#take(neighbor, address, true, table),
-    );
+    this.#entries = new LayerEntries(Block.view(memory), {
+      writeState: (neighbor, address) => this.#writeState(neighbor, address),
+      take: (neighbor, address, initiate, table) => this.#take(neighbor, address, initiate, table),
+    });
     this.#state = NeighborState.view(memory);
     const layer = {
       name: 'framing',
@@ -359,18 +360,7 @@ export class Framing {
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
     const table = request.takeEntry('framing');
-    const { neighbors } = request;
-    for (let i = 0; i < neighbors.count; i++) {
-      const neighbor = neighbors.objects[i]!;
-      const address = neighbors.blocks[i]!;
-      if (isRoomMade(this.#block.at(address))) {
-        this.#writeState(neighbor, address);
-        this.#loads.add(neighbor, address);
-      } else {
-        this.#take(neighbor, address, initiate, table);
-      }
-    }
-    const loads = this.#loads.send(table);
+    const loads = this.#entries.complete(request.neighbors, initiate, table);
     if (loads > 0) this.trace?.emit('framing', request.adapter.name, `load ${loads} neighbor states`);
     this.trace?.emit('framing', 'network', initiate ? 'initiate complete' : 'terminate complete');
   }
@@ -383,6 +373,6 @@ export class Framing {
 
   /** States that were sent on the way (Figure 3, 308) were answered. False: they were not this layer's. */
   loaded(root: number): boolean {
-    return this.#loads.loaded(root);
+    return this.#entries.loaded(root);
   }
 }

@@ -9,6 +9,7 @@ import { type BlockCursor, BlockRole } from '../offload/block-list.ts';
 import type { ProviderTable } from './ndis.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import type { OffloadedObject } from './offloaded-object.ts';
+import type { RequestLayer } from './offload-request.ts';
 
 export interface LowerObject extends OffloadedObject {
   /** Through which its layer talks to the device that has it (R14). */
@@ -68,7 +69,7 @@ export function takeEntry(object: LowerObject, initiate: boolean, block: BlockCu
 }
 
 /** Room was made for the object, nothing more: it is on the device when its state has been loaded (Figure 3). */
-export function isRoomMade(block: BlockCursor): boolean {
+function isRoomMade(block: BlockCursor): boolean {
   return block.role === BlockRole.Reserve && isOffloaded(block.status);
 }
 
@@ -77,26 +78,43 @@ interface StatesOut<T> {
   readonly objects: readonly T[];
 }
 
+/** What a layer of lower objects does for its entries of an answered list. */
+interface EntryLayer<T> {
+  writeState(object: T, address: number): void;
+  /** The object is answered for: takes its entry and frees its block. */
+  take(object: T, address: number, initiate: boolean, table: ProviderTable): void;
+}
+
 /**
- * Figure 3, 308 and 312: the layer's objects that the device has just made room for get their state, in one flat list of their
- * blocks. Collects them while the layer takes its entries; until the answer they are on their way.
+ * A layer's entries of answered lists. Figure 3, 308 and 312: objects that the device has just made room for get their state, in
+ * one flat list of their blocks; until that is answered they are on their way. All others are taken at once.
  */
-export class StateList<T extends LowerObject> {
+export class LayerEntries<T extends LowerObject> {
   readonly #block: BlockCursor;
-  readonly #taken: (object: T, address: number, table: ProviderTable) => void;
+  readonly #layer: EntryLayer<T>;
   readonly #out = new Map<number, StatesOut<T>>();
   #objects: T[] = [];
   #first = 0;
   #last = 0;
 
-  /** @param taken takes the entry of an object whose state was answered, and frees its block */
-  constructor(block: BlockCursor, taken: (object: T, address: number, table: ProviderTable) => void) {
+  constructor(block: BlockCursor, layer: EntryLayer<T>) {
     this.#block = block;
-    this.#taken = taken;
+    this.#layer = layer;
   }
 
-  /** The block now carries the state; it is the device's until the answer. */
-  add(object: T, address: number): void {
+  /** Takes what is answered; returns how many states were sent, for which that is still to come. */
+  complete({ objects, blocks, count }: RequestLayer<T>, initiate: boolean, table: ProviderTable): number {
+    for (let i = 0; i < count; i++) {
+      const address = blocks[i]!;
+      if (isRoomMade(this.#block.at(address))) this.#add(objects[i]!, address);
+      else this.#layer.take(objects[i]!, address, initiate, table);
+    }
+    return this.#send(table);
+  }
+
+  /** The block carries the state now; it is the device's until the answer. */
+  #add(object: T, address: number): void {
+    this.#layer.writeState(object, address);
     const block = this.#block.at(address);
     block.role = BlockRole.New;
     block.nextBlock = 0;
@@ -107,8 +125,7 @@ export class StateList<T extends LowerObject> {
     this.#objects.push(object);
   }
 
-  /** Sends the list; returns how many objects it has. */
-  send(table: ProviderTable): number {
+  #send(table: ProviderTable): number {
     const objects = this.#objects;
     if (objects.length === 0) return 0;
     this.#objects = [];
@@ -127,7 +144,7 @@ export class StateList<T extends LowerObject> {
     let address = root;
     for (const object of out.objects) {
       const { nextBlock } = this.#block.at(address);
-      this.#taken(object, address, out.table);
+      this.#layer.take(object, address, true, out.table);
       address = nextBlock;
     }
     return true;

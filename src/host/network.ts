@@ -32,7 +32,7 @@ import { type Framing, type NetworkInput, TX_FRAME_OFFSET } from './framing.ts';
 import { HostIcmp } from './host-icmp.ts';
 import { type Interface, keyOf } from './interface.ts';
 import { isResolved, type Neighbor } from './neighbor.ts';
-import { describeInitiate, describeTerminate, isRoomMade, Outcome, StateList, takeEntry } from './lower-object.ts';
+import { describeInitiate, describeTerminate, Outcome, LayerEntries, takeEntry } from './lower-object.ts';
 import type { Adapter, ProviderTable } from './ndis.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import { StateUpdates } from './state-updates.ts';
@@ -73,7 +73,7 @@ export class Network implements NetworkInput {
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof PathState.fields>;
   readonly #needs: Cursor<typeof ResourceNeeds.fields>;
-  readonly #loads: StateList<Path>;
+  readonly #entries: LayerEntries<Path>;
   readonly #icmp: HostIcmp;
   #idle = 0;
   readonly updates: StateUpdates<Path>;
@@ -95,7 +95,10 @@ export class Network implements NetworkInput {
     this.#block = Block.view(memory);
     this.#state = PathState.view(memory);
     this.#needs = ResourceNeeds.view(memory);
-    this.#loads = new StateList(Block.view(memory), (path, address, table) => this.#take(path, address, true, table));
+    this.#entries = new LayerEntries(Block.view(memory), {
+      writeState: (path, address) => this.#writeState(path, address),
+      take: (path, address, initiate, table) => this.#take(path, address, initiate, table),
+    });
     this.#icmp = new HostIcmp(memory, this);
     const layer = {
       name: 'network',
@@ -316,18 +319,7 @@ export class Network implements NetworkInput {
   complete(request: OffloadRequest): void {
     const initiate = request.operation === OffloadOperation.Initiate;
     const table = request.takeEntry('network');
-    const { paths } = request;
-    for (let i = 0; i < paths.count; i++) {
-      const path = paths.objects[i]!;
-      const address = paths.blocks[i]!;
-      if (isRoomMade(this.#block.at(address))) {
-        this.#writeState(path, address);
-        this.#loads.add(path, address);
-      } else {
-        this.#take(path, address, initiate, table);
-      }
-    }
-    const loads = this.#loads.send(table);
+    const loads = this.#entries.complete(request.paths, initiate, table);
     if (loads > 0) this.trace?.emit('network', request.adapter.name, `load ${loads} path states`);
     this.trace?.emit('network', 'transport', initiate ? 'initiate complete' : 'terminate complete');
   }
@@ -343,7 +335,7 @@ export class Network implements NetworkInput {
 
   /** States that were sent on the way (Figure 3, 312) were answered. False: they were not this layer's. */
   loaded(root: number): boolean {
-    return this.#loads.loaded(root);
+    return this.#entries.loaded(root);
   }
 
   /**

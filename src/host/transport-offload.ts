@@ -22,7 +22,7 @@ import {
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { ResourceNeeds } from '../offload/resource-needs.ts';
-import { StateRange } from '../offload/state-objects.ts';
+import { copyRange, StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
@@ -174,7 +174,7 @@ export class TransportOffload implements SegmentDiversion {
     transport.cancelTimer(slot);
     const given = this.#source?.give(slot) ?? NOTHING_GIVEN;
     tcb.bufferedData = given.givenHeld;
-    this.#copy(address + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.all);
+    this.#memory.kernels.copy(address + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.all);
     tcb.bufferedData = 0;
     this.#transfer.at(address + TCP_TRANSFER_OFFSET).postedReceives = given.givenReceives;
     const block = this.#block.at(address);
@@ -257,8 +257,7 @@ export class TransportOffload implements SegmentDiversion {
       tcb.offloadHandle = 0;
       tcb.privateFlags &= ~TcpPrivateFlag.UploadDue;
       if (status === NdisStatus.Success) {
-        const { start, end } = StateRange.tcp.delegated;
-        this.#copy(tcb.base + start, address + BLOCK_HEADER_BYTES + start, end - start);
+        copyRange(this.#memory.kernels, tcb.base, address + BLOCK_HEADER_BYTES, StateRange.tcp.delegated);
         importDelegated(tcb, this.#transport.now, this.#transport);
         this.#holdFirst(slot, this.#transfer.at(address + TCP_TRANSFER_OFFSET).forwardedSegments);
       }
@@ -294,8 +293,7 @@ export class TransportOffload implements SegmentDiversion {
   /** Commands among the flags go once (digest §1.5). */
   #writeCached(slot: number, block: BlockCursor): void {
     const tcb = this.#transport.at(slot);
-    const { start, end } = StateRange.tcp.cached;
-    this.#copy(block.base + BLOCK_HEADER_BYTES + start, tcb.base + start, end - start);
+    copyRange(this.#memory.kernels, block.base + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.cached);
     tcb.cachedFlags &= ~ONE_SHOT;
     block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
   }
@@ -386,9 +384,5 @@ export class TransportOffload implements SegmentDiversion {
     } else {
       this.divert(slot, buffer);
     }
-  }
-
-  #copy(to: number, from: number, length: number): void {
-    this.#memory.kernels.copy(to, from, length);
   }
 }

@@ -6,6 +6,7 @@
  * needs. IPv4 addresses are int32, MAC addresses a high 16-bit and a low 32-bit word.
  */
 import { TcbLayout } from '../tcp/tcb.ts';
+import type { Kernels } from '../memory/kernels.ts';
 import { record, stateVariables, word } from '../memory/record.ts';
 
 const c = stateVariables('const', 'host');
@@ -51,3 +52,8 @@ export const StateRange = {
   path: { all: PathState.byteLength, cached: PathState.range('cached'), delegated: PathState.range('delegated') },
   tcp: { all: tcpDelegated.end, const: tcpConst, cached: tcpCached, delegated: tcpDelegated },
 } as const;
+
+/** Copies one range of a state, from where the state begins at `from` to where it begins at `to`. */
+export function copyRange(kernels: Kernels, to: number, from: number, range: { start: number; end: number }): void {
+  kernels.copy(to + range.start, from + range.start, range.end - range.start);
+}

@@ -51,9 +51,9 @@ export class CheckedObject {
   disconnects = 0;
   /** A FIN that the host had sent before the offload: its ACK may be reported, though no disconnect was posted (B15). */
   inheritedFin = false;
-  /** Indicated once at most. */
   /** Epoch in which the end of the stream was last told of, -1: not yet. */
   endEpoch = -1;
+  /** Indicated once at most. */
   aborted = false;
   progress: Progress | null = null;
 
