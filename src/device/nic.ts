@@ -40,6 +40,8 @@ const POOL_RESERVE = 2;
 
 export class Nic implements Polled {
   readonly boot: NicBoot;
+  /** After each state operation, for whoever watches what the NIC holds in the middle of a step. */
+  onOperation: () => void = () => {};
   readonly stats = new NicStatistics();
   /** Why the device stopped, or empty. */
   faultReason = '';
@@ -264,6 +266,7 @@ export class Nic implements Polled {
   }
 
   #operation(ok: boolean, completion: number, root: number): void {
+    this.onOperation();
     if (ok) {
       this.#host.push(completion, root, 0, 0);
       this.firmware.tellCorrupt();

@@ -1,9 +1,10 @@
 /**
  * No frame leaves through an invalidated or terminated neighbor (§8.2 of the digest, invariant 6; C04).
  *
- * A frame that is on the cable now may have been built a while ago. So the watch notes, after each step of a NIC, which of
- * the slots that the step filled in the cable's ring were filled under which neighbors: those valid before the step or after
- * it. When the cable takes a frame, its destination has to be one of them.
+ * A frame that is on the cable now may have been built a while ago. So the watch notes, after each step of a NIC, under which
+ * neighbors the slots that the step filled in the cable's ring may have been: those valid before the step, after it, or after
+ * any of its state operations, for a neighbor may get a new address and be terminated in one step. When the cable takes a
+ * frame, its destination has to be one of them.
  *
  * The frames of offloaded connections are those whose IPv4 identification is in the device's half (R31).
  */
@@ -27,34 +28,39 @@ class Emissions {
   readonly nic: Nic;
   readonly #header;
   readonly #bodies: number;
-  /** Per slot of the ring: the neighbors that were valid when it was filled, before and after the step. */
-  readonly #before: Valid[] = [];
-  readonly #after: Valid[] = [];
+  /** Per slot of the ring: the neighbors that were valid at some time in the step that filled it. */
+  readonly #filledUnder: Valid[] = [];
   #tail = 0;
   #valid: Valid = new Set();
+  /** Those of the step that is being made. */
+  #during = new Set<string>();
 
   constructor(memory: Memory, nic: Nic) {
     const { offset } = nic.boot.regions.toFabric;
     this.nic = nic;
     this.#header = RingHeader.view(memory).at(offset);
     this.#bodies = offset + RingHeader.byteLength;
+    nic.onOperation = () => this.#note();
+  }
+
+  #note(): void {
+    this.#valid = this.#validNow();
+    for (const neighbor of this.#valid) this.#during.add(neighbor);
   }
 
   /** After a step: what it published was built under these neighbors. */
   stepped(): void {
     const { tail, slots } = this.#header;
-    const before = this.#valid;
-    this.#valid = this.#validNow();
+    this.#note();
     for (; this.#tail !== tail; this.#tail = (this.#tail + 1) | 0) {
-      const slot = this.#tail & (slots - 1);
-      this.#before[slot] = before;
-      this.#after[slot] = this.#valid;
+      this.#filledUnder[this.#tail & (slots - 1)] = this.#during;
     }
+    this.#during = new Set(this.#valid);
   }
 
   wasValid(frameAt: number, neighbor: string): boolean {
     const slot = Math.floor((frameAt - WIRE_FRAME_OFFSET - this.#bodies) / this.#header.slotBytes);
-    return this.#before[slot]!.has(neighbor) || this.#after[slot]!.has(neighbor);
+    return this.#filledUnder[slot]!.has(neighbor);
   }
 
   #validNow(): Valid {

@@ -184,9 +184,12 @@ function tooBig(machine: LadderMachine, index: number, mtu: number) {
 
 /** Interleavings; EXPLORE_COUNT takes more. */
 const COUNT = Number(process.env.EXPLORE_COUNT ?? 80);
+/** Beginnings of groups in which a neighbor got a new address and was terminated in one step of the NIC (invariant 6). */
+const FOUND = [201, 301, 331, 481];
+const GROUPS = new Set([...Array.from({ length: Math.ceil(COUNT / 10) }, (_, i) => 1 + i * 10), ...FOUND]);
 
 describe('whatever happens, in whatever order', () => {
-  test.each(Array.from({ length: Math.ceil(COUNT / 10) }, (_, i) => 1 + i * 10))(
+  test.each([...GROUPS])(
     'one update at a time, none of what is invalid, no terminate before an answer; and host and device agree afterwards (C10, C12, R18, 10 seeds from %i)',
     first => {
       let updates = 0;
