@@ -9,6 +9,22 @@ export interface TcpParams {
   readonly rcvBuffer: number;
   readonly timestamps: boolean;
   readonly windowScaling: boolean;
+  /** RFC 2018. */
+  readonly sack: boolean;
+  /** RFC 2883: report what came twice. */
+  readonly dsack: boolean;
+  /** RFC 3168: ask for it and accept it; accept it when the peer asks (Linux's default); neither. */
+  readonly ecn: 'on' | 'passive' | 'off';
+  readonly congestionControl: 'cubic' | 'newreno';
+  /** RFC 6928: segments of the initial window. */
+  readonly initialWindowSegments: number;
+  /** RFC 5681 4.1: the window restarts after an idle time of an RTO. */
+  readonly slowStartAfterIdle: boolean;
+  /** RFC 5682. */
+  readonly frto: boolean;
+  /** RFC 8985: time-based loss detection, and the tail loss probe. */
+  readonly rack: boolean;
+  readonly lossProbe: boolean;
   readonly nagle: boolean;
   readonly keepAlive: boolean;
   readonly kaTimeout: number;
@@ -40,6 +56,15 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   rcvBuffer: 262140,
   timestamps: true,
   windowScaling: true,
+  sack: true,
+  dsack: true,
+  ecn: 'passive',
+  congestionControl: 'cubic',
+  initialWindowSegments: 10,
+  slowStartAfterIdle: true,
+  frto: true,
+  rack: true,
+  lossProbe: true,
   nagle: true,
   keepAlive: false,
   kaTimeout: 7_200_000,

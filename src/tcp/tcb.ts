@@ -1,14 +1,14 @@
 /**
  * The transmission control block (RFC 9293 3.3.1) as a shared-memory record: one layout for host, NIC and stations.
  *
- *   | CONST 16 | CACHED 32 | DELEGATED 116 | private 92 |
+ *   | CONST 16 | CACHED 32 | DELEGATED 180 | private 156 |
  *
  * Offload copies the first three ranges, update the second, upload the third (architecture §2.2–2.3). Private fields
  * belong to whoever runs the engine at the moment and are made anew by the next owner. Fields carry RFC names; beside
  * each stand its name in TCP_OFFLOAD_STATE_{CONST,CACHED,DELEGATED}, its unit and its origin. Times are ticks of 1 ms, windows are bytes
  * (unscaled), sequence numbers int32.
  */
-import { bytes, type Cursor, record, stateVariables, u16, u8, word } from '../memory/record.ts';
+import { type Cursor, record, stateVariables, u16, u8, word } from '../memory/record.ts';
 
 const c = stateVariables('const', 'host');
 const h = stateVariables('cached', 'host');
@@ -18,7 +18,7 @@ const p = stateVariables('private', 'owner');
 const SHIPPED = 'shipped';
 const EMULATOR = 'emulator';
 
-export const TcbLayout = record('TCB', 256, {
+export const TcbLayout = record('TCB', 384, {
   // CONST: given once at offload, never returned (R2).
   localPort: c(u16('our port'), 'LocalPort', 'port', '¶80, shipped'),
   remotePort: c(u16("the peer's port"), 'RemotePort', 'port', '¶80, shipped'),
@@ -49,7 +49,7 @@ export const TcbLayout = record('TCB', 256, {
   kaProbeCount: d(u8('keep-alive probes sent and unanswered'), 'KeepAlive.ProbeCount', 'probes', '¶83, shipped'),
   rtxCount: d(u8('retransmissions of the current segment'), 'Retransmit.Count', 'segments', '¶83, shipped'),
   delayedAckSegments: d(u8('received since the last ACK; zero at every hand-over'), '', 'segments', EMULATOR),
-  reservedDelegated: d(u8('zero'), '', '–', EMULATOR),
+  caState: d(u8('CaState: what loss recovery is doing'), '', 'state', EMULATOR),
   rcvNxt: d(word('RCV.NXT'), 'RcvNxt', 'sequence', '¶82, shipped'),
   rcvWnd: d(word('RCV.WND: to the right edge advertised'), 'RcvWnd', 'bytes', '¶82, shipped'),
   sndUna: d(word('SND.UNA'), 'SndUna', 'sequence', '¶82, shipped'),
@@ -97,6 +97,28 @@ export const TcbLayout = record('TCB', 256, {
   rcvPending: d(word('indicated, not yet consumed by the application'), '', 'bytes', EMULATOR),
   rtxKind: d(word('TcpTimer that Retransmit.TimeoutDelta carries'), '', 'timer', EMULATOR),
   dWnd: d(word('delay window of Compound TCP (NDIS 6.1); carried, not used'), 'DWnd', 'bytes', SHIPPED),
+  // DELEGATED, loss recovery: without them a hand-over in the middle of one would begin it anew.
+  congestionControl: d(u8('CongestionControl: the algorithm'), '', 'algorithm', EMULATOR),
+  quickAcks: d(u8('segments that are still acknowledged at once'), '', 'segments', EMULATOR),
+  lossFlags: d(u16('TcpLossFlag'), '', 'bits', EMULATOR),
+  rackReoWndMult: d(u8('RACK.reo_wnd_mult'), '', 'quarters of min_RTT', 'RFC 8985'),
+  rackReoWndPersist: d(u8('RACK.reo_wnd_persist'), '', 'recoveries', 'RFC 8985'),
+  undoRetrans: d(u16('retransmissions that no D-SACK has named yet'), '', 'segments', 'RFC 2883'),
+  prrDelivered: d(word('prr_delivered'), '', 'bytes', 'RFC 6937'),
+  prrOut: d(word('prr_out'), '', 'bytes', 'RFC 6937'),
+  recoverFs: d(word('RecoverFS: flight when recovery began'), '', 'bytes', 'RFC 6937'),
+  rackSentAt: d(word('RACK.xmit_ts; at the hand-over its age'), '', 'ticks', 'RFC 8985'),
+  rackEndSeq: d(word('RACK.end_seq'), '', 'sequence', 'RFC 8985'),
+  rackRtt: d(u16('RACK.rtt'), '', 'ticks', 'RFC 8985'),
+  minRtt: d(u16('least round trip of the last five minutes; 0xffff = none'), '', 'ticks', 'RFC 8985'),
+  tlpEndSeq: d(word('TLP.end_seq, while TcpLossFlag.TlpProbe'), '', 'sequence', 'RFC 8985'),
+  cubicWMax: d(word('W_max'), '', 'bytes', 'RFC 9438'),
+  cubicEpochAt: d(word('begin of the congestion avoidance stage; at the hand-over its age'), '', 'ticks', 'RFC 9438'),
+  cubicOrigin: d(word('window at which the cubic has its plateau'), '', 'bytes', 'RFC 9438'),
+  cubicK: d(word('K'), '', 'ticks', 'RFC 9438'),
+  cubicWEst: d(word('W_est'), '', 'bytes', 'RFC 9438'),
+  undoCwnd: d(word('cwnd before the reduction'), '', 'bytes', 'RFC 5682'),
+  undoSsthresh: d(word('ssthresh before the reduction'), '', 'bytes', 'RFC 5682'),
   // Private: never handed over.
   localAddress: p(word('IPv4, int32')),
   remoteAddress: p(word('IPv4, int32')),
@@ -122,10 +144,35 @@ export const TcbLayout = record('TCB', 256, {
   privateFlags: p(u16('TcpPrivateFlag')),
   oooCount: p(u8('NET_BUFFERs in the out-of-order queue')),
   rtoBackoff: p(u8('doublings of RTO kept until the next valid sample (Karn), beside rtxCount')),
-  reservedPrivate: p(u16('zero')),
+  hyStartSamples: p(u8('round-trip samples of this round (RFC 9406 N_RTT_SAMPLE)')),
+  hyStartRounds: p(u8('CSS rounds left, 0 = not in CSS')),
   offloadHandle: p(word("host: the device's handle while offloaded, or 0")),
   block: p(word('host: block of the connection in the list being built, or 0')),
-  scratch: p(bytes(4)),
+  // What was sent and is not acknowledged (sent-ranges.ts); made anew from what travels beside the state.
+  sentHead: p(word('first SentRange + 1, or 0')),
+  sentTail: p(word('last SentRange + 1, or 0')),
+  sackedBytes: p(word('SACKed, above SND.UNA')),
+  lostBytes: p(word('marked lost and not sent again')),
+  retransBytes: p(word('sent again and neither acknowledged nor lost again')),
+  sackedSegments: p(u16('segments in sackedBytes; without SACK duplicate ACKs')),
+  hyStartLastRtt: p(u16('lastRoundMinRTT, 0xffff = none')),
+  hyStartRtt: p(u16('currentRoundMinRTT, 0xffff = none')),
+  hyStartBaseline: p(u16('cssBaselineMinRtt')),
+  hyStartEnd: p(word('windowEnd: the round ends when it is acknowledged')),
+  minRttAt: p(word('tick of the sample in minRtt')),
+  lastCongestionAt: p(word('tick of the last window reduction for ECN or loss')),
+  // Receive side.
+  dsackLeft: p(word('D-SACK to report with the next ACK: left edge')),
+  dsackRight: p(word('its right edge; equal to the left: none')),
+  lastReceiveAt: p(word('tick of the last segment with text')),
+  ackTimeout: p(u16('of a delayed ACK, as adapted (ticks)')),
+  pingPong: p(u8('the application answers: ACKs may ride on data')),
+  probeCount: p(u8('path MTU probes of this size that were lost')),
+  probeLow: p(u16('payload that is known to pass (RFC 4821 search_low)')),
+  probeHigh: p(u16('payload that is known not to, or the MSS (search_high)')),
+  probeSize: p(u16('payload of the probe in flight, 0 = none')),
+  advertisedMss: p(u16('MSS option of our SYN')),
+  probeSeq: p(word('SEG.SEQ of the probe in flight')),
 });
 
 export type Tcb = Cursor<typeof TcbLayout.fields>;
@@ -160,7 +207,48 @@ export const TCP_STATE_NAMES = [
   'TIME-WAIT',
 ] as const;
 
-export const TcpConstFlag = { Timestamp: 1, Sack: 2, WindowScaling: 4 } as const;
+export const TcpConstFlag = { Timestamp: 1, Sack: 2, WindowScaling: 4, Ecn: 8, Ipv6: 16 } as const;
+
+/** What loss recovery is doing; the names and numbers of Linux's TCP_CA_…, which tools print. */
+export const CaState = {
+  Open: 0,
+  /** Duplicate ACKs or SACKs, no loss yet. */
+  Disorder: 1,
+  /** The window goes down because of ECN. */
+  Cwr: 2,
+  /** Fast recovery. */
+  Recovery: 3,
+  /** After a retransmission time-out. */
+  Loss: 4,
+} as const;
+export type CaState = (typeof CaState)[keyof typeof CaState];
+
+export const CongestionControl = { Cubic: 0, NewReno: 1 } as const;
+export type CongestionControl = (typeof CongestionControl)[keyof typeof CongestionControl];
+
+export const TcpLossFlag = {
+  /** F-RTO is deciding whether the time-out was spurious (RFC 5682): step 2 and step 3. */
+  FrtoFirst: 1,
+  FrtoSecond: 2,
+  /** The reduction may be undone: undoCwnd and undoSsthresh are valid. */
+  Undo: 4,
+  /** A tail loss probe is in flight, up to tlpEndSeq. */
+  TlpProbe: 8,
+  /** It was a retransmission. */
+  TlpRetransmission: 16,
+  /** RACK.reordering_seen. */
+  ReorderingSeen: 32,
+  /** ECN: CE was received and is echoed until CWR comes (RFC 3168 6.1.3). */
+  EceOwed: 64,
+  /** ECN: the next new data carries CWR. */
+  CwrOwed: 128,
+  /** The last flight filled the congestion window. */
+  CwndLimited: 256,
+  /** CUBIC: W_max and epoch are valid. */
+  CubicEpoch: 512,
+  /** RACK: the round trip in which D-SACKs have widened the window is not over. */
+  RackDsackRound: 1024,
+} as const;
 export const TcpCachedFlag = {
   KeepAliveEnabled: 1,
   NaglingEnabled: 2,
@@ -208,8 +296,18 @@ export const TcpPrivateFlag = {
   InvalidStateTold: 1024,
 } as const;
 
-/** The timers a connection may run; Retransmit, Persist, FinWait2 and TimeWait exclude one another and share rtxAt. */
-export const TcpTimer = { None: 0, Retransmit: 1, Persist: 2, FinWait2: 3, TimeWait: 4 } as const;
+/** The timers a connection may run; all of these exclude one another and share rtxAt. */
+export const TcpTimer = {
+  None: 0,
+  Retransmit: 1,
+  Persist: 2,
+  FinWait2: 3,
+  TimeWait: 4,
+  /** Tail loss probe, RFC 8985 7. */
+  LossProbe: 5,
+  /** RACK's reordering timer, RFC 8985 6.2. */
+  Reordering: 6,
+} as const;
 export type TcpTimer = (typeof TcpTimer)[keyof typeof TcpTimer];
 export const TcpTimerBit = { Retransmit: 1, DelayedAck: 2, KeepAlive: 4 } as const;
 

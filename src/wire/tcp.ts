@@ -90,6 +90,8 @@ export class TcpHeader {
   /** The option list was cut short at a length of 0, 1 or past the header (RFC 9293 MUST-7). */
   malformedOptions = false;
 
+  /** CE in the IP header that carried it (RFC 3168 5): whoever parses the datagram sets it for each segment. */
+  congestionExperienced = false;
   /** Byte offset of the data in the view. */
   payloadAt = 0;
   payloadLength = 0;
