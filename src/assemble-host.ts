@@ -69,7 +69,7 @@ export function assembleHost(
     return host.addInterface(adapter, address, prefixLength);
   });
   for (const { prefix, prefixLength, gateway, iface } of wiring.routes) {
-    host.network.routes.add(prefix, prefixLength, gateway, interfaces[iface]!);
+    host.network.paths.routes.add(prefix, prefixLength, gateway, interfaces[iface]!);
   }
   return { host, team, vlans };
 }

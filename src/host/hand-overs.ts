@@ -111,8 +111,8 @@ export class HandOvers {
     request.beginCompletion(request.adapter.down);
     const initiate = request.operation === OffloadOperation.Initiate;
     this.trace?.emit(request.adapter.name, 'framing', initiate ? 'initiate complete' : 'terminate complete');
-    this.#framing.complete(request);
-    this.#network.complete(request);
+    this.#framing.offload.complete(request);
+    this.#network.offload.complete(request);
     if (request.isReserving) return this.#load(request);
     this.#offload.complete(request);
     return request;
@@ -130,7 +130,7 @@ export class HandOvers {
 
   /** States of neighbors or paths have been loaded. */
   loaded(root: number): void {
-    if (!this.#framing.loaded(root)) this.#network.loaded(root);
+    if (!this.#framing.offload.loaded(root)) this.#network.offload.loaded(root);
   }
 
   /** 322 of Figure 3: the switch lets go what it held, to wherever the state is now. */
@@ -146,8 +146,8 @@ export class HandOvers {
     const request = this.make(OffloadOperation.Terminate, adapter);
     request.keepsLower = false;
     const most = Math.min(this.#listMax, Math.floor(this.#blocks.available / 3));
-    this.orphansBusy = this.#network.orphans(adapter, request, most);
-    if (request.paths.count === 0 && this.#framing.orphans(adapter, request)) this.orphansBusy = true;
+    this.orphansBusy = this.#network.offload.orphans(this.#network.paths, adapter, request, most);
+    if (request.paths.count === 0 && this.#framing.offload.orphans(adapter, request)) this.orphansBusy = true;
     if (request.blockCount === 0) {
       this.drop(request);
       return false;

@@ -90,7 +90,7 @@ export class HostIcmp {
     const quoted = this.#quoted;
     if (parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv4Parse.Ok) return;
     if (quoted.source !== iface.address) return;
-    this.#network.redirect(iface, ip.source, quoted.destination, view.getInt32(ip.payloadAt + ICMP.rest));
+    this.#network.paths.redirect(iface, ip.source, quoted.destination, view.getInt32(ip.payloadAt + ICMP.rest));
   }
 
   #passUp(iface: Interface, icmp: IcmpHeader, transport: TransportInput): void {

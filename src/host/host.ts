@@ -171,7 +171,7 @@ export class Host implements Polled {
     const iface = new Interface(this.#interfaces.length, adapter, address, prefixLength);
     this.#interfaces.push(iface);
     this.framing.interfaces.push(iface);
-    this.network.routes.add(address, prefixLength, 0, iface);
+    this.network.paths.routes.add(address, prefixLength, 0, iface);
     adapter.bind(this.#client(iface));
     return iface;
   }
@@ -190,7 +190,7 @@ export class Host implements Polled {
     for (const miniport of this.miniports) work += miniport.poll(budget);
     work += this.transport.expireTimers(this.transport.now);
     work += this.tli.receives.expire(this.transport.now);
-    if (this.framing.unresolvedCount > 0) work += this.framing.expire();
+    if (this.framing.neighbors.unresolvedCount > 0) work += this.framing.neighbors.expire();
     if (this.transport.blockedCount > 0 && this.tx.available > 0) work += this.transport.retryBlocked();
     if (this.transport.upcalls.pending) {
       work++;
@@ -217,7 +217,7 @@ export class Host implements Polled {
     const toUs = (ticks: number): number => (ticks < 0 ? -1 : Math.max(0, ticks * 1000 - (nowUs % 1000)));
     sooner(toUs(this.transport.ticksUntilTimer(now)));
     sooner(toUs(this.tli.receives.ticksUntilNext(now)));
-    sooner(toUs(this.framing.ticksUntilNext()));
+    sooner(toUs(this.framing.neighbors.ticksUntilNext()));
     sooner(toUs(this.control.ticksUntilNext()));
     for (const driver of this.drivers) sooner(driver.usUntilNext(nowUs));
     return least;

@@ -9,7 +9,8 @@ import type { Tcb } from '../tcp/tcb.ts';
 import type { Framing } from './framing.ts';
 import { Invalidations } from './invalidations.ts';
 import { Neighbor } from './neighbor.ts';
-import type { Network, PathControl } from './network.ts';
+import type { Network } from './network.ts';
+import type { PathControl } from './path-table.ts';
 import type { Path } from './path.ts';
 import { Queries } from './queries.ts';
 import { NeighborUnreachability } from './reachability.ts';
@@ -48,8 +49,8 @@ export class OffloadControl implements PathControl {
   }
 
   setTrace(trace: Trace | null): void {
-    this.#framing.updates.trace = trace;
-    this.#network.updates.trace = trace;
+    this.#framing.offload.updates.trace = trace;
+    this.#network.offload.updates.trace = trace;
     this.#offload.updates.trace = trace;
     this.invalidations.trace = trace;
     this.relinks.trace = trace;
@@ -82,12 +83,19 @@ export class OffloadControl implements PathControl {
 
   /** An update can go that was called for outside of a step. */
   get hasWork(): boolean {
-    return this.#framing.updates.isReady || this.#network.updates.isReady || this.#offload.updates.isReady;
+    return (
+      this.#framing.offload.updates.isReady || this.#network.offload.updates.isReady || this.#offload.updates.isReady
+    );
   }
 
   step(now: number): number {
     const calls = this.reachability.step(now) + this.invalidations.step() + this.relinks.step();
-    return calls + this.#framing.updates.flush() + this.#network.updates.flush() + this.#offload.updates.flush();
+    return (
+      calls +
+      this.#framing.offload.updates.flush() +
+      this.#network.offload.updates.flush() +
+      this.#offload.updates.flush()
+    );
   }
 
   ticksUntilNext(): number {
@@ -101,7 +109,7 @@ export class OffloadControl implements PathControl {
   }
 
   updateComplete(root: number): void {
-    if (this.#framing.updates.complete(root) || this.#network.updates.complete(root)) return;
+    if (this.#framing.offload.updates.complete(root) || this.#network.offload.updates.complete(root)) return;
     if (!this.#offload.updates.complete(root)) this.relinks.updateComplete(root);
   }
 }

@@ -45,7 +45,7 @@ export class NeighborUnreachability {
 
   /** NdisMOffloadEventIndicate. `context` is the neighbor's handle, `nicDelta` how old the device's proof is. */
   indicated(context: number, code: number, nicDelta: number): void {
-    const neighbor = this.#framing.neighborOf(context);
+    const neighbor = this.#framing.neighbors.of(context);
     if (neighbor === null || code !== OffloadEventCode.NeighborReachabilityQuery || !isThere(neighbor)) return;
     this.questions++;
     this.trace?.emit(neighbor.iface.adapter.name, 'framing', 'neighbor reachability query');
@@ -110,13 +110,13 @@ export class NeighborUnreachability {
   #probe(neighbor: Neighbor): void {
     if (neighbor.requestsSent < PROBES_MAX) {
       this.probesSent++;
-      this.#framing.probe(neighbor);
+      this.#framing.arp.probe(neighbor);
       neighbor.nextRequestAt = (this.now + PROBE_TICKS) | 0;
       return;
     }
     this.#doubted.delete(neighbor);
     this.trace?.emit('framing', 'framing', 'neighbor is unreachable');
-    this.#framing.failed(neighbor);
+    this.#framing.neighbors.failed(neighbor);
     this.#invalidations.invalidate(neighbor);
   }
 }

@@ -70,7 +70,7 @@ export class Relinks {
     if (path.offloadState !== OffloadState.Offloaded || path.updateOut || path.invalidated) return false;
     if (!isResolved(neighbor)) {
       if (neighbor.reachability === Reachability.Failed) this.#giveUp(path);
-      else this.#framing.resolve(neighbor);
+      else this.#framing.neighbors.resolve(neighbor);
       return false;
     }
     if (neighbor.offloadState === OffloadState.InHost) this.#initiate(neighbor);
@@ -87,7 +87,7 @@ export class Relinks {
     const { adapter } = neighbor.iface;
     const address = this.#recalls.isPaused(adapter) ? 0 : this.#blocks.allocate(OffloadStateType.Neighbor);
     if (address === 0) return;
-    this.#framing.describeAlone(neighbor, this.#block.at(address));
+    this.#framing.offload.describeAlone(neighbor, this.#block.at(address));
     this.#initiates.set(address, neighbor);
     this.trace?.emit('framing', adapter.name, 'initiate neighbor');
     this.#calls++;
@@ -100,7 +100,7 @@ export class Relinks {
     this.#initiates.delete(root);
     const outcome = takeEntry(neighbor, true, this.#block.at(root), neighbor.iface.adapter.down);
     this.#blocks.free(root);
-    this.#framing.updates.settled(neighbor);
+    this.#framing.offload.updates.settled(neighbor);
     if (outcome === Outcome.Refused) {
       for (const path of this.#waiting) if (path.neighbor === neighbor) this.#giveUp(path);
       return true;
@@ -159,10 +159,10 @@ export class Relinks {
       path.updateOut = false;
       path.callsOut--;
       this.#moved(path, neighbor, status === NdisStatus.Success);
-      this.#network.updates.settled(path);
+      this.#network.offload.updates.settled(path);
     }
     this.#blocks.free(root);
-    this.#framing.updates.settled(neighbor);
+    this.#framing.offload.updates.settled(neighbor);
     this.#recalls.orphaned(neighbor.iface.adapter);
     return true;
   }

@@ -34,12 +34,13 @@ export interface HostStatistics {
 }
 
 export function hostStatistics(host: Host): HostStatistics {
-  const { network, transport } = host;
+  const { transport } = host;
+  const { ipv4Input, ipv4Output } = host.network;
   const { counters } = transport;
   const devices = host.miniports.map(miniport => miniport.offloadStatistics());
   const sum = (of: (device: (typeof devices)[number]) => number): number =>
     devices.reduce((total, device) => total + of(device), 0);
-  const undelivered = network.headerErrors + network.addressErrors + network.fragmentsDropped;
+  const undelivered = ipv4Input.headerErrors + ipv4Input.addressErrors + ipv4Input.fragmentsDropped;
   return {
     tcpActiveOpens: counters.activeOpens,
     tcpPassiveOpens: counters.passiveOpens,
@@ -52,12 +53,12 @@ export function hostStatistics(host: Host): HostStatistics {
     tcpRetransSegs: transport.retransmissions + sum(device => device.retransmittedSegments),
     tcpInErrs: transport.checksumErrors + sum(device => device.inErrors),
     tcpOutRsts: transport.resetsSent + counters.outResets + sum(device => device.outResets),
-    ipInReceives: network.received + sum(device => device.inReceives),
-    ipInHdrErrors: network.headerErrors,
-    ipInAddrErrors: network.addressErrors,
-    ipInDelivers: network.received - undelivered + sum(device => device.inDelivers),
+    ipInReceives: ipv4Input.received + sum(device => device.inReceives),
+    ipInHdrErrors: ipv4Input.headerErrors,
+    ipInAddrErrors: ipv4Input.addressErrors,
+    ipInDelivers: ipv4Input.received - undelivered + sum(device => device.inDelivers),
     ipInDiscards: sum(device => device.inDiscards),
-    ipOutRequests: network.sent + sum(device => device.outRequests),
+    ipOutRequests: ipv4Output.sent + sum(device => device.outRequests),
     ipOutDiscards: sum(device => device.outDiscards),
   };
 }

@@ -103,7 +103,7 @@ export class TransportOffload implements SegmentDiversion {
 
   /** Its path and neighbor are not in transition, so the list may go now. */
   isSettled(slot: number): boolean {
-    return this.#network.isSettled(this.#transport.pathOf(this.#transport.at(slot)));
+    return this.#network.offload.isSettled(this.#transport.pathOf(this.#transport.at(slot)));
   }
 
   /** The device has stopped working on it: calls and segments wait until it has been taken back (call-route.ts). */
@@ -141,7 +141,7 @@ export class TransportOffload implements SegmentDiversion {
     }
     const what = initiate ? 'initiate' : 'terminate';
     this.trace?.emit('transport', 'network', `${what} offload, ${request.count} connections`);
-    this.#network.describe(request);
+    this.#network.offload.describe(request);
   }
 
   /** Figure 3, 332: what the connection will need of the device; until the answer its timers rest. */

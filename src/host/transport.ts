@@ -333,7 +333,7 @@ export class Transport extends HostTcp implements TransportInput {
     const slot = this.table.lookup(remote, ports & 0xffff, iface.address, ports >>> 16, iface.index);
     if (slot < 0) return;
     const path = this.pathOf(this.at(slot));
-    if (this.network.lowerMtu(path, mtu)) this.#resize(path);
+    if (this.network.paths.lowerMtu(path, mtu)) this.#resize(path);
   }
 
   /** Every connection of the path sends smaller segments; those on a device hear of it by the path's update (B06). */

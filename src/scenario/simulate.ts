@@ -177,7 +177,7 @@ export class SeedRun {
     const { host } = this.sim.host;
     if (host.tli.active > 0 || host.transport.table.inUse > 0 || host.chimney.requestsPending > 0) return false;
     // A reset for an old duplicate may wait for an address.
-    if (host.framing.unresolvedCount > 0 || host.tx.inUse > 0) return false;
+    if (host.framing.neighbors.unresolvedCount > 0 || host.tx.inUse > 0) return false;
     if (nics.some(nic => nic.tree.paths + nic.tree.neighbors + nic.tree.connections > 0)) return false;
     return fabric.populations.every(population => population.connections === 0);
   }

@@ -24,7 +24,7 @@ function leftOnHost(assembled: AssembledHost, index: number): string[] {
     'connections in the chimney': host.chimney.offloaded,
     'requests unanswered': host.chimney.requestsPending,
     'connections lost': host.chimney.stats.connectionsLost,
-    'frames waiting for an address': host.framing.unresolvedCount,
+    'frames waiting for an address': host.framing.neighbors.unresolvedCount,
     'calls unanswered in the team': team?.callsPending ?? 0,
     'calls unanswered in the VLAN driver': vlans?.callsPending ?? 0,
   };

@@ -131,7 +131,7 @@ describe('a datagram for a neighbor whose address is not known', () => {
   test('at most 32 wait: the oldest are dropped, the latest kept (RFC 1122 2.3.2.2)', () => {
     for (let length = 1; length <= 40; length++) fixture.send(length);
     fixture.take();
-    expect(fixture.framing.dropped).toBe(8);
+    expect(fixture.framing.neighbors.waitingDropped).toBe(8);
     fixture.arp(ArpOperation.Reply, PEER, 9, SERVER);
     const lengths = fixture.take().map(text => Number(/udp \((\d+)\)/.exec(text)![1]));
     expect(lengths).toEqual(Array.from({ length: 32 }, (_, i) => i + 9));
@@ -147,10 +147,10 @@ describe('a datagram for a neighbor whose address is not known', () => {
       requests += fixture.take().length;
     }
     expect(requests).toBe(5);
-    const neighbor = fixture.framing.neighborFor(fixture.host.interfaces[0]!, PEER);
+    const neighbor = fixture.framing.neighbors.for(fixture.host.interfaces[0]!, PEER);
     expect(neighbor.reachability).toBe(Reachability.Failed);
     expect(fixture.host.tx.inUse).toBe(0);
-    expect(fixture.framing.ticksUntilNext()).toBe(-1);
+    expect(fixture.framing.neighbors.ticksUntilNext()).toBe(-1);
     // The next datagram asks anew.
     fixture.send(1);
     expect(fixture.take()).toEqual([request]);
@@ -184,11 +184,11 @@ describe('ARP from others', () => {
   test('a known neighbor that moved is followed at once', () => {
     fixture.arp(ArpOperation.Request, PEER, 9, SERVER);
     fixture.arp(ArpOperation.Reply, PEER, 77, ip('10.0.0.99'));
-    expect(fixture.framing.neighborFor(fixture.host.interfaces[0]!, PEER).macLo).toBe(77);
+    expect(fixture.framing.neighbors.for(fixture.host.interfaces[0]!, PEER).macLo).toBe(77);
   });
 
   test('only an answer to us is proof that it is reachable (RFC 4861 7.2.5)', () => {
-    const neighbor = fixture.framing.neighborFor(fixture.host.interfaces[0]!, PEER);
+    const neighbor = fixture.framing.neighbors.for(fixture.host.interfaces[0]!, PEER);
     fixture.send(1);
     fixture.arp(ArpOperation.Reply, PEER, 9, SERVER);
     const { confirmedAt } = neighbor;
@@ -262,6 +262,6 @@ describe('ICMP of the host (RFC 1122 3.2.2)', () => {
   test('a datagram for another host is dropped and counted', () => {
     echo(ip('10.0.0.2'), 8);
     expect(fixture.take()).toEqual([]);
-    expect(fixture.host.network.addressErrors).toBe(1);
+    expect(fixture.host.network.ipv4Input.addressErrors).toBe(1);
   });
 });

@@ -163,7 +163,7 @@ class Shaker {
       () => this.#machine.offload(peers.map(({ name }) => name)),
       () => this.#machine.upload([peer.name]),
       () => port.move(peer.hop),
-      () => host.network.changeNextHop(path, gateway),
+      () => host.network.paths.changeNextHop(path, gateway),
       () => host.transport.icmpError(...tooBig(this.#machine, peer.index, 1400 - prng.below(600))),
       () => connection.setIpOptions(1 + prng.below(255), prng.below(64)),
       () => connection.setMaxRetransmissionTime(100_000 + prng.below(1000)),
@@ -338,7 +338,7 @@ describe('a route that gets another gateway', () => {
     machine.settle();
     port.answerAs(GATEWAYS[1]!);
     machine.call(() => {
-      const changed = host.network.changeRoute(0x0a01_0000, 16, host.interfaces[0]!, GATEWAYS[1]!);
+      const changed = host.network.paths.changeRoute(0x0a01_0000, 16, host.interfaces[0]!, GATEWAYS[1]!);
       expect(changed).toBe(true);
     });
     machine.settle();
@@ -355,7 +355,7 @@ describe('a route that gets another gateway', () => {
     const { host, peers } = machine;
     machine.call(() => machine.offload(peers.map(({ name }) => name)));
     machine.settle();
-    machine.call(() => host.network.removeRoute(0x0a01_0000, 16, host.interfaces[0]!));
+    machine.call(() => host.network.paths.removeRoute(0x0a01_0000, 16, host.interfaces[0]!));
     machine.settle();
     expect(treeOf(machine)).toEqual({ paths: 1, neighbors: 1, connections: 1 });
   });

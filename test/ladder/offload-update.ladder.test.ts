@@ -271,7 +271,7 @@ describe('a redirect', () => {
     6ms  app        c1 send 10
     6ms  nic0       > c1 P. 1:11(10) ack 1
 `,
-    ({ host }) => expect([host.network.icmp.errorsReceived, host.network.redirects]).toEqual([1, 0]),
+    ({ host }) => expect([host.network.icmp.errorsReceived, host.network.paths.redirects]).toEqual([1, 0]),
   );
 
   machineLadder(
@@ -284,7 +284,7 @@ describe('a redirect', () => {
     7ms  app        c3 send 10
     7ms  host       > c3 (new MAC) P. 1:11(10) ack 1
 `,
-    ({ host }) => expect([host.network.icmp.errorsReceived, host.network.redirects]).toEqual([2, 1]),
+    ({ host }) => expect([host.network.icmp.errorsReceived, host.network.paths.redirects]).toEqual([2, 1]),
   );
 
   machineLadder(

@@ -1,0 +1,138 @@
+/**
+ * The neighbors of all interfaces: which there are, what waits for the address of one, and who is being asked for.
+ *
+ * The life of a neighbor is the same for every address family; how one is asked for is the resolver's business (arp.ts).
+ */
+import type { BufferPool } from '../memory/buffer-pool.ts';
+import { type Interface, keyOf } from './interface.ts';
+import { confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
+
+const WAITING_MAX = 32;
+const RETRY_TICKS = 1000;
+const ATTEMPTS = 5;
+
+/** What the table asks of the layer that it is part of. */
+export interface NeighborOwner {
+  /** Asks the link for the address. */
+  solicit(neighbor: Neighbor): void;
+  /** The address is known: a datagram that waited for it goes out. */
+  sendWaiting(neighbor: Neighbor, buffer: number): void;
+  /** Nobody answers. */
+  neighborFailed(neighbor: Neighbor): void;
+  /** It has another MAC address than before. */
+  updateNeighbor(neighbor: Neighbor): void;
+}
+
+export class NeighborTable {
+  readonly #owner: NeighborOwner;
+  readonly #tx: BufferPool;
+  readonly #byAddress = new Map<number, Neighbor>();
+  readonly #byId: Neighbor[] = [];
+  readonly #unresolved = new Set<Neighbor>();
+  now = 0;
+  /** Datagrams that gave way to later ones while the address was asked for. */
+  waitingDropped = 0;
+
+  constructor(tx: BufferPool, owner: NeighborOwner) {
+    this.#tx = tx;
+    this.#owner = owner;
+  }
+
+  [Symbol.iterator](): Iterator<Neighbor> {
+    return this.#byAddress.values();
+  }
+
+  get unresolvedCount(): number {
+    return this.#unresolved.size;
+  }
+
+  for(iface: Interface, address: number): Neighbor {
+    const key = keyOf(iface, address);
+    let neighbor = this.#byAddress.get(key);
+    if (neighbor === undefined) {
+      neighbor = new Neighbor(this.#byId.length + 1, iface, address);
+      this.#byId.push(neighbor);
+      this.#byAddress.set(key, neighbor);
+    }
+    return neighbor;
+  }
+
+  /** The neighbor with this address, if somebody had to do with it. */
+  find(iface: Interface, address: number): Neighbor | undefined {
+    return this.#byAddress.get(keyOf(iface, address));
+  }
+
+  /** The neighbor that devices know by this handle. */
+  of(id: number): Neighbor | null {
+    return this.#byId[id - 1] ?? null;
+  }
+
+  /** A datagram whose next hop's address is not known. */
+  wait(neighbor: Neighbor, buffer: number): void {
+    if (neighbor.waiting.length >= WAITING_MAX) {
+      // RFC 1122 2.3.2.2: save at least the latest packet.
+      this.waitingDropped++;
+      this.#tx.free(neighbor.waiting.shift()!);
+    }
+    neighbor.waiting.push(buffer);
+    this.resolve(neighbor);
+  }
+
+  /** Asks for the address, if it is not known and not being asked for. */
+  resolve(neighbor: Neighbor): void {
+    if (isResolved(neighbor) || this.#unresolved.has(neighbor)) return;
+    this.#unresolved.add(neighbor);
+    neighbor.reachability = Reachability.Incomplete;
+    neighbor.requestsSent = 0;
+    this.#solicit(neighbor);
+  }
+
+  #solicit(neighbor: Neighbor): void {
+    neighbor.requestsSent++;
+    neighbor.nextRequestAt = (this.now + RETRY_TICKS) | 0;
+    this.#owner.solicit(neighbor);
+  }
+
+  /** Retries and gives up; called every step while something is unresolved. Returns how much was due. */
+  expire(): number {
+    let due = 0;
+    for (const neighbor of this.#unresolved) {
+      if (((neighbor.nextRequestAt - this.now) | 0) > 0) continue;
+      due++;
+      if (neighbor.requestsSent < ATTEMPTS) this.#solicit(neighbor);
+      else this.failed(neighbor);
+    }
+    return due;
+  }
+
+  /** Ticks until `expire` has something to do, -1 for never. */
+  ticksUntilNext(): number {
+    let least = -1;
+    for (const neighbor of this.#unresolved) {
+      const ticks = Math.max(0, (neighbor.nextRequestAt - this.now) | 0);
+      if (least < 0 || ticks < least) least = ticks;
+    }
+    return least;
+  }
+
+  /** Nobody answers at the address. */
+  failed(neighbor: Neighbor): void {
+    this.#unresolved.delete(neighbor);
+    neighbor.reachability = Reachability.Failed;
+    for (const buffer of neighbor.waiting.splice(0)) this.#tx.free(buffer);
+    this.#owner.neighborFailed(neighbor);
+  }
+
+  /** The neighbor was heard of with this MAC address; `answers`: it answered a question of ours. */
+  learn(neighbor: Neighbor, macHi: number, macLo: number, answers: boolean): void {
+    const moved = neighbor.macHi !== macHi || neighbor.macLo !== macLo;
+    neighbor.macHi = macHi;
+    neighbor.macLo = macLo;
+    if (moved || !isResolved(neighbor)) neighbor.reachability = Reachability.Stale;
+    if (answers) confirm(neighbor, this.now);
+    if (this.#unresolved.delete(neighbor)) {
+      for (const buffer of neighbor.waiting.splice(0)) this.#owner.sendWaiting(neighbor, buffer);
+    }
+    if (moved) this.#owner.updateNeighbor(neighbor);
+  }
+}
