@@ -1,12 +1,13 @@
 /**
  * Generates docs/layouts.md and docs/state-objects.md from the records of dist, docs/compliance.md from titles and labels
- * in src and test. `--check` writes nothing and fails when a file is stale; test/threads/docs.test.ts runs that.
+ * in src and test, docs/loss-sweep.md from runs in virtual time. `--check` writes nothing and fails when a file is stale; test/threads/docs.test.ts runs that.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compliance, MISSING_FAILS } from './docs/compliance.mjs';
 import { root } from './docs/files.mjs';
 import { layouts } from './docs/layouts.mjs';
+import { lossSweepPage } from './docs/loss-sweep.mjs';
 import { stateObjects } from './docs/state-objects.mjs';
 
 function textOf(path) {
@@ -25,6 +26,7 @@ for (const [file, text] of [
   ['docs/layouts.md', await layouts()],
   ['docs/state-objects.md', await stateObjects()],
   ['docs/compliance.md', complianceText],
+  ['docs/loss-sweep.md', await lossSweepPage()],
 ]) {
   const path = join(root, file);
   if (textOf(path) === text) continue;
