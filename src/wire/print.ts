@@ -20,10 +20,11 @@ import {
 } from './icmp.ts';
 import { IpProtocol, Ipv4Header, Ipv4Parse, isFragment, parseIpv4, parseQuotedIpv4 } from './ipv4.ts';
 import { formatIpv4 } from './ipv4-text.ts';
-import { ABSOLUTE, formatTcp } from './print-tcp.ts';
+import { formatIpv6Packet } from './print-ipv6.ts';
+import { nameOf, type PrintedEnds } from './print-names.ts';
+import { ABSOLUTE } from './print-tcp.ts';
 import type { TcpPrintBases } from './print-tcp.ts';
-import { TcpHeader, TcpParse, parseTcp } from './tcp.ts';
-import { parseUdp, UdpHeader, UdpParse } from './udp.ts';
+import { formatQuotation, formatTcpSegment, formatUdp } from './print-upper.ts';
 import { etherTypeAt, VLAN, vidOfTci } from './vlan.ts';
 
 /** One line for the frame of `length` bytes at `at`; `bases` makes TCP sequence numbers relative. */
@@ -41,6 +42,8 @@ export function formatFrame(view: DataView, at: number, length: number, bases: T
   switch (view.getUint16(typeAt)) {
     case EtherType.Ipv4:
       return tags + formatIpv4Packet(view, payloadAt, end, bases);
+    case EtherType.Ipv6:
+      return tags + formatIpv6Packet(view, payloadAt, end, bases);
     case EtherType.Arp:
       return tags + formatArp(view, payloadAt, end);
     default: {
@@ -65,9 +68,9 @@ export function formatIpv4Packet(view: DataView, at: number, end: number, bases:
   }
   switch (ip.protocol) {
     case IpProtocol.Tcp:
-      return formatTcpPacket(view, ip, bases);
+      return formatTcpSegment(view, ip.payloadAt, ip.payloadEnd, endsOf(ip), bases);
     case IpProtocol.Udp:
-      return formatUdpPacket(view, ip);
+      return formatUdp(view, ip.payloadAt, ip.payloadEnd, endsOf(ip));
     case IpProtocol.Icmp:
       return `${hosts} ${formatIcmp(view, ip.payloadAt, ip.payloadEnd)}`;
     default:
@@ -75,26 +78,8 @@ export function formatIpv4Packet(view: DataView, at: number, end: number, bases:
   }
 }
 
-function formatTcpPacket(view: DataView, ip: Ipv4Header, bases: TcpPrintBases): string {
-  const tcp = new TcpHeader();
-  const status = parseTcp(view, ip.payloadAt, ip.payloadEnd, tcp);
-  if (status !== TcpParse.Ok) {
-    return `${formatIpv4(ip.source)} > ${formatIpv4(ip.destination)} tcp bad ${nameOf(TcpParse, status)}`;
-  }
-  return `${formatPorts(ip, tcp.srcPort, tcp.dstPort)} ${formatTcp(view, ip.payloadAt, tcp, bases)}`;
-}
-
-function formatUdpPacket(view: DataView, ip: Ipv4Header): string {
-  const udp = new UdpHeader();
-  const status = parseUdp(view, ip.payloadAt, ip.payloadEnd, udp);
-  if (status !== UdpParse.Ok) {
-    return `${formatIpv4(ip.source)} > ${formatIpv4(ip.destination)} udp bad ${nameOf(UdpParse, status)}`;
-  }
-  return `${formatPorts(ip, udp.srcPort, udp.dstPort)} udp (${udp.payloadLength})`;
-}
-
-function formatPorts(ip: Ipv4Header, srcPort: number, dstPort: number): string {
-  return `${formatIpv4(ip.source)}:${srcPort} > ${formatIpv4(ip.destination)}:${dstPort}`;
+function endsOf(ip: Ipv4Header): PrintedEnds {
+  return { source: formatIpv4(ip.source), destination: formatIpv4(ip.destination) };
 }
 
 function formatArp(view: DataView, at: number, end: number): string {
@@ -133,23 +118,10 @@ function formatIcmp(view: DataView, at: number, end: number): string {
   }
 }
 
-/** Whose datagram an error is about: the first 8 bytes of payload hold the ports and, for TCP, SEG.SEQ. */
+/** Whose datagram an error is about. */
 function formatQuoted(view: DataView, icmp: IcmpHeader): string {
   const ip = new Ipv4Header();
   const status = parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, ip);
   if (status !== Ipv4Parse.Ok) return `bad ${nameOf(Ipv4Parse, status)}`;
-  const hasPorts = ip.protocol === IpProtocol.Tcp || ip.protocol === IpProtocol.Udp;
-  if (!hasPorts || ip.fragmentOffset !== 0 || ip.payloadEnd - ip.payloadAt < 8) {
-    return `${formatIpv4(ip.source)} > ${formatIpv4(ip.destination)} protocol ${ip.protocol}`;
-  }
-  const ports = formatPorts(ip, view.getUint16(ip.payloadAt), view.getUint16(ip.payloadAt + 2));
-  return ip.protocol === IpProtocol.Tcp ? `${ports} tcp seq ${view.getUint32(ip.payloadAt + 4)}` : `${ports} udp`;
-}
-
-/** The name that a constant object gives a number, in words: `FragmentationNeeded` → `fragmentation needed`. */
-function nameOf(names: Readonly<Record<string, number>>, value: number): string {
-  for (const [name, number] of Object.entries(names)) {
-    if (number === value) return name.replace(/(?<!^)([A-Z])/g, ' $1').toLowerCase();
-  }
-  return `code ${value}`;
+  return formatQuotation(view, ip.payloadAt, ip.payloadEnd, ip.protocol, endsOf(ip), ip.fragmentOffset === 0);
 }

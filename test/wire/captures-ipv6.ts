@@ -1,0 +1,78 @@
+/**
+ * IPv6 frames that Linux 6.18 wrote to a TAP device (fd00::2, fe80::ff:fe00:2, 02:00:00:00:00:02; the peer is fd00::1,
+ * 02:00:00:00:00:01). All checksums are the sender's own.
+ */
+import { viewOf } from './support.ts';
+
+const LINUX = '02000000000102000000000286dd';
+const OWN = 'fd000000000000000000000000000002';
+const PEER = 'fd000000000000000000000000000001';
+const LINK_LOCAL = 'fe80000000000000000000fffe000002';
+const UNSPECIFIED = '00000000000000000000000000000000';
+
+/** MLDv2 report: a hop-by-hop header with router alert in front of ICMPv6. */
+export const MLD_REPORT = viewOf(
+  `33330000001602000000000286dd 6000000000240001 ${LINK_LOCAL} ff020000000000000000000000000016
+   3a00050200000100 8f0072050000000104000000ff0200000000000000000001ff000002`,
+);
+
+/** Duplicate address detection for fd00::2, with a nonce (RFC 7527). */
+export const DAD_SOLICITATION = viewOf(
+  `3333ff00000202000000000286dd 6000000000203aff ${UNSPECIFIED} ff0200000000000000000001ff000002
+   8700ae2b00000000 ${OWN} 0e01153971263b0f`,
+);
+
+export const ROUTER_SOLICITATION = viewOf(
+  `33330000000202000000000286dd 6000000000103aff ${LINK_LOCAL} ff020000000000000000000000000002
+   85007b2a00000000 0101020000000002`,
+);
+
+export const SOLICITATION = viewOf(
+  `3333ff00000102000000000286dd 6000000000203aff ${OWN} ff0200000000000000000001ff000001
+   87007d9700000000 ${PEER} 0101020000000002`,
+);
+
+/** The answer to a unicast solicitation, without the target's address. */
+export const ADVERTISEMENT = viewOf(`${LINUX} 6000000000183aff ${OWN} ${PEER} 880040a540000000 ${OWN}`);
+
+export const ECHO_REPLY_6 = viewOf(
+  `${LINUX} 6008c97a00203a40 ${OWN} ${PEER}
+   8100000800070001 000102030405060708090a0b0c0d0e0f1011121314151617`,
+);
+
+/** UDP to a port that nobody listens on. */
+export const PORT_UNREACHABLE_6 = viewOf(
+  `${LINUX} 600df0b6003d3a40 ${OWN} ${PEER} 0104935000000000
+   60000000000d1140 ${PEER} ${OWN} 1388270f000d876668656c6c6f`,
+);
+
+/** The answer to destination option 0x9e, which asks for one, at index 42. */
+export const PARAMETER_PROBLEM_6 = viewOf(
+  `${LINUX} 600a8e1d00383a40 ${OWN} ${PEER} 0402920a0000002a
+   6000000000083c40 ${PEER} ${OWN} 3b009e0400000000`,
+);
+
+export const SYN_6 = viewOf(
+  `${LINUX} 6000eca600280640 ${OWN} ${PEER}
+   cb66005020d81b4800000000a002fd20ff160000 020405a00402080a6888e175000000000103030a`,
+);
+
+/** The second of two fragments of a UDP datagram of 1,536 bytes. */
+export const LAST_FRAGMENT_6 = viewOf(
+  `${LINUX} 600439db00682c40 ${OWN} ${PEER} 110005a884a51f8b
+   a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7c8c9cacbcccdcecf
+   d0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff`,
+);
+
+export const IPV6_FRAMES = [
+  MLD_REPORT,
+  DAD_SOLICITATION,
+  ROUTER_SOLICITATION,
+  SOLICITATION,
+  ADVERTISEMENT,
+  ECHO_REPLY_6,
+  PORT_UNREACHABLE_6,
+  PARAMETER_PROBLEM_6,
+  SYN_6,
+  LAST_FRAGMENT_6,
+];
