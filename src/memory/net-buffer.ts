@@ -26,7 +26,8 @@ export const NetBuffer = record('NET_BUFFER', 64, {
   reserved9: u8('zero'),
   indication: word('receive: number of the indication; posted receive: how many the host has seen'),
   epoch: word('receive: epoch of the delivery that it belongs to (nic-delivery.ts)'),
-  reserved: bytes(12),
+  stamp: word('out-of-order queue: rises with the order of arrival (tcp/sack-report.ts)'),
+  reserved: bytes(8),
 });
 
 export const NetBufferFlag = {

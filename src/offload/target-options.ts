@@ -68,7 +68,7 @@ export const DEFAULT_TARGET_OPTIONS: TargetOptions = {
   buffersPerConnection: 8,
   pushTicks: 500,
   nceStaleTicks: 30_000,
-  supportsSack: false,
+  supportsSack: true,
   supportsTimestamps: true,
   vlanIds: [],
   sourceMacEntries: 0,

@@ -1,10 +1,11 @@
 /**
  * Opening a connection: OPEN calls (RFC 9293 3.10.1) and the SYN of a peer (3.10.7.2), with option negotiation
- * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2).
+ * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2, RFC 2018 2).
  */
 import type { TcpHeader } from '../wire/tcp.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
 import type { Effects } from './effects.ts';
+import type { TcpParams } from './params.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
@@ -37,12 +38,20 @@ function prepare(tcb: Tcb, iss: number, now: number, fx: Effects): void {
   tcb.tsOffset = Math.imul(iss, 0x9e3779b1) | 0;
 }
 
+/** TcpConstFlag of the options that our SYN may carry. */
+function offeredOptions(params: TcpParams): number {
+  return (
+    (params.timestamps ? TcpConstFlag.Timestamp : 0) |
+    (params.windowScaling ? TcpConstFlag.WindowScaling : 0) |
+    (params.sack ? TcpConstFlag.Sack : 0)
+  );
+}
+
 /** Active OPEN: sends SYN, SYN-SENT. */
 export function activeOpen(tcb: Tcb, iss: number, now: number, fx: Effects): void {
   prepare(tcb, iss, now, fx);
   const { params } = fx;
-  tcb.constFlags =
-    (params.timestamps ? TcpConstFlag.Timestamp : 0) | (params.windowScaling ? TcpConstFlag.WindowScaling : 0);
+  tcb.constFlags = offeredOptions(params);
   tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
   setState(tcb, TcpEvent.ActiveOpen);
   transmit(tcb, now, fx);
@@ -53,8 +62,7 @@ export function passiveOpen(tcb: Tcb, segment: TcpHeader, iss: number, now: numb
   prepare(tcb, iss, now, fx);
   const { params } = fx;
   tcb.privateFlags |= TcpPrivateFlag.Passive;
-  tcb.constFlags =
-    (params.timestamps ? TcpConstFlag.Timestamp : 0) | (params.windowScaling ? TcpConstFlag.WindowScaling : 0);
+  tcb.constFlags = offeredOptions(params);
   tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
   takeSyn(tcb, segment, now, fx);
   setState(tcb, TcpEvent.SynArrives);
@@ -84,6 +92,8 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   } else {
     flags &= ~TcpConstFlag.Timestamp;
   }
+  // RFC 2018 2.
+  if (!segment.sackPermitted) flags &= ~TcpConstFlag.Sack;
   tcb.constFlags = flags;
   tcb.remoteMss = segment.mss >= 0 ? segment.mss : DEFAULT_SEND_MSS;
   // Eff.snd.MSS, RFC 9293 3.7.1: the smaller of both, less the options every segment carries (RFC 6691).

@@ -2,17 +2,20 @@
  * Received text: trimming, in-order delivery and the out-of-order queue (RFC 9293 3.10.7.4 seventh step, SHLD-31).
  *
  * The queue is a chain of NET_BUFFERs ordered by `segSeq` that do not overlap; a FIN that arrives early is remembered on
- * the buffer it follows. The number of buffers is bounded, so that a peer cannot pin the pool.
+ * the buffer it follows. The number of buffers is bounded, so that a peer cannot pin the pool. What is in it has been reported
+ * (sack-report.ts) and stays until it is delivered: text is only ever refused before it goes in (RFC 2018 8).
  */
 import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { NetBufferFlag } from '../memory/net-buffer.ts';
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
 import type { Effects } from './effects.ts';
+import { noteDuplicate, surveyQueue } from './sack-report.ts';
 import type { NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpPrivateFlag } from './tcb.ts';
 import { startDelayedAck } from './timers.ts';
 
-export const OUT_OF_ORDER_MAX = 64;
+/** More than the default receive buffer in full segments; what travels is copied into at most 255 (tcb.oooCount). */
+export const OUT_OF_ORDER_MAX = 192;
 
 /** Takes the text and FIN of an acceptable segment. True when RCV.NXT has passed the peer's FIN. */
 export function receiveText(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
@@ -23,6 +26,8 @@ export function receiveText(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCurs
   let at = segment.payloadAt;
   const duplicate = (tcb.rcvNxt - from) | 0;
   if (duplicate > 0) {
+    const end = (from + length + (fin ? 1 : 0)) | 0;
+    noteDuplicate(tcb, from, seqLt(end, tcb.rcvNxt) ? end : tcb.rcvNxt, fx.params);
     const cut = Math.min(duplicate, length);
     at += cut;
     length -= cut;
@@ -84,78 +89,108 @@ function acknowledgeText(tcb: Tcb, now: number, fx: Effects): void {
   else startDelayedAck(tcb, now, fx);
 }
 
+/** Where a segment goes in the queue, and what is left of it there. One for all connections: it is used up at once. */
+const place = { from: 0, at: 0, length: 0, fin: false, previous: 0, next: 0, covered: 0 };
+
 function queueOutOfOrder(
   tcb: Tcb,
   segment: TcpHeader,
-  segSeq: number,
-  segAt: number,
-  segLength: number,
+  from: number,
+  at: number,
+  length: number,
   fin: boolean,
   buffers: NetBufferCursor,
   fx: Effects,
 ): void {
-  let from = segSeq;
-  let at = segAt;
-  let length = segLength;
-  let previous = 0;
-  let next = tcb.oooHead;
-  // Find the place; cut what the buffer before already has.
-  while (next !== 0) {
-    buffers.at(next);
-    if (seqGt(buffers.segSeq, from)) break;
-    const overlap = (buffers.segSeq + buffers.dataLength - from) | 0;
-    if (overlap > 0) {
-      const cut = Math.min(overlap, length);
-      from = (from + cut) | 0;
-      at += cut;
-      length -= cut;
-    }
-    if (length <= 0 && (buffers.flags & NetBufferFlag.Fin) !== 0) return;
-    previous = next;
-    next = buffers.next;
+  place.from = from;
+  place.at = at;
+  place.length = length;
+  place.fin = fin;
+  cutFront(tcb, buffers, fx);
+  if (place.length <= 0 && !place.fin) {
+    // RFC 2018 4: the first block is the one with the segment that led to the ACK, though it brought nothing new.
+    surveyQueue(tcb, place.previous, buffers);
+    return;
   }
-  if (length <= 0 && !fin) return;
-  // Cut what the buffer behind has; drop those behind that are covered whole.
-  while (next !== 0) {
-    buffers.at(next);
-    const end = (from + length) | 0;
-    if (seqLeq(end, buffers.segSeq)) break;
-    const nextEnd = (buffers.segSeq + buffers.dataLength) | 0;
-    if (seqLt(end, nextEnd) || (end === nextEnd && buffers.flags & NetBufferFlag.Fin)) {
-      length = (buffers.segSeq - from) | 0;
-      fin = false;
-      break;
-    }
-    const covered = next;
-    next = buffers.next;
+  cutBack(tcb, buffers, fx);
+  const isNext = place.from === tcb.rcvNxt;
+  // A full queue still takes the one that lets it drain.
+  if (tcb.oooCount - place.covered >= OUT_OF_ORDER_MAX && !isNext) return;
+  // Before the ones that it covers go: without a buffer for it, they stay, because they may have been reported.
+  const address = fx.takePayload(place.at, place.length, isNext);
+  if (address === 0) return;
+  for (; place.covered > 0; place.covered--) {
+    const covered = place.next;
+    place.next = buffers.at(covered).next;
     tcb.oooCount--;
     fx.freeBuffer(covered);
-    if (previous !== 0) buffers.at(previous).next = next;
-    else tcb.oooHead = next;
   }
-  if (length <= 0 && !fin) return;
-  // A full queue still takes the one that lets it drain.
-  if (tcb.oooCount >= OUT_OF_ORDER_MAX && from !== tcb.rcvNxt) return;
-  const address = fx.takePayload(at, length, from === tcb.rcvNxt);
-  if (address === 0) return;
   tcb.oooCount++;
   buffers.at(address);
-  buffers.segSeq = from;
-  buffers.flags = ((segment.flags & TcpFlag.Psh) !== 0 ? NetBufferFlag.Push : 0) | (fin ? NetBufferFlag.Fin : 0);
-  buffers.next = next;
-  if (previous !== 0) buffers.at(previous).next = address;
+  buffers.segSeq = place.from;
+  buffers.flags = ((segment.flags & TcpFlag.Psh) !== 0 ? NetBufferFlag.Push : 0) | (place.fin ? NetBufferFlag.Fin : 0);
+  buffers.next = place.next;
+  if (place.previous !== 0) buffers.at(place.previous).next = address;
   else tcb.oooHead = address;
+  surveyQueue(tcb, address, buffers);
+}
+
+/** Finds the place; cuts what the buffers before it already have. */
+function cutFront(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): void {
+  place.previous = 0;
+  place.next = tcb.oooHead;
+  while (place.next !== 0) {
+    buffers.at(place.next);
+    if (seqGt(buffers.segSeq, place.from)) return;
+    const overlap = (buffers.segSeq + buffers.dataLength - place.from) | 0;
+    if (overlap > 0) {
+      const cut = Math.min(overlap, place.length);
+      noteDuplicate(tcb, place.from, (place.from + cut) | 0, fx.params);
+      place.from = (place.from + cut) | 0;
+      place.at += cut;
+      place.length -= cut;
+    }
+    place.previous = place.next;
+    place.next = buffers.next;
+    if (place.length > 0) continue;
+    if (place.fin && (buffers.flags & NetBufferFlag.Fin) !== 0) {
+      noteDuplicate(tcb, place.from, (place.from + 1) | 0, fx.params);
+      place.fin = false;
+    }
+    if (!place.fin) return;
+  }
+}
+
+/** Cuts what the buffer behind has; counts those behind that are covered whole. */
+function cutBack(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): void {
+  place.covered = 0;
+  const { from } = place;
+  for (let next = place.next; next !== 0; next = buffers.next) {
+    buffers.at(next);
+    const end = (from + place.length) | 0;
+    const { segSeq } = buffers;
+    if (seqLeq(end, segSeq)) return;
+    const nextEnd = (segSeq + buffers.dataLength) | 0;
+    if (seqLt(end, nextEnd) || (end === nextEnd && (buffers.flags & NetBufferFlag.Fin) !== 0)) {
+      noteDuplicate(tcb, segSeq, end === nextEnd && place.fin ? (end + 1) | 0 : end, fx.params);
+      place.length = (segSeq - from) | 0;
+      place.fin = false;
+      return;
+    }
+    noteDuplicate(tcb, segSeq, nextEnd, fx.params);
+    place.covered++;
+  }
 }
 
 function drainOutOfOrder(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): boolean {
-  while (tcb.oooHead !== 0) {
+  if (tcb.oooHead === 0 || seqGt(buffers.at(tcb.oooHead).segSeq, tcb.rcvNxt)) return false;
+  for (;;) {
     const address = tcb.oooHead;
-    buffers.at(address);
-    if (seqGt(buffers.segSeq, tcb.rcvNxt)) return false;
-    const fin = (buffers.flags & NetBufferFlag.Fin) !== 0;
+    const fin = (buffers.at(address).flags & NetBufferFlag.Fin) !== 0;
     const length = buffers.dataLength;
     tcb.oooHead = buffers.next;
     tcb.oooCount--;
+    buffers.flags &= ~NetBufferFlag.Fin;
     buffers.next = 0;
     if (length > 0) {
       advance(tcb, length);
@@ -167,8 +202,10 @@ function drainOutOfOrder(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): boole
       dropOutOfOrder(tcb, buffers, fx);
       return true;
     }
+    if (tcb.oooHead !== 0 && seqLeq(buffers.at(tcb.oooHead).segSeq, tcb.rcvNxt)) continue;
+    surveyQueue(tcb, 0, buffers);
+    return false;
   }
-  return false;
 }
 
 /** Discards the queue: at a hand-over (digest §3.6 step 3) and at the end of the connection. */
@@ -179,4 +216,5 @@ export function dropOutOfOrder(tcb: Tcb, buffers: NetBufferCursor, fx: Effects):
     fx.freeBuffer(address);
   }
   tcb.oooCount = 0;
+  tcb.sackBlocks = 0;
 }

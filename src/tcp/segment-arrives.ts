@@ -20,6 +20,7 @@ import {
   type ResetReply,
   resetFor,
 } from './reset.ts';
+import { noteDuplicate } from './sack-report.ts';
 import { finOutstanding, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { startKeepAlive, startRtx, stopRtx } from './timers.ts';
@@ -210,6 +211,9 @@ function unacceptable(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): v
     challengeAck(tcb, now);
     return;
   }
+  const end = (segment.segSeq + segLenOf(segment)) | 0;
+  if (tcb.state !== TcpState.TimeWait)
+    noteDuplicate(tcb, segment.segSeq, seqLt(end, tcb.rcvNxt) ? end : tcb.rcvNxt, fx.params);
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   // A retransmitted FIN restarts the 2 MSL wait even though its number is old.
   if (tcb.state === TcpState.TimeWait && (segment.flags & TcpFlag.Fin) !== 0) startTimeWait(tcb, now, fx);

@@ -8,8 +8,15 @@ import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import { checksumOf, combine, fold, onesComplementSum, pseudoHeaderSum } from '../wire/checksum.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
-import { emitMss, emitTimestamps, emitWindowScale } from '../wire/tcp-options.ts';
+import {
+  emitMss,
+  emitSackPermitted,
+  emitSackPermittedAndTimestamps,
+  emitTimestamps,
+  emitWindowScale,
+} from '../wire/tcp-options.ts';
 import { emitTcpHeader, TCP, TcpFlag } from '../wire/tcp.ts';
+import { SackReport, sackOptionLength } from './sack-report.ts';
 import { type NetBufferCursor, seekSend } from './send-queue.ts';
 import { type Tcb, TcpConstFlag } from './tcb.ts';
 import { advertiseWindow } from './window.ts';
@@ -18,6 +25,7 @@ export class SegmentWriter {
   readonly #memory: Memory;
   readonly #buffers: NetBufferCursor;
   readonly #mss: number;
+  readonly #sack = new SackReport();
 
   constructor(memory: Memory, mss: number) {
     this.#memory = memory;
@@ -27,10 +35,16 @@ export class SegmentWriter {
 
   /** Bytes of header that `write` will produce: what the owner needs for the IP total length. */
   headerLength(tcb: Tcb, flags: number): number {
-    const timestamps = (tcb.constFlags & TcpConstFlag.Timestamp) !== 0 ? 12 : 0;
-    if ((flags & TcpFlag.Syn) === 0) return TCP.headerLength + timestamps;
-    const scaling = (tcb.constFlags & TcpConstFlag.WindowScaling) !== 0 ? 4 : 0;
-    return TCP.headerLength + 4 + timestamps + scaling;
+    const { constFlags } = tcb;
+    const timestamps = (constFlags & TcpConstFlag.Timestamp) !== 0 ? 12 : 0;
+    if ((flags & TcpFlag.Syn) === 0) {
+      const sack = (flags & TcpFlag.Ack) !== 0 ? sackOptionLength(tcb) : 0;
+      return TCP.headerLength + timestamps + sack;
+    }
+    const scaling = (constFlags & TcpConstFlag.WindowScaling) !== 0 ? 4 : 0;
+    // SACK permitted takes the place of the two NOPs before the timestamps.
+    const sack = timestamps === 0 && (constFlags & TcpConstFlag.Sack) !== 0 ? 4 : 0;
+    return TCP.headerLength + 4 + timestamps + sack + scaling;
   }
 
   /** Writes the segment at `at` and returns its length; `at + header + length` bytes must be free. */
@@ -40,13 +54,8 @@ export class SegmentWriter {
     const ack = (flags & TcpFlag.Ack) !== 0 ? tcb.rcvNxt : 0;
     const syn = (flags & TcpFlag.Syn) !== 0;
     emitTcpHeader(view, at, tcb.localPort, tcb.remotePort, seq, ack, header, flags, advertiseWindow(tcb, syn));
-    let p = at + TCP.headerLength;
-    if (syn) p = emitMss(view, p, this.#mss);
-    if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0) {
-      const echo = (flags & TcpFlag.Ack) !== 0 ? tcb.tsRecent : 0;
-      p = emitTimestamps(view, p, (now + tcb.tsOffset) | 0, echo);
-    }
-    if (syn && (tcb.constFlags & TcpConstFlag.WindowScaling) !== 0) emitWindowScale(view, p, tcb.rcvWindScale);
+    if (syn) this.#writeSynOptions(tcb, at + TCP.headerLength, flags, now);
+    else this.#writeOptions(tcb, at + TCP.headerLength, flags, now);
     const total = header + length;
     const pseudo = pseudoHeaderSum(tcb.localAddress, tcb.remoteAddress, IpProtocol.Tcp, total);
     // The header is an even number of bytes, so the payload's sum simply adds.
@@ -54,6 +63,31 @@ export class SegmentWriter {
     if (length > 0) sum = fold(sum + this.#copyPayload(tcb, at + header, seq, length));
     view.setUint16(at + TCP.checksum, checksumOf(sum));
     return total;
+  }
+
+  /** In the order in which Linux sends them: <mss,sackOK,TS,nop,wscale>, without timestamps <mss,nop,nop,sackOK,nop,wscale>. */
+  #writeSynOptions(tcb: Tcb, at: number, flags: number, now: number): void {
+    const { view } = this.#memory;
+    const { constFlags } = tcb;
+    const sack = (constFlags & TcpConstFlag.Sack) !== 0;
+    let p = emitMss(view, at, this.#mss);
+    if ((constFlags & TcpConstFlag.Timestamp) !== 0) {
+      const emit = sack ? emitSackPermittedAndTimestamps : emitTimestamps;
+      p = emit(view, p, (now + tcb.tsOffset) | 0, (flags & TcpFlag.Ack) !== 0 ? tcb.tsRecent : 0);
+    } else if (sack) {
+      p = emitSackPermitted(view, p);
+    }
+    if ((constFlags & TcpConstFlag.WindowScaling) !== 0) emitWindowScale(view, p, tcb.rcvWindScale);
+  }
+
+  #writeOptions(tcb: Tcb, at: number, flags: number, now: number): void {
+    const { view } = this.#memory;
+    const acks = (flags & TcpFlag.Ack) !== 0;
+    let p = at;
+    if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0) {
+      p = emitTimestamps(view, p, (now + tcb.tsOffset) | 0, acks ? tcb.tsRecent : 0);
+    }
+    if (acks) this.#sack.emit(tcb, view, p, this.#buffers);
   }
 
   #copyPayload(tcb: Tcb, to: number, seq: number, length: number): number {

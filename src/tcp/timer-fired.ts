@@ -10,6 +10,7 @@ import { nextLook, probeInterval, probesMax } from './blind-attack.ts';
 import { timedOut } from './congestion.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { endConnection, reportClosed } from './reset.ts';
+import { segmentRoom } from './sack-report.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
 import { isDue, rearm, rto, startKeepAlive, startRtx, stopDelayedAck, stopRtx } from './timers.ts';
 import { emit, transmit } from './transmit.ts';
@@ -114,7 +115,7 @@ function probe(tcb: Tcb, fx: Effects): void {
 function sendOverride(tcb: Tcb, now: number, fx: Effects): void {
   stopRtx(tcb);
   tcb.rtxCount = 0;
-  const length = Math.min(tcb.sndWnd, tcb.effectiveMss, tcb.sendDataBytes);
+  const length = Math.min(tcb.sndWnd, segmentRoom(tcb), tcb.sendDataBytes);
   if (length > 0 && emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) {
     tcb.sndNxt = (tcb.sndUna + length) | 0;
     tcb.lastSendAt = now;

@@ -8,6 +8,7 @@ import { seqGt, seqLt } from '../base/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { flightSize, limitedTransmit, restartAfterIdle } from './congestion.ts';
 import type { Effects } from './effects.ts';
+import { segmentRoom } from './sack-report.ts';
 import { finOutstanding } from './send-queue.ts';
 import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning, rto, startRtx, stopDelayedAck } from './timers.ts';
@@ -46,7 +47,7 @@ function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
 function retransmitFirst(tcb: Tcb, fx: Effects): boolean {
   const queued = tcb.sendDataBytes;
   const sent = Math.min(flightSize(tcb), tcb.sndWnd);
-  const length = Math.min(tcb.effectiveMss, queued, sent);
+  const length = Math.min(segmentRoom(tcb), queued, sent);
   const fin = length === queued && sent > queued;
   if (length > 0 || fin) {
     if (!emit(tcb, TcpFlag.Ack | (fin ? TcpFlag.Fin : 0), tcb.sndUna, length, fx)) return false;
@@ -63,8 +64,9 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects): boolean {
   if (offset >= queued && (!fin || offset > queued)) return true;
   if (flightSize(tcb) === 0 && queued > 0 && (now - tcb.lastSendAt) >>> 0 > rto(tcb, fx)) restartAfterIdle(tcb);
   const window = Math.min(tcb.sndWnd, tcb.cwnd + limitedTransmit(tcb, fx));
-  const mss = tcb.effectiveMss;
   for (;;) {
+    // Anew for each segment: the first one out may take a D-SACK with it.
+    const mss = segmentRoom(tcb);
     const left = queued - offset;
     let length = Math.min(left, mss, window - offset);
     if (length < 0) length = 0;

@@ -197,12 +197,21 @@ export function formatEmitted(endpoint: Endpoint, { header }: Emitted): string {
   text += ` win ${header.window}`;
   const options: string[] = [];
   if (header.mss >= 0) options.push(`mss ${header.mss}`);
+  if (header.sackPermitted) options.push('sackOK');
   if (header.hasTimestamp) {
     const value = (header.tsVal - endpoint.tcb.tsOffset - endpoint.startTick) | 0;
     options.push(`TS val ${value} ecr ${header.tsEcr}`);
   }
   if (header.windowScale >= 0) options.push(`wscale ${header.windowScale}`);
+  if (header.sackCount > 0) options.push(`sack ${sackBlocks(header, endpoint.irs)}`);
   return options.length > 0 ? `${text} <${options.join(',')}>` : text;
+}
+
+/** Relative to the ISS of whoever sent the text. */
+function sackBlocks({ sackLeft, sackRight, sackCount }: TcpHeader, iss: number): string {
+  const blocks: string[] = [];
+  for (let i = 0; i < sackCount; i++) blocks.push(`${(sackLeft[i]! - iss) | 0}:${(sackRight[i]! - iss) | 0}`);
+  return blocks.join(' ');
 }
 
 function matches(expected: SegmentText, actual: SegmentText): boolean {
@@ -341,6 +350,8 @@ class Runner {
       const words = option.split(/\s+/);
       if (words[0] === 'mss') header.mss = Number(words[1]);
       else if (words[0] === 'wscale') header.windowScale = Number(words[1]);
+      else if (words[0] === 'sackOK') header.sackPermitted = true;
+      else if (words[0] === 'sack') this.#setSack(header, words.slice(1));
       else if (words[0] === 'TS') {
         header.hasTimestamp = true;
         header.tsVal = Number(words[2]);
@@ -350,6 +361,14 @@ class Runner {
     }
     const syn = (segment.flags & TcpFlag.Syn) !== 0 ? 1 : 0;
     endpoint.inject(header, segment.length, segment.first + syn - 1);
+  }
+
+  #setSack(header: TcpHeader, blocks: readonly string[]): void {
+    for (const block of blocks) {
+      const [left, right] = block.split(':').map(Number) as [number, number];
+      header.sackLeft[header.sackCount] = (this.#endpoint.iss + left) | 0;
+      header.sackRight[header.sackCount++] = (this.#endpoint.iss + right) | 0;
+    }
   }
 
   #setLink(event: string): void {

@@ -148,6 +148,7 @@ export class Endpoint implements Effects, TimerHandler {
     this.params = {
       ...DEFAULT_TCP_PARAMS,
       timestamps: false,
+      sack: false,
       ...options.params,
     };
     this.iss = options.iss ?? 1000;
