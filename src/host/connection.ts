@@ -167,6 +167,11 @@ export class TliConnection {
     return this.#tli.postReceive(this, address, length, cookie, noPush);
   }
 
+  /** Takes it out of its listener's accept queue: for listeners that accept later. */
+  accept(): void {
+    this.#tli.accept(this);
+  }
+
   /** Graceful close of the sending direction. */
   disconnect(): boolean {
     return this.#tli.sends.disconnect(this);

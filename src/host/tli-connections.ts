@@ -6,6 +6,7 @@ import { OffloadState } from '../offload/offload-state.ts';
 import { ConnectionOptions } from './connection-options.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { ConnectionWatcher, TliConnection, TliHandler } from './connection.ts';
+import type { ListenOptions } from './listeners.ts';
 import type { Adapter } from './ndis.ts';
 import type { Transport } from './transport.ts';
 
@@ -46,12 +47,17 @@ export abstract class TliConnections {
 
   // --- applications ---
 
-  /** Connections to the port are the handler's; `address` limits them to one of the host's own, 0 is all. */
-  listen(port: number, handler: TliHandler, address = 0): boolean {
+  /** Connections to the port are the handler's. False: it is taken. */
+  listen(port: number, handler: TliHandler, options: ListenOptions = {}): boolean {
     if (this.#listeners.has(port)) return false;
     this.#listeners.set(port, handler);
-    this.transport.listen(port, 0, address);
+    this.transport.listen(port, options);
     return true;
+  }
+
+  /** A listener's connection is taken out of its accept queue, in which it may have waited (ListenOptions.acceptsLater). */
+  accept(connection: TliConnection): void {
+    this.transport.accepted(connection.slot);
   }
 
   unlisten(port: number): void {

@@ -155,6 +155,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
       return;
     }
     connection.handler = listener;
+    if (this.transport.listeners.of(slot)?.acceptsLater === false) this.accept(connection);
     listener.connected(connection);
     this.watcher?.candidate(connection);
   }

@@ -6,14 +6,11 @@
  * (transport-offload.ts).
  */
 import { assert } from '../base/assert.ts';
-import type { Prng } from '../base/prng.ts';
-import type { Memory, Region } from '../memory/memory.ts';
 import { OffloadState } from '../offload/offload-state.ts';
-import { activeOpen, passiveOpen } from '../tcp/open.ts';
-import type { TcpParams } from '../tcp/params.ts';
+import { activeOpen } from '../tcp/open.ts';
 import { pathChanged, segmentSizeChanged, segmentSizeFor } from '../tcp/path-change.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
-import { ResetReply, resetFor } from '../tcp/reset.ts';
+import { resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { takeSendQueue } from '../tcp/send-queue.ts';
 import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
@@ -23,60 +20,24 @@ import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
 import { type Ipv4Header, IpProtocol } from '../wire/ipv4.ts';
-import { emitTcpHeader, fillTcpChecksum, parseTcp, TCP, TcpFlag, TcpHeader, TcpParse } from '../wire/tcp.ts';
+import { parseTcp, type TcpHeader, TcpParse } from '../wire/tcp.ts';
 import { windowUpdateDue } from '../tcp/window.ts';
 import type { Interface } from './interface.ts';
 import { confirm } from './neighbor.ts';
-import type { Network, TransportInput } from './network.ts';
+import { HostListening } from './listening.ts';
+import type { TransportInput } from './network.ts';
 import type { Path } from './path.ts';
-import { HostTcp } from './host-tcp.ts';
 
 export interface SegmentDiversion {
   /** The delegated state is not here: takes the segment's buffer, which now describes the segment alone. */
   divert(slot: number, buffer: number): void;
 }
 
-export class Transport extends HostTcp implements TransportInput {
-  readonly #segment = new TcpHeader();
-  readonly #reply = new ResetReply();
-  readonly #prng: Prng;
-  /** Of ports that only one of the host's addresses listens on: that address. */
-  readonly #listeningAt = new Map<number, number>();
-  /** Ports that somebody listens on, with the SYNs that may wait there. */
-  readonly #listening = new Map<number, number>();
+export class Transport extends HostListening implements TransportInput {
   diversion: SegmentDiversion | null = null;
   checksumErrors = 0;
-  resetsSent = 0;
-  synDropped = 0;
-
-  constructor(
-    memory: Memory,
-    region: Region,
-    capacity: number,
-    network: Network,
-    interfaces: Interface[],
-    params: TcpParams,
-    prng: Prng,
-  ) {
-    super(memory, region, capacity, network, interfaces, params);
-    this.#prng = prng;
-  }
 
   // --- user calls, from the switch, for connections whose state is here ---
-
-  listen(port: number, backlog: number, address: number): void {
-    this.#listening.set(port, backlog);
-    if (address !== 0) this.#listeningAt.set(port, address);
-  }
-
-  unlisten(port: number): void {
-    this.#listening.delete(port);
-    this.#listeningAt.delete(port);
-  }
-
-  #listens(port: number, address: number): boolean {
-    return this.#listening.has(port) && (this.#listeningAt.get(port) ?? address) === address;
-  }
 
   /** The local address of connections to this one, 0 without a route. */
   sourceFor(remoteAddress: number): number {
@@ -133,13 +94,16 @@ export class Transport extends HostTcp implements TransportInput {
     const path = this.network.acquire(remoteAddress, null);
     if (path === null) return -1;
     const taken = this.table.lookup(remoteAddress, remotePort, path.source, localPort, path.iface.index) >= 0;
-    const slot = taken ? -1 : this.#open(path, remoteAddress, remotePort, localPort);
+    const slot = taken ? -1 : this.place(path, remoteAddress, remotePort, localPort);
     if (slot < 0) {
       this.network.release(path);
       return -1;
     }
+    this.table.insert(slot);
     this.counters.activeOpens++;
-    activeOpen(this.at(slot), this.#prng.int32(), this.now, this);
+    const tcb = this.at(slot);
+    const { numbers, now } = this;
+    activeOpen(tcb, numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
     return slot;
   }
 
@@ -186,6 +150,7 @@ export class Transport extends HostTcp implements TransportInput {
   /** The slot's connection is over and the switch has let go of it. */
   free(slot: number): void {
     this.cancelTimer(slot);
+    this.accepted(slot);
     this.table.remove(slot);
     const tcb = this.at(slot);
     this.dropOutOfOrder(tcb);
@@ -204,12 +169,16 @@ export class Transport extends HostTcp implements TransportInput {
     return takeSendQueue(this.at(slot));
   }
 
+  #sendReset(tcb: Tcb): void {
+    this.emitReset(this.pathOf(tcb), tcb.localPort, tcb.remotePort);
+  }
+
   // --- input ---
 
   receive(iface: Interface, ip: Ipv4Header, buffer: number): boolean {
     const length = ip.payloadEnd - ip.payloadAt;
     const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
-    const segment = this.#segment;
+    const { segment } = this;
     if (this.memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) {
       this.checksumErrors++;
       return false;
@@ -220,8 +189,9 @@ export class Transport extends HostTcp implements TransportInput {
     }
     const slot = this.table.lookup(ip.source, segment.srcPort, ip.destination, segment.dstPort, iface.index);
     if (slot < 0) {
+      const begun = this.noConnection(iface, ip);
+      if (begun >= 0) return this.process(begun, segment, buffer);
       this.segmentsIn++;
-      this.#noConnection(iface, ip);
       return false;
     }
     if (this.at(slot).offloadState !== OffloadState.InHost) {
@@ -242,8 +212,9 @@ export class Transport extends HostTcp implements TransportInput {
     // Here, not on arrival: what is forwarded to a device is counted there (E28).
     this.segmentsIn++;
     const tcb = this.at(slot);
+    if (this.isOverflow(tcb, segment)) return false;
     const { oooCount: queued, state, sndUna: una } = tcb;
-    if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.#reply)) this.#sendReset(tcb);
+    if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.reply)) this.#sendReset(tcb);
     this.outOfOrder += tcb.oooCount - queued;
     // What we sent has arrived: the neighbor forwards (RFC 4861 7.3.1).
     if (tcb.sndUna !== una) confirm(this.pathOf(tcb).neighbor, this.now);
@@ -256,75 +227,15 @@ export class Transport extends HostTcp implements TransportInput {
   processHeld(slot: number, buffer: number): void {
     const descriptor = this.own.at(buffer);
     const at = descriptor.dataAddress;
-    const parsed = parseTcp(this.memory.view, at, at + descriptor.dataLength, this.#segment);
+    const parsed = parseTcp(this.memory.view, at, at + descriptor.dataLength, this.segment);
     assert(parsed === TcpParse.Ok, 'a held segment was parsed before');
     const tcb = this.at(slot);
     const { adapter } = this.interfaceOf(tcb);
     let kept = false;
-    if (tcb.state !== TcpState.Closed) kept = this.process(slot, this.#segment, buffer);
+    if (tcb.state !== TcpState.Closed) kept = this.process(slot, this.segment, buffer);
     // RFC 9293 3.10.7.1: it has ended meanwhile, and its slot only waits to be freed.
-    else if (resetFor(this.#segment, this.#reply)) this.#sendReset(tcb);
+    else if (resetFor(this.segment, this.reply)) this.#sendReset(tcb);
     if (!kept) adapter.down.returnBuffer(buffer);
-  }
-
-  #noConnection(iface: Interface, ip: Ipv4Header): void {
-    const segment = this.#segment;
-    const { flags } = segment;
-    const isSyn = (flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst)) === TcpFlag.Syn;
-    if (isSyn && this.#listens(segment.dstPort, ip.destination)) {
-      this.#accept(iface, ip);
-      return;
-    }
-    if (!resetFor(segment, this.#reply)) return;
-    const path = this.network.acquire(ip.source, iface);
-    if (path === null) return;
-    this.#emitReset(path, segment.dstPort, segment.srcPort);
-    this.network.release(path);
-  }
-
-  #accept(iface: Interface, ip: Ipv4Header): void {
-    const segment = this.#segment;
-    const path = this.network.acquire(ip.source, iface);
-    if (path === null) return;
-    const slot = this.#open(path, ip.source, segment.srcPort, segment.dstPort);
-    if (slot < 0) {
-      // Full: as with a full backlog, the SYN is dropped and comes again.
-      this.synDropped++;
-      this.network.release(path);
-      return;
-    }
-    this.counters.passiveOpens++;
-    passiveOpen(this.at(slot), segment, this.#prng.int32(), this.now, this);
-  }
-
-  #open(path: Path, remoteAddress: number, remotePort: number, localPort: number): number {
-    const slot = this.table.allocate();
-    if (slot < 0) return -1;
-    const tcb = this.at(slot);
-    tcb.localAddress = path.source;
-    tcb.remoteAddress = remoteAddress;
-    tcb.localPort = localPort;
-    tcb.remotePort = remotePort;
-    tcb.vid = path.iface.index;
-    tcb.path = path.index;
-    this.table.insert(slot);
-    return slot;
-  }
-
-  #sendReset(tcb: Tcb): void {
-    this.#emitReset(this.pathOf(tcb), tcb.localPort, tcb.remotePort);
-  }
-
-  #emitReset(path: Path, localPort: number, remotePort: number): void {
-    const buffer = this.network.begin();
-    if (buffer === 0) return;
-    const { view } = this.memory;
-    const at = this.network.payloadAt(buffer);
-    const { flags, segSeq, segAck } = this.#reply;
-    emitTcpHeader(view, at, localPort, remotePort, segSeq, segAck, TCP.headerLength, flags, 0);
-    fillTcpChecksum(view, at, TCP.headerLength, path.source, path.destination);
-    this.resetsSent++;
-    this.network.finish(path, buffer, IpProtocol.Tcp, 0, this.params.ttl, TCP.headerLength);
   }
 
   /** RFC 1122 4.2.3.9 and RFC 5927: errors are hints; only "fragmentation needed" changes anything (RFC 1191). */

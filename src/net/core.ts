@@ -3,6 +3,7 @@
  * buffers, and the count of those that keep the event loop alive.
  */
 import type { TliConnection, TliHandler } from '../host/connection.ts';
+import type { ListenOptions } from '../host/listeners.ts';
 import { connectError, type NetError } from './errors.ts';
 import { Link, type LinkCore } from './link.ts';
 import type { NetHost, NetTimer } from './net-host.ts';
@@ -93,12 +94,12 @@ export class NetCore implements LinkCore {
   }
 
   /** Listens; the port, or 0 when it is taken. */
-  listen(port: number, address: number, acceptor: TliHandler): number {
+  listen(port: number, acceptor: TliHandler, options: ListenOptions): number {
     const { tli } = this.#host;
-    if (port !== 0) return tli.listen(port, acceptor, address) ? port : 0;
+    if (port !== 0) return tli.listen(port, acceptor, options) ? port : 0;
     for (let tries = 0; tries < DYNAMIC_COUNT; tries++) {
       const candidate = DYNAMIC_FIRST + (this.#nextPort++ % DYNAMIC_COUNT);
-      if (tli.listen(candidate, acceptor, address)) return candidate;
+      if (tli.listen(candidate, acceptor, options)) return candidate;
     }
     return 0;
   }

@@ -30,7 +30,7 @@ export interface ListenOptions {
   readonly port?: number | string | undefined;
   /** One of the host's addresses, or 0.0.0.0 for all of them. */
   readonly host?: string | undefined;
-  /** Taken and ignored: connections are accepted as they come. */
+  /** Handshakes that may be under way at once; beyond that SYNs are answered with cookies. 511 when absent. */
   readonly backlog?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

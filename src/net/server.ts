@@ -1,6 +1,6 @@
 /**
- * Server: node:net's, over a listener of the TLI switch. Connections are accepted as they come; `backlog` has nothing to
- * limit.
+ * Server: node:net's, over a listener of the TLI switch. Connections are accepted as they come; `backlog` limits those whose
+ * handshake is not complete.
  */
 import { EventEmitter } from 'node:events';
 import type { TliConnection, TliHandler } from '../host/connection.ts';
@@ -17,6 +17,9 @@ import {
   type SocketOptions,
 } from './options.ts';
 import { Socket, type SocketAddressInfo } from './socket.ts';
+
+/** As in Node. */
+const BACKLOG_DEFAULT = 511;
 
 /** What comes with `drop`, as in Node. */
 export interface DropArgument {
@@ -70,7 +73,7 @@ export class Server extends EventEmitter implements AsyncDisposable {
     }
     const port = listenPort(options);
     if (callback !== undefined) this.once('listening', callback);
-    const error = this.#listen(port, options.host);
+    const error = this.#listen(port, options.host, options.backlog);
     if (error !== null) {
       process.nextTick(() => this.emit('error', error));
       return this;
@@ -86,13 +89,13 @@ export class Server extends EventEmitter implements AsyncDisposable {
     return this;
   }
 
-  #listen(port: number, host = '0.0.0.0'): Error | null {
+  #listen(port: number, host = '0.0.0.0', backlog = BACKLOG_DEFAULT): Error | null {
     const own = this.#core.addresses;
     const resolved = host === '::' ? 0 : resolve(host, own);
     if (typeof resolved !== 'number') return resolved;
     const address = formatIpv4(resolved);
     if (resolved !== 0 && !own.includes(resolved)) return listenError('EADDRNOTAVAIL', address, port);
-    const taken = this.#core.listen(port, resolved, this.#acceptor);
+    const taken = this.#core.listen(port, this.#acceptor, { address: resolved, backlog });
     if (taken === 0) return listenError('EADDRINUSE', address, port);
     this.#local = { address, family: 'IPv4', port: taken };
     this.#hold();

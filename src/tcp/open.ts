@@ -16,8 +16,11 @@ import { segmentWindow, windowScaleFor } from './window.ts';
 const DEFAULT_SEND_MSS = 536;
 const TIMESTAMP_OPTION_BYTES = 12;
 
-/** Fills a fresh TCB (all words zero but ports and addresses) with what the owner's parameters say. */
-function prepare(tcb: Tcb, iss: number, now: number, fx: Effects): void {
+/**
+ * Fills a fresh TCB (all words zero but ports and addresses) with what the owner's parameters say. ISS and the offset of
+ * the timestamp clock are the owner's to choose (initial-numbers.ts).
+ */
+function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effects): void {
   const { params } = fx;
   tcb.iss = iss;
   tcb.sndUna = iss;
@@ -34,8 +37,7 @@ function prepare(tcb: Tcb, iss: number, now: number, fx: Effects): void {
   tcb.remoteMss = DEFAULT_SEND_MSS;
   tcb.effectiveMss = DEFAULT_SEND_MSS;
   tcb.challengeAt = (now - 0x10000000) | 0;
-  // RFC 7323 7.1: the timestamp clock of each connection starts elsewhere.
-  tcb.tsOffset = Math.imul(iss, 0x9e3779b1) | 0;
+  tcb.tsOffset = tsOffset;
 }
 
 /** TcpConstFlag of the options that our SYN may carry. */
@@ -48,8 +50,8 @@ function offeredOptions(params: TcpParams): number {
 }
 
 /** Active OPEN: sends SYN, SYN-SENT. */
-export function activeOpen(tcb: Tcb, iss: number, now: number, fx: Effects): void {
-  prepare(tcb, iss, now, fx);
+export function activeOpen(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effects): void {
+  prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
   tcb.constFlags = offeredOptions(params);
   tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
@@ -58,15 +60,40 @@ export function activeOpen(tcb: Tcb, iss: number, now: number, fx: Effects): voi
 }
 
 /** 3.10.7.2 third, for a listener of the owner's: takes the SYN and answers it, SYN-RECEIVED. */
-export function passiveOpen(tcb: Tcb, segment: TcpHeader, iss: number, now: number, fx: Effects): void {
-  prepare(tcb, iss, now, fx);
+export function passiveOpen(
+  tcb: Tcb,
+  segment: TcpHeader,
+  iss: number,
+  tsOffset: number,
+  now: number,
+  fx: Effects,
+): void {
+  takeFirstSyn(tcb, segment, iss, tsOffset, now, fx);
+  transmit(tcb, now, fx);
+}
+
+function takeFirstSyn(tcb: Tcb, segment: TcpHeader, iss: number, tsOffset: number, now: number, fx: Effects): void {
+  prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
   tcb.privateFlags |= TcpPrivateFlag.Passive;
   tcb.constFlags = offeredOptions(params);
   tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
   takeSyn(tcb, segment, now, fx);
   setState(tcb, TcpEvent.SynArrives);
-  transmit(tcb, now, fx);
+}
+
+/**
+ * The ACK of a SYN cookie (RFC 4987 3.6) has come: `syn` is what the peer's SYN was, and acknowledges our ISN. The
+ * handshake is complete with it; the segment itself is still to be processed. It gives no round-trip sample, since its
+ * timestamp carries options.
+ */
+export function cookieOpen(tcb: Tcb, syn: TcpHeader, tsOffset: number, now: number, fx: Effects): void {
+  takeFirstSyn(tcb, syn, (syn.segAck - 1) | 0, tsOffset, now, fx);
+  tcb.sndUna = syn.segAck;
+  tcb.sndNxt = syn.segAck;
+  tcb.sndMax = syn.segAck;
+  setState(tcb, TcpEvent.HandshakeAcked);
+  enterEstablished(tcb, fx);
 }
 
 /** IRS, window and options of the peer's SYN; both sides must have offered an option for it to be on. */

@@ -38,6 +38,8 @@ export interface TcpParams {
   readonly retransmissionsMax: number;
   /** The same for a SYN. */
   readonly synRetransmissionsMax: number;
+  /** RFC 4987: answer SYNs with cookies when the SYN queue of a listener is full, always, or never (drop them then). */
+  readonly synCookies: 'auto' | 'always' | 'off';
   /** TcpDuplicateAckThreshold (RFC 5681 3.2). */
   readonly dupAckThreshold: number;
   readonly rtoMinTicks: number;
@@ -75,6 +77,7 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   retransmissionsMax: 12,
   // RFC 9293 MUST-23: R2 of a SYN is at least three minutes; 1 + 2 + … + 32 + 60 + 60 s.
   synRetransmissionsMax: 7,
+  synCookies: 'auto',
   dupAckThreshold: 3,
   // DEVIATION RFC 6298 2.4: the minimum SHOULD be one second; Linux and gVisor use 200 ms, and so do we.
   rtoMinTicks: 200,

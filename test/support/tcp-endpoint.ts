@@ -190,6 +190,11 @@ export class Endpoint implements Effects, TimerHandler {
     return (this.now - this.startTick) | 0;
   }
 
+  /** Of the timestamp clock: another with every ISS. */
+  get #tsOffset(): number {
+    return Math.imul(this.iss, 0x9e3779b1) | 0;
+  }
+
   get stateName(): string {
     return TCP_STATE_NAMES[this.tcb.state]!;
   }
@@ -198,7 +203,7 @@ export class Endpoint implements Effects, TimerHandler {
 
   connect(): void {
     this.isOpen = true;
-    activeOpen(this.tcb, this.iss, this.now, this);
+    activeOpen(this.tcb, this.iss, this.#tsOffset, this.now, this);
   }
 
   listen(): void {
@@ -346,7 +351,7 @@ export class Endpoint implements Effects, TimerHandler {
     } else if ((header.flags & TcpFlag.Syn) !== 0) {
       this.isOpen = true;
       this.irs = header.segSeq;
-      passiveOpen(this.tcb, header, this.iss, this.now, this);
+      passiveOpen(this.tcb, header, this.iss, this.#tsOffset, this.now, this);
     }
   }
 

@@ -100,7 +100,7 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
     const { connections } = this;
     if (!connections.open(app, neighbor, localAddress, localPort, remoteAddress, remotePort)) return -1;
     const { slot } = connections;
-    activeOpen(connections.tcb, this.#prng.int32(), this.now, this.#effects);
+    activeOpen(connections.tcb, this.#prng.int32(), this.#prng.int32(), this.now, this.#effects);
     return slot;
   }
 
@@ -181,7 +181,7 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
   accept(app: StationApp, neighbor: number, ip: Ipv4Header, segment: TcpHeader): boolean {
     const { connections } = this;
     if (!connections.open(app, neighbor, ip.destination, segment.dstPort, ip.source, segment.srcPort)) return false;
-    passiveOpen(connections.tcb, segment, this.#prng.int32(), this.now, this.#effects);
+    passiveOpen(connections.tcb, segment, this.#prng.int32(), this.#prng.int32(), this.now, this.#effects);
     return true;
   }
 

@@ -1,0 +1,129 @@
+/**
+ * Who listens on which port, and how many connections wait there (RFC 9293 3.10.1): two queues for each listener, bounded
+ * as on Linux by the backlog of listen(2).
+ *
+ *   SYN ──► SYN queue (SYN-RECEIVED) ──ACK of the handshake──► accept queue ──► the application has it
+ *            `backlog` at most: then cookies                    `backlog` + 1 at most: then SYN and ACK are dropped
+ *
+ * What waits is a TCB in the table, so the queues are counts and a mark for each slot.
+ */
+
+/** SOMAXCONN of Linux: what listen() takes at most, and what it is without a number. */
+export const BACKLOG_MAX = 4096;
+
+export interface ListenOptions {
+  /** Connections that may wait, BACKLOG_MAX at most; 0 leaves room for one. */
+  readonly backlog?: number;
+  /** One of the host's addresses, 0 for all. */
+  readonly address?: number;
+  /** A connection waits in the accept queue until `TliConnection.accept`; otherwise it is the application's at once. */
+  readonly acceptsLater?: boolean;
+}
+
+export class Listener {
+  readonly port: number;
+  readonly address: number;
+  readonly acceptsLater: boolean;
+  readonly backlog: number;
+  /** In SYN-RECEIVED. */
+  handshakes = 0;
+  /** Established, and not accepted. */
+  unaccepted = 0;
+  /** The tick of the last cookie, once there was one: its ACK may come until some minutes later. */
+  cookieAt = 0;
+  usesCookies = false;
+
+  constructor(port: number, { backlog = BACKLOG_MAX, address = 0, acceptsLater = false }: ListenOptions) {
+    this.port = port;
+    this.address = address;
+    this.acceptsLater = acceptsLater;
+    this.backlog = Math.min(Math.max(0, backlog), BACKLOG_MAX);
+  }
+
+  get isAcceptQueueFull(): boolean {
+    return this.unaccepted > this.backlog;
+  }
+}
+
+/** What was refused, and how: names of Linux's TcpExt statistics. */
+export class ListenCounters {
+  syncookiesSent = 0;
+  syncookiesRecv = 0;
+  syncookiesFailed = 0;
+  /** The accept queue was full. */
+  listenOverflows = 0;
+  /** SYNs and ACKs of handshakes that were dropped, for whatever reason. */
+  listenDrops = 0;
+}
+
+export class Listeners {
+  readonly counters = new ListenCounters();
+  readonly #byPort = new Map<number, Listener>();
+  /** Of a slot: the listener in whose queues it is counted. */
+  readonly #listenerOf: (Listener | null)[];
+  readonly #isComplete: Uint8Array;
+  /** Of the whole table: the other half is for those who complete. */
+  readonly #handshakesMax: number;
+  #handshakes = 0;
+
+  constructor(capacity: number) {
+    this.#handshakesMax = capacity >> 1;
+    this.#listenerOf = new Array<Listener | null>(capacity).fill(null);
+    this.#isComplete = new Uint8Array(capacity);
+  }
+
+  add(listener: Listener): void {
+    this.#byPort.set(listener.port, listener);
+  }
+
+  remove(port: number): void {
+    this.#byPort.delete(port);
+  }
+
+  at(address: number, port: number): Listener | null {
+    const listener = this.#byPort.get(port);
+    if (listener === undefined) return null;
+    return listener.address === 0 || listener.address === address ? listener : null;
+  }
+
+  /** Its SYN queue, or what all of them may take of the table. */
+  isSynQueueFull(listener: Listener): boolean {
+    return listener.handshakes >= listener.backlog || this.#handshakes >= this.#handshakesMax;
+  }
+
+  /** Whose SYN queue or accept queue the connection is in. */
+  of(slot: number): Listener | null {
+    return this.#listenerOf[slot]!;
+  }
+
+  /** A SYN was taken. */
+  begin(slot: number, listener: Listener): void {
+    this.#listenerOf[slot] = listener;
+    this.#isComplete[slot] = 0;
+    listener.handshakes++;
+    this.#handshakes++;
+  }
+
+  /** Its handshake is complete. */
+  complete(slot: number): void {
+    const listener = this.of(slot);
+    if (listener === null || this.#isComplete[slot] === 1) return;
+    this.#isComplete[slot] = 1;
+    this.#handshakes--;
+    listener.handshakes--;
+    listener.unaccepted++;
+  }
+
+  /** The application has it, or it never will. */
+  leave(slot: number): void {
+    const listener = this.of(slot);
+    if (listener === null) return;
+    this.#listenerOf[slot] = null;
+    if (this.#isComplete[slot] === 1) {
+      listener.unaccepted--;
+    } else {
+      this.#handshakes--;
+      listener.handshakes--;
+    }
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * Passive opens on the host: a SYN for which there is no connection, the ACK of a cookie, and the reset for everything else
+ * (RFC 9293 3.10.7.1, 3.10.7.2). Limits of the queues are in listeners.ts, cookies in tcp/syn-cookies.ts.
+ *
+ * A SYN that is answered with a cookie leaves nothing behind: the TCB it is answered from is free again at once.
+ */
+import type { Prng } from '../base/prng.ts';
+import type { Memory, Region } from '../memory/memory.ts';
+import { InitialNumbers } from '../tcp/initial-numbers.ts';
+import { cookieOpen, passiveOpen } from '../tcp/open.ts';
+import type { TcpParams } from '../tcp/params.ts';
+import { ResetReply, resetFor } from '../tcp/reset.ts';
+import { cookieTick, forgetOptions, SynCookies } from '../tcp/syn-cookies.ts';
+import type { Tcb } from '../tcp/tcb.ts';
+import { TcpState } from '../tcp/tcb.ts';
+import type { Ipv4Header } from '../wire/ipv4.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
+import { emitTcpHeader, fillTcpChecksum, TCP, TcpFlag, TcpHeader } from '../wire/tcp.ts';
+import { HostTcp } from './host-tcp.ts';
+import type { Interface } from './interface.ts';
+import { Listener, Listeners, type ListenOptions } from './listeners.ts';
+import type { Network } from './network.ts';
+import type { Path } from './path.ts';
+
+/** How long after the last cookie an ACK may bring it back. */
+const COOKIE_TICKS = 2 << 16;
+/** Instead of a slot. */
+const NO_COOKIE = -1;
+const DROPPED = -2;
+
+export class HostListening extends HostTcp {
+  readonly listeners: Listeners;
+  /** The segment in hand. */
+  protected readonly segment = new TcpHeader();
+  protected readonly reply = new ResetReply();
+  protected readonly numbers: InitialNumbers;
+  readonly #cookies: SynCookies;
+  resetsSent = 0;
+  /** For want of a TCB. */
+  synDropped = 0;
+
+  constructor(
+    memory: Memory,
+    region: Region,
+    capacity: number,
+    network: Network,
+    interfaces: Interface[],
+    params: TcpParams,
+    prng: Prng,
+  ) {
+    super(memory, region, capacity, network, interfaces, params);
+    this.listeners = new Listeners(capacity);
+    this.numbers = new InitialNumbers(prng.fork('initial numbers'));
+    this.#cookies = new SynCookies(prng.fork('SYN cookies'));
+  }
+
+  listen(port: number, options: ListenOptions): void {
+    this.listeners.add(new Listener(port, options));
+  }
+
+  unlisten(port: number): void {
+    this.listeners.remove(port);
+  }
+
+  /** The application has taken the connection out of the accept queue. */
+  accepted(slot: number): void {
+    this.listeners.leave(slot);
+  }
+
+  override established(tcb: Tcb): void {
+    this.listeners.complete(this.table.slotOf(tcb));
+    super.established(tcb);
+  }
+
+  /**
+   * The segment in hand belongs to no connection. The slot of one that has begun with the ACK of a cookie, which is still to
+   * be processed; else below 0: whatever was to be done is done.
+   */
+  protected noConnection(iface: Interface, ip: Ipv4Header): number {
+    const { segment } = this;
+    const { flags } = segment;
+    const kind = flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst);
+    const listener = this.listeners.at(ip.destination, segment.dstPort);
+    if (listener !== null && kind === TcpFlag.Syn) {
+      this.#synArrives(listener, iface, ip);
+      return -1;
+    }
+    if (listener !== null && kind === TcpFlag.Ack && this.#mayBeCookie(listener)) {
+      const slot = this.#cookieArrives(listener, iface, ip);
+      if (slot !== NO_COOKIE) return slot;
+    }
+    if (!resetFor(segment, this.reply)) return -1;
+    const path = this.network.acquire(ip.source, iface);
+    if (path === null) return -1;
+    this.emitReset(path, segment.dstPort, segment.srcPort);
+    this.network.release(path);
+    return -1;
+  }
+
+  /** An ACK completes the handshake of a connection for which there is no place: it is as if it had not come. */
+  protected isOverflow(tcb: Tcb, { flags }: TcpHeader): boolean {
+    if (tcb.state !== TcpState.SynReceived || (flags & (TcpFlag.Rst | TcpFlag.Ack)) !== TcpFlag.Ack) return false;
+    const listener = this.listeners.of(this.table.slotOf(tcb));
+    if (listener === null || !listener.isAcceptQueueFull) return false;
+    this.#overflow();
+    return true;
+  }
+
+  #overflow(): void {
+    this.listeners.counters.listenOverflows++;
+    this.listeners.counters.listenDrops++;
+  }
+
+  #synArrives(listener: Listener, iface: Interface, ip: Ipv4Header): void {
+    const { counters } = this.listeners;
+    const { synCookies } = this.params;
+    const isFull = this.listeners.isSynQueueFull(listener);
+    if (listener.isAcceptQueueFull) {
+      this.#overflow();
+      return;
+    }
+    if (isFull && synCookies === 'off') {
+      counters.listenDrops++;
+      return;
+    }
+    const path = this.network.acquire(ip.source, iface);
+    if (path === null) return;
+    const slot = this.place(path, ip.source, this.segment.srcPort, this.segment.dstPort);
+    if (slot < 0) {
+      // Full: the SYN is dropped and comes again.
+      this.synDropped++;
+      counters.listenDrops++;
+      this.network.release(path);
+      return;
+    }
+    if (isFull || synCookies === 'always') {
+      this.#answerWithCookie(listener, this.at(slot));
+      this.forget(slot);
+      return;
+    }
+    this.counters.passiveOpens++;
+    this.listeners.begin(slot, listener);
+    this.table.insert(slot);
+    const tcb = this.at(slot);
+    const { numbers, now } = this;
+    passiveOpen(tcb, this.segment, numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
+  }
+
+  #answerWithCookie(listener: Listener, tcb: Tcb): void {
+    const { segment, now } = this;
+    if (!segment.hasTimestamp || !this.params.timestamps) forgetOptions(segment);
+    const iss = this.#cookies.make(tcb, segment, now);
+    const ahead = (cookieTick(segment, now) - now) | 0;
+    passiveOpen(tcb, segment, iss, (this.numbers.tsOffset(tcb) + ahead) | 0, now, this);
+    listener.usesCookies = true;
+    listener.cookieAt = now;
+    this.listeners.counters.syncookiesSent++;
+  }
+
+  #mayBeCookie(listener: Listener): boolean {
+    return listener.usesCookies && (this.now - listener.cookieAt) >>> 0 < COOKIE_TICKS;
+  }
+
+  /** The slot of the connection that it begins; NO_COOKIE; or DROPPED, for want of a place. */
+  #cookieArrives(listener: Listener, iface: Interface, ip: Ipv4Header): number {
+    const { segment, now } = this;
+    const { counters } = this.listeners;
+    const path = this.network.acquire(ip.source, iface);
+    if (path === null) return DROPPED;
+    const slot = this.place(path, ip.source, segment.srcPort, segment.dstPort);
+    if (slot < 0) {
+      this.network.release(path);
+      return DROPPED;
+    }
+    const tcb = this.at(slot);
+    const tsOffset = this.numbers.tsOffset(tcb);
+    if (!this.#cookies.check(tcb, segment, tsOffset, now)) {
+      counters.syncookiesFailed++;
+      this.forget(slot);
+      return NO_COOKIE;
+    }
+    counters.syncookiesRecv++;
+    if (listener.isAcceptQueueFull) {
+      this.#overflow();
+      this.forget(slot);
+      return DROPPED;
+    }
+    this.counters.passiveOpens++;
+    this.listeners.begin(slot, listener);
+    this.table.insert(slot);
+    cookieOpen(tcb, this.#cookies.syn, tsOffset, now, this);
+    return slot;
+  }
+
+  /** A TCB with its addresses, not yet to be found by them; -1 without room. It takes the path with it. */
+  protected place(path: Path, remoteAddress: number, remotePort: number, localPort: number): number {
+    const slot = this.table.allocate();
+    if (slot < 0) return -1;
+    const tcb = this.at(slot);
+    tcb.localAddress = path.source;
+    tcb.remoteAddress = remoteAddress;
+    tcb.localPort = localPort;
+    tcb.remotePort = remotePort;
+    tcb.vid = path.iface.index;
+    tcb.path = path.index;
+    return slot;
+  }
+
+  /** Undoes `place`: nobody has heard of it. */
+  protected forget(slot: number): void {
+    this.cancelTimer(slot);
+    this.network.release(this.pathOf(this.at(slot)));
+    this.table.free(slot);
+  }
+
+  protected emitReset(path: Path, localPort: number, remotePort: number): void {
+    const buffer = this.network.begin();
+    if (buffer === 0) return;
+    const { view } = this.memory;
+    const at = this.network.payloadAt(buffer);
+    const { flags, segSeq, segAck } = this.reply;
+    emitTcpHeader(view, at, localPort, remotePort, segSeq, segAck, TCP.headerLength, flags, 0);
+    fillTcpChecksum(view, at, TCP.headerLength, path.source, path.destination);
+    this.resetsSent++;
+    this.network.finish(path, buffer, IpProtocol.Tcp, 0, this.params.ttl, TCP.headerLength);
+  }
+}
