@@ -137,7 +137,7 @@ class End implements Effects, TimerHandler {
 
   connect(iss: number): void {
     this.isOpen = true;
-    activeOpen(this.tcb, iss, this.now, this);
+    activeOpen(this.tcb, iss, iss, this.now, this);
   }
 
   /** The application of the sender: the buffer is always full. */
@@ -168,7 +168,7 @@ class End implements Effects, TimerHandler {
     assert(parsed === TcpParse.Ok, 'what an engine sent parses');
     if (!this.isOpen) {
       this.isOpen = true;
-      passiveOpen(this.tcb, header, iss, this.now, this);
+      passiveOpen(this.tcb, header, iss, iss, this.now, this);
       return;
     }
     segmentArrives(this.tcb, header, this.#buffers, this.now, this, this.#reply);
