@@ -47,17 +47,18 @@ const BLOCK_LIST_DEFAULT = 256;
 
 export function planMachine(sizing: MachineSizing): MachinePlan {
   const small = sizing.small ?? false;
+  const seed = sizing.seed ?? 1;
   let serial = 0;
   const hosts = sizing.hosts.map((host): HostPlan => ({
     name: host.name,
     config: hostConfig(host, small),
-    nics: host.nics.map(nic => nicConfig(nic, host, serial++, small)),
+    nics: host.nics.map(nic => nicConfig(nic, host, serial++, small, seed)),
   }));
   return {
     hosts,
     populations: sizing.populations ?? [],
     faults: sizing.faults ?? {},
-    seed: sizing.seed ?? 1,
+    seed,
     lineFrames: small ? 512 : 4096,
   };
 }
@@ -96,7 +97,7 @@ function tcpParams(host: HostSizing): TcpParams {
 /** Locally administered unicast MACs: 02:43 ('C'), then host and NIC. */
 const MAC_HI = 0x0243;
 
-function nicConfig(nic: NicSizing, host: HostSizing, serial: number, small: boolean): NicConfig {
+function nicConfig(nic: NicSizing, host: HostSizing, serial: number, small: boolean, seed: number): NicConfig {
   const tcpEntries = nic.tcpEntries ?? host.connections;
   return {
     name: nic.name,
@@ -112,5 +113,6 @@ function nicConfig(nic: NicSizing, host: HostSizing, serial: number, small: bool
     rcvWindowMax: 1 << 30,
     tcp: tcpParams(host),
     target: { ...DEFAULT_TARGET_OPTIONS, ...nic.target },
+    seed: seed + serial,
   };
 }

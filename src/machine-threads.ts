@@ -74,7 +74,9 @@ export class ThreadedMachine {
     const common = { memory: memory.wasm, epochMs: this.epochMs, spins };
     const onDeath = (thread: string, reason: string): void => this.#died({ thread, reason });
     this.#nics = layout.fabric.nics.map(boot => {
-      const workerData: NicWorkerData = { ...common, boot, layoutFingerprint: LAYOUT_FINGERPRINT };
+      // What a device draws is nobody's to foresee.
+      const config = { ...boot.config, seed: randomInt(0x7fffffff) };
+      const workerData: NicWorkerData = { ...common, boot: { ...boot, config }, layoutFingerprint: LAYOUT_FINGERPRINT };
       const { doorbell, status } = boot.regions;
       const script = new URL('./device/worker.js', import.meta.url);
       return new MachineThread<NicControl>({

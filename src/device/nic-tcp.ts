@@ -5,6 +5,7 @@
  * completions. Nothing is decided here that the host owns: a connection that ends stays in its slot until the host
  * terminates the offload (digest §3.6). What comes from outside is in tcp-firmware.ts.
  */
+import { Prng } from '../base/prng.ts';
 import { NdisStatus } from '../base/status.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { Memory } from '../memory/memory.ts';
@@ -15,6 +16,7 @@ import { isMandatory, OffloadEventCode, TcpOffloadEvent, TcpUploadReason } from 
 import type { TargetOptions } from '../offload/target-options.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
+import { ChallengeBudget } from '../tcp/challenge-budget.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
@@ -42,6 +44,7 @@ const STARVED_MAX = 8;
 
 export class NicTcp implements Effects {
   readonly params: TcpParams;
+  readonly challenges: ChallengeBudget;
   readonly table: TcbTable;
   readonly tcb: Tcb;
   readonly pool: ReceivePool;
@@ -87,6 +90,8 @@ export class NicTcp implements Effects {
     this.stats = stats;
     this.target = config.target;
     this.params = { ...config.tcp, blindAttack: config.target.blindAttack };
+    const prng = new Prng(config.seed);
+    this.challenges = new ChallengeBudget(this.params.challengeAcksPerSecond, prng.fork('challenges'));
     this.table = new TcbTable(memory, regions.tcbs, config.tcpEntries);
     this.tcb = this.table.cursor();
     this.pool = new ReceivePool(memory, boot);

@@ -5,10 +5,12 @@
  * Transport (transport.ts) adds what comes from outside: the user's calls and arriving segments.
  */
 import { assert } from '../base/assert.ts';
+import type { Prng } from '../base/prng.ts';
 import { TimerWheel, type TimerHandler } from '../base/timer-wheel.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
+import { ChallengeBudget } from '../tcp/challenge-budget.ts';
 import type { CloseReason, Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { EndCounters } from '../tcp/end-counters.ts';
@@ -29,6 +31,7 @@ import { Upcall, UpcallQueue } from './upcalls.ts';
 
 export class HostTcp implements Effects, TimerHandler {
   readonly params: TcpParams;
+  readonly challenges: ChallengeBudget;
   readonly table: TcbTable;
   readonly tcb: Tcb;
   readonly buffers: NetBufferCursor;
@@ -60,8 +63,10 @@ export class HostTcp implements Effects, TimerHandler {
     network: Network,
     interfaces: Interface[],
     params: TcpParams,
+    prng: Prng,
   ) {
     this.params = params;
+    this.challenges = new ChallengeBudget(params.challengeAcksPerSecond, prng.fork('challenges'));
     this.memory = memory;
     this.network = network;
     this.#interfaces = interfaces;

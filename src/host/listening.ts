@@ -48,7 +48,7 @@ export class HostListening extends HostTcp {
     params: TcpParams,
     prng: Prng,
   ) {
-    super(memory, region, capacity, network, interfaces, params);
+    super(memory, region, capacity, network, interfaces, params, prng);
     this.listeners = new Listeners(capacity);
     this.numbers = new InitialNumbers(prng.fork('initial numbers'));
     this.#cookies = new SynCookies(prng.fork('SYN cookies'));
@@ -73,16 +73,17 @@ export class HostListening extends HostTcp {
   }
 
   /**
-   * The segment in hand belongs to no connection. The slot of one that has begun with the ACK of a cookie, which is still to
+   * The segment in hand belongs to no connection, or to one in TIME-WAIT that has just made room for it; `iss` is then that
+   * of the new one. The slot of one that has begun with the ACK of a cookie, which is still to
    * be processed; else below 0: whatever was to be done is done.
    */
-  protected noConnection(iface: Interface, ip: Ipv4Header): number {
+  protected noConnection(iface: Interface, ip: Ipv4Header, iss: number | null): number {
     const { segment } = this;
     const { flags } = segment;
     const kind = flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst);
     const listener = this.listeners.at(ip.destination, segment.dstPort);
     if (listener !== null && kind === TcpFlag.Syn) {
-      this.#synArrives(listener, iface, ip);
+      this.#synArrives(listener, iface, ip, iss);
       return -1;
     }
     if (listener !== null && kind === TcpFlag.Ack && this.#mayBeCookie(listener)) {
@@ -111,10 +112,11 @@ export class HostListening extends HostTcp {
     this.listeners.counters.listenDrops++;
   }
 
-  #synArrives(listener: Listener, iface: Interface, ip: Ipv4Header): void {
+  #synArrives(listener: Listener, iface: Interface, ip: Ipv4Header, iss: number | null): void {
     const { counters } = this.listeners;
     const { synCookies } = this.params;
-    const isFull = this.listeners.isSynQueueFull(listener);
+    // Whoever comes again is real, and there was a place for it: as Linux.
+    const isFull = iss === null && this.listeners.isSynQueueFull(listener);
     if (listener.isAcceptQueueFull) {
       this.#overflow();
       return;
@@ -133,7 +135,7 @@ export class HostListening extends HostTcp {
       this.network.release(path);
       return;
     }
-    if (isFull || synCookies === 'always') {
+    if (isFull || (iss === null && synCookies === 'always')) {
       this.#answerWithCookie(listener, this.at(slot));
       this.forget(slot);
       return;
@@ -143,7 +145,7 @@ export class HostListening extends HostTcp {
     this.table.insert(slot);
     const tcb = this.at(slot);
     const { numbers, now } = this;
-    passiveOpen(tcb, this.segment, numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
+    passiveOpen(tcb, this.segment, iss ?? numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
   }
 
   #answerWithCookie(listener: Listener, tcb: Tcb): void {

@@ -16,6 +16,7 @@ import { takeSendQueue } from '../tcp/send-queue.ts';
 import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { transmit } from '../tcp/transmit.ts';
+import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
@@ -93,17 +94,19 @@ export class Transport extends HostListening implements TransportInput {
   connect(remoteAddress: number, remotePort: number, localPort: number): number {
     const path = this.network.acquire(remoteAddress, null);
     if (path === null) return -1;
-    const taken = this.table.lookup(remoteAddress, remotePort, path.source, localPort, path.iface.index) >= 0;
-    const slot = taken ? -1 : this.place(path, remoteAddress, remotePort, localPort);
+    const holder = this.table.lookup(remoteAddress, remotePort, path.source, localPort, path.iface.index);
+    const isFree = holder < 0 || (this.params.timeWaitReuse && mayReuseTimeWait(this.at(holder), this.now));
+    const slot = isFree ? this.place(path, remoteAddress, remotePort, localPort) : -1;
     if (slot < 0) {
       this.network.release(path);
       return -1;
     }
+    const after = holder < 0 ? null : replaceTimeWait(this.at(holder), this);
     this.table.insert(slot);
     this.counters.activeOpens++;
     const tcb = this.at(slot);
     const { numbers, now } = this;
-    activeOpen(tcb, numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
+    activeOpen(tcb, after ?? numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
     return slot;
   }
 
@@ -189,9 +192,14 @@ export class Transport extends HostListening implements TransportInput {
     }
     const slot = this.table.lookup(ip.source, segment.srcPort, ip.destination, segment.dstPort, iface.index);
     if (slot < 0) {
-      const begun = this.noConnection(iface, ip);
+      const begun = this.noConnection(iface, ip, null);
       if (begun >= 0) return this.process(begun, segment, buffer);
       this.segmentsIn++;
+      return false;
+    }
+    if (reopensTimeWait(this.at(slot), segment) && this.listeners.at(ip.destination, segment.dstPort) !== null) {
+      this.segmentsIn++;
+      this.noConnection(iface, ip, replaceTimeWait(this.at(slot), this));
       return false;
     }
     if (this.at(slot).offloadState !== OffloadState.InHost) {

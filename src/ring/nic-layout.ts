@@ -67,6 +67,8 @@ export interface NicConfig {
   /** NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS: the host's, so that a connection behaves alike on both sides. */
   readonly tcp: TcpParams;
   readonly target: TargetOptions;
+  /** Of the device's own randomness. */
+  readonly seed: number;
 }
 
 export interface NicRegions {

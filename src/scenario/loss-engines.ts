@@ -5,6 +5,7 @@
  *   sender  ── 50 ms, loses ──►  receiver        one thread, one clock of 1 ms ticks, one seed a direction
  *           ◄── 50 ms, loses ──
  */
+import { ChallengeBudget } from '../tcp/challenge-budget.ts';
 import { assert } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import { TimerWheel, type TimerHandler } from '../base/timer-wheel.ts';
@@ -95,6 +96,7 @@ interface EndRegions {
 /** One end: owner of one TCB. */
 class End implements Effects, TimerHandler {
   readonly params: TcpParams;
+  readonly challenges: ChallengeBudget;
   readonly tcb: Tcb;
   readonly wheel = new TimerWheel(1, 0);
   readonly flight: Flight;
@@ -117,6 +119,7 @@ class End implements Effects, TimerHandler {
   constructor(memory: Memory, regions: EndRegions, pattern: Region, params: TcpParams, flight: Flight) {
     this.#memory = memory;
     this.params = params;
+    this.challenges = new ChallengeBudget(params.challengeAcksPerSecond, new Prng(1));
     this.flight = flight;
     this.tcb = TcbLayout.view(memory).at(regions.tcb.offset);
     this.#buffers = NetBuffer.view(memory);

@@ -41,7 +41,7 @@ export function acknowledge(
   const ack = segment.segAck;
   // RFC 9293 3.10.7.4: something never sent; RFC 5961 5.2 (MAY-12): something too old to be from this peer.
   if (seqGt(ack, tcb.sndMax) || seqLt(ack, (tcb.sndUna - tcb.maxSndWnd) | 0)) {
-    challengeAck(tcb, now);
+    challengeAck(tcb, now, fx);
     return AckOutcome.Drop;
   }
   let outcome: AckOutcome = AckOutcome.Ok;

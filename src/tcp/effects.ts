@@ -2,6 +2,7 @@
  * What the engine asks of its owner. The host transport, the NIC firmware and the stations each implement it once;
  * the engine itself does no I/O, reads no clock and keeps no promise (style §5).
  */
+import type { ChallengeBudget } from './challenge-budget.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpParams } from './params.ts';
 
@@ -24,6 +25,8 @@ export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
 
 export interface Effects {
   readonly params: TcpParams;
+  /** Of all connections of the owner. */
+  readonly challenges: ChallengeBudget;
   /**
    * Sends one segment: flags, SEG.SEQ and `length` payload bytes taken from the send queue at `seq`.
    * False when there is no room: nothing was sent, `transmit` will be called again.

@@ -38,6 +38,8 @@ export interface TcpParams {
   readonly retransmissionsMax: number;
   /** The same for a SYN. */
   readonly synRetransmissionsMax: number;
+  /** The same for a SYN,ACK. */
+  readonly synAckRetransmissionsMax: number;
   /** RFC 4987: answer SYNs with cookies when the SYN queue of a listener is full, always, or never (drop them then). */
   readonly synCookies: 'auto' | 'always' | 'off';
   /** TcpDuplicateAckThreshold (RFC 5681 3.2). */
@@ -51,6 +53,14 @@ export interface TcpParams {
   readonly ttl: number;
   /** What a RST or SYN that may be forged leads to: RFC 5961, or the shipped interface's rules (tcp/blind-attack.ts). */
   readonly blindAttack: 'challenge' | 'shipped';
+  /** RFC 5961 7: challenge ACKs a second, of all connections together. */
+  readonly challengeAcksPerSecond: number;
+  /** A connection answers what is not acceptable once in so long (Linux's tcp_invalid_ratelimit). */
+  readonly invalidAckIntervalTicks: number;
+  /** RFC 1337: in TIME-WAIT a RST is ignored. */
+  readonly rfc1337: boolean;
+  /** An active open may take a pair of addresses out of TIME-WAIT, if the peer uses timestamps (tcp/time-wait.ts). */
+  readonly timeWaitReuse: boolean;
 }
 
 export const DEFAULT_TCP_PARAMS: TcpParams = {
@@ -77,6 +87,8 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   retransmissionsMax: 12,
   // RFC 9293 MUST-23: R2 of a SYN is at least three minutes; 1 + 2 + … + 32 + 60 + 60 s.
   synRetransmissionsMax: 7,
+  // A peer that does not answer is no user's: as Linux's tcp_synack_retries, 63 s.
+  synAckRetransmissionsMax: 5,
   synCookies: 'auto',
   dupAckThreshold: 3,
   // DEVIATION RFC 6298 2.4: the minimum SHOULD be one second; Linux and gVisor use 200 ms, and so do we.
@@ -88,4 +100,8 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   finWait2Ticks: 60_000,
   ttl: 64,
   blindAttack: 'challenge',
+  challengeAcksPerSecond: 1000,
+  invalidAckIntervalTicks: 500,
+  rfc1337: false,
+  timeWaitReuse: true,
 };

@@ -34,13 +34,24 @@ export function resetFor(segment: TcpHeader, out: ResetReply): boolean {
   return true;
 }
 
-const CHALLENGE_INTERVAL_TICKS = 500;
-
-/** RFC 5961 3.2, 4.2, 5.2, with the throttle of section 7; it also ends wars of ACKs over ACKs that nobody accepts. */
-export function challengeAck(tcb: Tcb, now: number): void {
-  if ((now - tcb.challengeAt) >>> 0 < CHALLENGE_INTERVAL_TICKS) return;
-  tcb.challengeAt = now;
+/**
+ * RFC 5961 3.2, 4.2, 5.2: a challenge ACK, within the limits of section 7 for the connection and for all of them.
+ */
+export function challengeAck(tcb: Tcb, now: number, fx: Effects): void {
+  if (isThrottled(tcb, now, fx) || !fx.challenges.take(now)) return;
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
+}
+
+/** The ACK of a segment that is not acceptable and has no text; the limit ends wars of ACKs over ACKs that nobody accepts. */
+export function answerUnacceptable(tcb: Tcb, now: number, fx: Effects): void {
+  if (!isThrottled(tcb, now, fx)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
+}
+
+/** One of both a connection is given in so long. */
+function isThrottled(tcb: Tcb, now: number, fx: Effects): boolean {
+  if ((now - tcb.challengeAt) >>> 0 < fx.params.invalidAckIntervalTicks) return true;
+  tcb.challengeAt = now;
+  return false;
 }
 
 /** Ends the connection at once: CLOSED, timers off, the owner is told. */
@@ -68,9 +79,11 @@ export function checkReset(tcb: Tcb, segment: TcpHeader, now: number, fx: Effect
   // RFC 5961 3.2: outside the window it is dropped silently, only an exact match resets, the rest is challenged.
   if (!isResetInWindow(tcb, segment.segSeq)) return true;
   if (segment.segSeq !== tcb.rcvNxt) {
-    challengeAck(tcb, now);
+    challengeAck(tcb, now, fx);
     return true;
   }
+  // RFC 1337 3 (F1): TIME-WAIT is not cut short by a RST, where that is wanted.
+  if (fx.params.rfc1337 && tcb.state === TcpState.TimeWait) return true;
   endConnection(tcb, resetReason(tcb), fx);
   return true;
 }

@@ -12,6 +12,7 @@ import { CloseReason, type Effects } from './effects.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
 import { receiveText } from './reassembly.ts';
 import {
+  answerUnacceptable,
   challengeAck,
   checkForgedSyn,
   checkReset,
@@ -201,14 +202,19 @@ function unexpectedSyn(tcb: Tcb, now: number, fx: Effects): void {
   if (tcb.state === TcpState.SynReceived && (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0) {
     endConnection(tcb, CloseReason.Reset, fx);
   } else {
-    challengeAck(tcb, now);
+    challengeAck(tcb, now, fx);
   }
 }
 
 /** Old, or beyond the window: answered with an ACK. Without text it may be an answer itself, so that is throttled. */
 function unacceptable(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): void {
+  if ((segment.flags & TcpFlag.Syn) !== 0) {
+    // RFC 5961 4.2: irrespective of its number.
+    challengeAck(tcb, now, fx);
+    return;
+  }
   if (segment.payloadLength === 0 && (segment.flags & TcpFlag.Fin) === 0) {
-    challengeAck(tcb, now);
+    answerUnacceptable(tcb, now, fx);
     return;
   }
   const end = (segment.segSeq + segLenOf(segment)) | 0;

@@ -55,7 +55,7 @@ function rtxFired(tcb: Tcb, now: number, fx: Effects): void {
 /** RFC 6298 5.4–5.6: send the earliest unacknowledged segment again, back off, restart the timer. */
 function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   const opening = tcb.state === TcpState.SynSent || tcb.state === TcpState.SynReceived;
-  if (isOverdue(tcb, opening ? fx.params.synRetransmissionsMax : fx.params.retransmissionsMax)) {
+  if (isOverdue(tcb, retransmissionsMax(tcb.state, fx))) {
     endConnection(tcb, CloseReason.TimedOut, fx);
     return;
   }
@@ -74,6 +74,11 @@ function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
     probe(tcb, fx);
   }
   startRtx(tcb, kind, (now + rto(tcb, fx)) | 0, fx);
+}
+
+function retransmissionsMax(state: number, { params }: Effects): number {
+  if (state === TcpState.SynSent) return params.synRetransmissionsMax;
+  return state === TcpState.SynReceived ? params.synAckRetransmissionsMax : params.retransmissionsMax;
 }
 
 /**

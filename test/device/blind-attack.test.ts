@@ -1,6 +1,7 @@
 /** RST and SYN that may be forged, by the shipped rules (digest 4.5, E19), and as RFC 5961 has it. */
 import { describe, expect, test } from 'vitest';
 import { TcpOffloadEvent, TcpUploadReason } from '../../src/offload/events.ts';
+import { DEFAULT_TCP_PARAMS } from '../../src/tcp/params.ts';
 import { TcpCachedFlag, TcpState } from '../../src/tcp/tcb.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
 import { eventsOf, OneConnection, reasonsOf } from './one-connection.ts';
@@ -141,6 +142,18 @@ describe('by default RFC 5961 applies', () => {
     expect(syn(one, 5000)).toBe(1);
     expect(wait(one, FIVE_MINUTES + 20_000)).toEqual({ frames: 0, reasons: [] });
   });
+});
+
+test('a device has a budget of its own for the challenges of all its connections (RFC 5961 7)', () => {
+  const tcp = { ...DEFAULT_TCP_PARAMS, challengeAcksPerSecond: 1, invalidAckIntervalTicks: 10 };
+  const one = new OneConnection({ config: { tcp } });
+  const answers = [5001, 5002, 5003].map(seq => {
+    wait(one, 20);
+    return rst(one, seq);
+  });
+  expect(answers).toEqual([1, 0, 0]);
+  wait(one, 1000);
+  expect(rst(one, 5001)).toBe(1);
 });
 
 describe('RST and what else is under way', () => {

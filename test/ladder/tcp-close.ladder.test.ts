@@ -199,6 +199,23 @@ describe('simultaneous CLOSE', () => {
 
 describe('TIME-WAIT', () => {
   ladder(
+    'a RST ends it, as on Linux; not where RFC 1337 is wanted',
+    `
+      0ms  peer  < R 2:2(0)
+      0ms  app   closed Normal
+    `,
+    { from: 'TIME-WAIT' },
+  );
+  ladder(
+    'RFC 1337 3: no RST ends it',
+    `
+      0ms  peer  < R 2:2(0)
+      0ms  tcb   state=TIME-WAIT
+    60s    app   closed Normal
+    `,
+    { from: 'TIME-WAIT', params: { rfc1337: true } },
+  );
+  ladder(
     "the peer's FIN again is acknowledged and starts the wait over (RFC 9293 3.10.7.4)",
     `
   30000ms  peer  < F. 1:1(0) ack 2

@@ -125,6 +125,43 @@ describe('synchronized states: RST (RFC 5961 3.2)', () => {
     { from: 'ESTABLISHED' },
   );
   ladder(
+    'a SYN is challenged whatever its number, and with text too (RFC 5961 4.2)',
+    `
+      0ms  peer  < S 500000:500000(0)
+      0ms  host  > . 1:1(0) ack 1
+      1s   peer  < S 500000:500100(100)
+      1s   host  > . 1:1(0) ack 1
+      1s   peer  < S 2:2(0)
+      2s   peer  < S 2:2(0)
+      2s   host  > . 1:1(0) ack 1
+      2s   tcb   state=ESTABLISHED
+    `,
+    { from: 'ESTABLISHED' },
+  );
+  ladder(
+    'the interval is a parameter',
+    `
+      0ms  peer  < R 2:2(0)
+      0ms  host  > . 1:1(0) ack 1
+      9ms  peer  < R 3:3(0)
+     10ms  peer  < R 5:5(0)
+     10ms  host  > . 1:1(0) ack 1
+    `,
+    { from: 'ESTABLISHED', params: { invalidAckIntervalTicks: 10 } },
+  );
+  ladder(
+    'all connections share so many challenges a second; what is only unacceptable is answered all the same (RFC 5961 7)',
+    `
+      0ms  peer  < R 2:2(0)
+      0ms  host  > . 1:1(0) ack 1
+    100ms  peer  < R 2:2(0)
+    110ms  peer  < . 0:0(0) ack 1
+    120ms  peer  < . 0:0(0) ack 1
+    120ms  host  > . 1:1(0) ack 1
+    `,
+    { from: 'ESTABLISHED', params: { invalidAckIntervalTicks: 20, challengeAcksPerSecond: 1 }, startTick: 0 },
+  );
+  ladder(
     'RST may have text (RFC 9293 SHLD-2), and counts with a closed window too (RFC 9293 MUST-66)',
     `
       0ms  peer  < . 1:1001(1000) ack 1

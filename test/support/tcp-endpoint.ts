@@ -6,11 +6,13 @@
  * every buffer that is indicated is compared with it on the spot.
  */
 import { assert } from '../../src/base/assert.ts';
+import { Prng } from '../../src/base/prng.ts';
 import { seqGeq, seqGt, seqLeq } from '../../src/base/seq.ts';
 import { TimerWheel, type TimerHandler } from '../../src/base/timer-wheel.ts';
 import { BufferPool, poolBytes } from '../../src/memory/buffer-pool.ts';
 import { type Memory, type Region, RegionPlan, createMemory } from '../../src/memory/memory.ts';
 import { NetBuffer } from '../../src/memory/net-buffer.ts';
+import { ChallengeBudget } from '../../src/tcp/challenge-budget.ts';
 import { CloseReason, type Effects } from '../../src/tcp/effects.ts';
 import { activeOpen, passiveOpen } from '../../src/tcp/open.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from '../../src/tcp/params.ts';
@@ -82,6 +84,7 @@ export class Endpoint implements Effects, TimerHandler {
   readonly tcb;
   readonly rxFrame: Region;
   params: TcpParams = DEFAULT_TCP_PARAMS;
+  challenges = new ChallengeBudget(DEFAULT_TCP_PARAMS.challengeAcksPerSecond, new Prng(1));
   table!: TcbTable;
   wheel!: TimerWheel;
   rxPool!: BufferPool;
@@ -151,6 +154,7 @@ export class Endpoint implements Effects, TimerHandler {
       sack: false,
       ...options.params,
     };
+    this.challenges = new ChallengeBudget(this.params.challengeAcksPerSecond, new Prng(1));
     this.iss = options.iss ?? 1000;
     this.irs = options.irs ?? 5000;
     this.startTick = options.startTick ?? 0;

@@ -5,6 +5,8 @@
  * bytes in the frame; the application reads them before the frame is given back. Only text that arrives out of order is
  * copied into a pool buffer. A segment that finds no room, or no MAC address, waits with its connection in a list.
  */
+import type { Prng } from '../../base/prng.ts';
+import { ChallengeBudget } from '../../tcp/challenge-budget.ts';
 import { seqGt, seqLt } from '../../base/seq.ts';
 import type { Memory } from '../../memory/memory.ts';
 import { NetBuffer } from '../../memory/net-buffer.ts';
@@ -23,6 +25,7 @@ import type { StationLink } from './station-link.ts';
 
 export class StationEffects implements Effects {
   readonly params: TcpParams;
+  readonly challenges: ChallengeBudget;
   /** Ticks; set at every step of the population. */
   now: number;
   /** The segment that the engine works on. */
@@ -48,9 +51,11 @@ export class StationEffects implements Effects {
     counters: StationCounters,
     events: StationEvents,
     inPlace: number,
+    prng: Prng,
     now: number,
   ) {
     this.params = params;
+    this.challenges = new ChallengeBudget(params.challengeAcksPerSecond, prng);
     this.now = now;
     this.#memory = memory;
     this.#connections = connections;

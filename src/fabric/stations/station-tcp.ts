@@ -73,6 +73,7 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
       counters,
       this.#events,
       inPlace,
+      prng.fork('challenges'),
       now,
     );
   }
