@@ -58,7 +58,7 @@ export interface TcpParams {
   /** A connection answers what is not acceptable once in so long (Linux's tcp_invalid_ratelimit). */
   readonly invalidAckIntervalTicks: number;
   /** RFC 1337: in TIME-WAIT a RST is ignored. */
-  readonly rfc1337: boolean;
+  readonly timeWaitIgnoresReset: boolean;
   /** An active open may take a pair of addresses out of TIME-WAIT, if the peer uses timestamps (tcp/time-wait.ts). */
   readonly timeWaitReuse: boolean;
 }
@@ -102,6 +102,6 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   blindAttack: 'challenge',
   challengeAcksPerSecond: 1000,
   invalidAckIntervalTicks: 500,
-  rfc1337: false,
+  timeWaitIgnoresReset: false,
   timeWaitReuse: true,
 };

@@ -83,7 +83,7 @@ export function checkReset(tcb: Tcb, segment: TcpHeader, now: number, fx: Effect
     return true;
   }
   // RFC 1337 3 (F1): TIME-WAIT is not cut short by a RST, where that is wanted.
-  if (fx.params.rfc1337 && tcb.state === TcpState.TimeWait) return true;
+  if (fx.params.timeWaitIgnoresReset && tcb.state === TcpState.TimeWait) return true;
   endConnection(tcb, resetReason(tcb), fx);
   return true;
 }

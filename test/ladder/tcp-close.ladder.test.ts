@@ -213,7 +213,7 @@ describe('TIME-WAIT', () => {
       0ms  tcb   state=TIME-WAIT
     60s    app   closed Normal
     `,
-    { from: 'TIME-WAIT', params: { rfc1337: true } },
+    { from: 'TIME-WAIT', params: { timeWaitIgnoresReset: true } },
   );
   ladder(
     "the peer's FIN again is acknowledged and starts the wait over (RFC 9293 3.10.7.4)",
