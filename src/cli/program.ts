@@ -1,5 +1,5 @@
 /**
- * The command line: `chimney storm`, `simulate`, `ladder`, `cost`, `bench`.
+ * The command line: `chimney storm`, `simulate`, `ladder`, `packetdrill`, `cost`, `bench`.
  *
  * Exit codes: 0 success, 1 a failed result, 2 a usage error, told in one line that names the option and the remedy.
  */
@@ -9,6 +9,7 @@ import { benchCommand } from './bench.ts';
 import { costCommand } from './cost.ts';
 import { ladderCommand } from './ladder.ts';
 import { printJson } from './output.ts';
+import { packetdrillCommand } from './packetdrill.ts';
 import { packageVersion } from './package-root.ts';
 import { simulateCommand } from './simulate.ts';
 import { stormCommand } from './storm.ts';
@@ -32,6 +33,7 @@ Examples:
   chimney storm --help             its options
   chimney simulate --seeds 200     200 seeded machines in virtual time
   chimney ladder fig3              a connection is offloaded, step by step
+  chimney packetdrill FILE...      packetdrill scripts against this stack
   chimney cost --quick             what offload costs here, and when it pays
   chimney bench --quick            the benchmarks, briefly
 `;
@@ -56,7 +58,7 @@ function makeProgram(setExitCode: (code: number) => void): Command {
     .description('An emulator of network adapters that take over whole TCP connections (TCP chimney offload).')
     .version(packageVersion(), '-V, --version', 'print the version')
     .addHelpText('after', EXAMPLES);
-  for (const make of [stormCommand, simulateCommand, ladderCommand, costCommand, benchCommand])
+  for (const make of [stormCommand, simulateCommand, ladderCommand, packetdrillCommand, costCommand, benchCommand])
     program.addCommand(make(setExitCode));
   for (const command of [program, ...program.commands]) {
     command.exitOverride();

@@ -3,6 +3,7 @@
  * connection is there (R3). Changed during a hand-over they are sent when it is done (R18).
  */
 import { OffloadState } from '../offload/offload-state.ts';
+import type { CongestionControl } from '../tcp/tcb.ts';
 import type { TliConnection } from './connection.ts';
 import type { TliConnections } from './tli-connections.ts';
 import type { Transport } from './transport.ts';
@@ -22,6 +23,15 @@ export class ConnectionOptions {
 
   keepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
     this.#set(connection, slot => this.#transport.setKeepAlive(slot, enabled, timeout));
+  }
+
+  keepAliveProbes(connection: TliConnection, interval: number, probes: number): void {
+    this.#set(connection, slot => this.#transport.setKeepAliveProbes(slot, interval, probes));
+  }
+
+  /** Not cached state: false while the connection is on a device, or over. */
+  congestionControl(connection: TliConnection, algorithm: CongestionControl): boolean {
+    return connection.handler !== null && this.#transport.setCongestionControl(connection.slot, algorithm);
   }
 
   receiveBuffer(connection: TliConnection, bytes: number): void {

@@ -2,6 +2,7 @@
  * A connection as an application of the TLI switch sees it. Objects are reused slot by slot; none is made per connection
  * in steady state.
  */
+import type { CongestionControl } from '../tcp/tcb.ts';
 import type { TliSwitch } from './tli.ts';
 
 /**
@@ -195,6 +196,16 @@ export class TliConnection {
   /** Keep-alive probes after `timeout` ticks without a sign of life; 0 leaves the time as it is. */
   setKeepAlive(enabled: boolean, timeout: number): void {
     this.#tli.options.keepAlive(this, enabled, timeout);
+  }
+
+  /** Ticks between keep-alive probes, and how many go unanswered at most; 0 leaves either as it is. */
+  setKeepAliveProbes(interval: number, probes: number): void {
+    this.#tli.options.keepAliveProbes(this, interval, probes);
+  }
+
+  /** TCP_CONGESTION; false on a device, which does not change its algorithm under way. */
+  setCongestionControl(algorithm: CongestionControl): boolean {
+    return this.#tli.options.congestionControl(this, algorithm);
   }
 
   /** SO_RCVBUF, bytes. */

@@ -13,7 +13,15 @@ import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { takeSendQueue } from '../tcp/send-queue.ts';
-import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import {
+  type CongestionControl,
+  mayOffload,
+  type Tcb,
+  TcpCachedFlag,
+  TcpLossFlag,
+  TcpPrivateFlag,
+  TcpState,
+} from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
@@ -81,6 +89,22 @@ export class Transport extends HostListening implements TransportInput {
   /** MaxRT: ticks that one segment may be retransmitted; 0 = by count, -1 = for ever (C09). */
   setMaxRetransmissionTime(slot: number, ticks: number): void {
     this.at(slot).maxRt = ticks;
+  }
+
+  /** TCP_CONGESTION. The variables of one algorithm mean nothing to another; false on a device, where they are its own. */
+  setCongestionControl(slot: number, algorithm: CongestionControl): boolean {
+    const tcb = this.at(slot);
+    if (tcb.offloadState !== OffloadState.InHost) return false;
+    tcb.congestionControl = algorithm;
+    tcb.lossFlags &= ~TcpLossFlag.CubicEpoch;
+    return true;
+  }
+
+  /** TCP_KEEPINTVL and TCP_KEEPCNT; 0 leaves either as it is. */
+  setKeepAliveProbes(slot: number, interval: number, probes: number): void {
+    const tcb = this.at(slot);
+    if (interval > 0) tcb.kaInterval = interval;
+    if (probes > 0) tcb.kaProbeMax = probes;
   }
 
   /** IP_TTL and IP_TOS of what the connection sends. */

@@ -56,6 +56,8 @@ export interface NicConfig {
   readonly macHi: number;
   readonly macLo: number;
   readonly mtu: number;
+  /** Largest datagram that may come in where that is more than the MTU: segments that were merged on the way. */
+  readonly receiveMtu?: number;
   readonly tcpEntries: number;
   readonly pathEntries: number;
   readonly neighborEntries: number;
@@ -89,7 +91,8 @@ export interface NicRegions {
 }
 
 export function receivePoolShape(config: NicConfig): PoolShape {
-  return { count: config.receiveBuffers, dataBytes: Math.ceil((RECEIVE_HEADROOM + 14 + 8 + config.mtu) / 64) * 64 };
+  const { receiveBuffers, mtu, receiveMtu = mtu } = config;
+  return { count: receiveBuffers, dataBytes: Math.ceil((RECEIVE_HEADROOM + 14 + 8 + receiveMtu) / 64) * 64 };
 }
 
 /** Room in front of a received frame, so that its start is where its IP header is word aligned, and tags can be put back. */
@@ -100,7 +103,7 @@ export function descriptorShape(config: NicConfig): RingShape {
 }
 
 export function cableShape(config: NicConfig): RingShape {
-  return wireShape(config.wireSlots, config.mtu);
+  return wireShape(config.wireSlots, config.receiveMtu ?? config.mtu);
 }
 
 export function planNic(plan: RegionPlan, config: NicConfig): NicRegions {

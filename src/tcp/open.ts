@@ -49,12 +49,17 @@ function offeredOptions(params: TcpParams): number {
   );
 }
 
+/** For the largest buffer that there may be while the connection lasts. */
+function offeredScale({ windowScaling, rcvBuffer, rcvBufferMax }: TcpParams): number {
+  return windowScaling ? windowScaleFor(Math.max(rcvBuffer, rcvBufferMax)) : 0;
+}
+
 /** Active OPEN: sends SYN, SYN-SENT. */
 export function activeOpen(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effects): void {
   prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
   tcb.constFlags = offeredOptions(params);
-  tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
+  tcb.rcvWindScale = offeredScale(params);
   setState(tcb, TcpEvent.ActiveOpen);
   transmit(tcb, now, fx);
 }
@@ -77,7 +82,7 @@ function takeFirstSyn(tcb: Tcb, segment: TcpHeader, iss: number, tsOffset: numbe
   const { params } = fx;
   tcb.privateFlags |= TcpPrivateFlag.Passive;
   tcb.constFlags = offeredOptions(params);
-  tcb.rcvWindScale = params.windowScaling ? windowScaleFor(params.rcvBuffer) : 0;
+  tcb.rcvWindScale = offeredScale(params);
   takeSyn(tcb, segment, now, fx);
   setState(tcb, TcpEvent.SynArrives);
 }

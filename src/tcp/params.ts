@@ -7,6 +7,8 @@ export interface TcpParams {
   readonly mss: number;
   /** Receive buffer, bytes (InitialRcvWnd). */
   readonly rcvBuffer: number;
+  /** What it may be raised to while the connection lasts, 0 = no higher: the window scale is chosen for that. */
+  readonly rcvBufferMax: number;
   readonly timestamps: boolean;
   readonly windowScaling: boolean;
   /** RFC 2018. */
@@ -66,6 +68,7 @@ export interface TcpParams {
 export const DEFAULT_TCP_PARAMS: TcpParams = {
   mss: 1460,
   rcvBuffer: 262140,
+  rcvBufferMax: 0,
   timestamps: true,
   windowScaling: true,
   sack: true,

@@ -1,0 +1,152 @@
+/**
+ * The calls setsockopt and getsockopt: which options there are, what their values may be, and what they answer.
+ * An option that is not known here is unsupported: to pass over it could let a script pass that should not.
+ */
+import type { CallArguments } from './call-arguments.ts';
+import { type CallResult, failed, ok } from './call-result.ts';
+import { errnoNumber } from './constants.ts';
+import { Unsupported } from './script-error.ts';
+import type { SocketWorld } from './socket-world.ts';
+import { applyCongestionControl } from './socket-options.ts';
+import { type TcpSocket, TcpStage } from './tcp-socket.ts';
+
+const SOL_SOCKET = 1;
+const SOL_TCP = 6;
+const SOL_IP = 0;
+const SO = { Error: 4, SndBuf: 7, RcvBuf: 8, Linger: 13, AcceptConn: 30, Type: 3, Protocol: 38, Domain: 39 } as const;
+const TCP = { MaxSeg: 2, Congestion: 13, NotsentLowat: 25 } as const;
+const IP_MTU = 14;
+const BUFFER_MIN = { send: 4608, receive: 2304 } as const;
+
+interface Known {
+  readonly initial: number;
+  readonly least?: number;
+  readonly most?: number;
+}
+
+/** By `level:name`; what is not here is unsupported. */
+const KNOWN: Readonly<Record<string, Known>> = {
+  // SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY, SO_REUSEPORT, SO_MARK, SO_BUSY_POLL
+  '1:2': { initial: 0 },
+  '1:5': { initial: 0 },
+  '1:6': { initial: 0 },
+  '1:9': { initial: 0 },
+  '1:10': { initial: 0 },
+  '1:12': { initial: 0 },
+  '1:15': { initial: 0 },
+  '1:36': { initial: 0 },
+  '1:46': { initial: 0 },
+  // TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_QUICKACK
+  '6:1': { initial: 0 },
+  '6:4': { initial: 7200, least: 1, most: 32_767 },
+  '6:5': { initial: 75, least: 1, most: 32_767 },
+  '6:6': { initial: 9, least: 1, most: 127 },
+  // IP_TOS, IP_TTL, IP_MTU_DISCOVER (want), IP_RECVERR, IP_FREEBIND
+  '0:1': { initial: 0, most: 255 },
+  '0:2': { initial: 64, least: 1, most: 255 },
+  '0:10': { initial: 1, least: 1, most: 2 },
+  '0:11': { initial: 0 },
+  '0:15': { initial: 0 },
+};
+
+export function setsockopt(socket: TcpSocket, args: CallArguments): CallResult {
+  const level = args.number(1);
+  const name = args.number(2);
+  const value = args.at(3);
+  if (level === SOL_SOCKET && name === SO.Linger) return setLinger(socket, args);
+  if (level === SOL_TCP && name === TCP.Congestion) return setCongestion(socket, args);
+  if (value.t !== 'list') throw new Unsupported(args.line, `setsockopt ${level}:${name} with such a value`);
+  const number = args.boxed(3);
+  if (level === SOL_SOCKET && (name === SO.SndBuf || name === SO.RcvBuf)) return setBuffer(socket, name, number);
+  if (level === SOL_TCP && name === TCP.NotsentLowat) {
+    socket.sendBuffer.notsentLowat = number === 0 ? 0xffffffff : number >>> 0;
+    socket.options.set(level, name, number);
+    return ok();
+  }
+  const known = KNOWN[`${level}:${name}`];
+  if (known === undefined) throw new Unsupported(args.line, `setsockopt ${level}:${name}`);
+  if (number < (known.least ?? -Infinity) || number > (known.most ?? Infinity)) {
+    if (level === SOL_IP && name === 10) throw new Unsupported(args.line, 'IP_MTU_DISCOVER other than WANT and DO');
+    return failed('EINVAL');
+  }
+  socket.options.set(level, name, number);
+  if (socket.connection !== null) socket.options.apply(level, name, socket.connection);
+  return ok();
+}
+
+function setLinger(socket: TcpSocket, args: CallArguments): CallResult {
+  const value = args.at(3);
+  const fields = value.t === 'list' ? value.items : [];
+  const [on, seconds] =
+    fields.length === 2
+      ? fields.map(each => args.value(each))
+      : [args.field(value, 'onoff', 0), args.field(value, 'linger', 0)];
+  socket.options.lingerOn = on !== 0;
+  socket.options.lingerSeconds = seconds!;
+  return ok();
+}
+
+function setCongestion(socket: TcpSocket, args: CallArguments): CallResult {
+  const value = args.at(3);
+  if (value.t !== 'string') throw args.wrong('TCP_CONGESTION wants a name');
+  const name = value.value.replace(/\0.*$/s, '');
+  if (name !== 'cubic' && name !== 'reno') throw new Unsupported(args.line, `congestion control ${name}`);
+  socket.options.congestionControl = name;
+  if (socket.connection === null) return ok();
+  if (!applyCongestionControl(socket.connection, name)) {
+    throw new Unsupported(args.line, 'another congestion control on a device');
+  }
+  return ok();
+}
+
+/** The kernel doubles what it is given, for its own descriptors. */
+function setBuffer(socket: TcpSocket, name: number, bytes: number): CallResult {
+  const least = name === SO.SndBuf ? BUFFER_MIN.send : BUFFER_MIN.receive;
+  const doubled = Math.max(least, bytes * 2);
+  if (name === SO.SndBuf) {
+    socket.sendBuffer.limit = doubled;
+    socket.sendBuffer.isLocked = true;
+    return ok();
+  }
+  socket.options.set(SOL_SOCKET, name, doubled);
+  if (socket.connection !== null) socket.options.apply(SOL_SOCKET, name, socket.connection);
+  return ok();
+}
+
+export function getsockopt(world: SocketWorld, socket: TcpSocket, args: CallArguments): CallResult {
+  const level = args.number(1);
+  const name = args.number(2);
+  const expected = args.at(3);
+  if (level === SOL_TCP && name === TCP.Congestion && expected.t === 'string') {
+    const { congestionControl } = socket.options;
+    const own = world.settings.tcp.congestionControl === 'newreno' ? 'reno' : 'cubic';
+    const actual = congestionControl === '' ? own : congestionControl;
+    const wanted = expected.value.replace(/\0.*$/s, '');
+    return ok(0, actual === wanted ? '' : `value: expected "${wanted}", got "${actual}"`);
+  }
+  const actual = valueOf(world, socket, level, name, args.line);
+  const wanted = args.boxed(3);
+  return ok(0, actual >>> 0 === wanted >>> 0 ? '' : `value: expected ${wanted}, got ${actual}`);
+}
+
+function valueOf(world: SocketWorld, socket: TcpSocket, level: number, name: number, line: number): number {
+  const set = socket.options.get(level, name);
+  if (level === SOL_SOCKET) {
+    if (name === SO.Error) {
+      const error = socket.takeError();
+      return error === '' ? 0 : errnoNumber(error, line);
+    }
+    if (name === SO.SndBuf) return socket.sendBuffer.limit;
+    if (name === SO.RcvBuf) return set ?? (world.settings.tcp.rcvBuffer ?? 0) * 2;
+    if (name === SO.AcceptConn) return socket.stage === TcpStage.Listening ? 1 : 0;
+    if (name === SO.Type) return 1;
+    if (name === SO.Protocol) return SOL_TCP;
+    if (name === SO.Domain) return 2;
+  }
+  if (level === SOL_TCP && name === TCP.MaxSeg) return socket.sending?.mss ?? set ?? 536;
+  if (level === SOL_TCP && name === TCP.NotsentLowat) return set ?? world.settings.notsentLowat;
+  if (level === SOL_IP && name === IP_MTU) return world.settings.mtu;
+  const known = KNOWN[`${level}:${name}`];
+  if (known === undefined) throw new Unsupported(line, `getsockopt ${level}:${name}`);
+  return set ?? known.initial;
+}

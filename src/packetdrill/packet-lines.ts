@@ -1,0 +1,201 @@
+/**
+ * Packet lines against the machine: inbound ones are sent to it, outbound ones are waited for and compared. Which connection
+ * a packet belongs to is decided as packetdrill decides it: there is one socket under test, the last that was made, and
+ * what the host sends for others is passed over.
+ */
+import { IpProtocol } from '../wire/ipv4.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import type { PacketAction, ScriptEvent, TcpSpec, UdpSpec } from './ast.ts';
+import { bytesAreRight, continues, differenceOf, ipDifference, joined } from './expect.ts';
+import { InboundDatagrams } from './inbound.ts';
+import { DrillMachine } from './machine.ts';
+import { Mismatch } from './mismatch.ts';
+import { tcpText, timeText } from './packet-text.ts';
+import type { DueTime, ScriptClock } from './script-clock.ts';
+import { ScriptError } from './script-error.ts';
+import { ScriptSocket, SocketStage } from './script-socket.ts';
+import { SeenPacket } from './seen-packet.ts';
+import type { Settings } from './settings.ts';
+
+/** How long after its time a packet is waited for. */
+const PATIENCE_US = 2_000_000;
+const ANY_TIME_US = 600_000_000;
+const FIRST_REMOTE_PORT = 40_001;
+
+export class PacketLines {
+  readonly #machine: DrillMachine;
+  readonly #settings: Settings;
+  readonly #clock: ScriptClock;
+  readonly #inbound: InboundDatagrams;
+  #nextPort = FIRST_REMOTE_PORT;
+  /** Whose packets the script talks about. */
+  underTest: ScriptSocket | null = null;
+  readonly sockets: ScriptSocket[] = [];
+
+  constructor(machine: DrillMachine, settings: Settings, clock: ScriptClock) {
+    this.#machine = machine;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#inbound = new InboundDatagrams(settings);
+  }
+
+  make(protocol: ScriptSocket['protocol']): ScriptSocket {
+    const socket = new ScriptSocket(protocol);
+    this.sockets.push(socket);
+    this.underTest = socket;
+    return socket;
+  }
+
+  // --- inbound ---
+
+  send(event: ScriptEvent, action: PacketAction): void {
+    const socket = this.#socketForInbound(event, action);
+    const { payload } = action;
+    if (payload.protocol === 'tcp') noteInbound(socket, payload);
+    const bytes = this.#inbound.make(action, socket, event.line);
+    this.#machine.call(() => this.#machine.port.send(bytes));
+  }
+
+  #socketForInbound({ line }: ScriptEvent, { payload }: PacketAction): ScriptSocket {
+    const socket = this.underTest;
+    if (payload.protocol !== 'tcp') {
+      if (socket === null) throw new ScriptError(line, 'no matching socket for script packet');
+      return socket;
+    }
+    if (socket !== null && socket.stage !== SocketStage.Listening) return socket;
+    const child = this.make('tcp');
+    child.stage = SocketStage.SynReceived;
+    child.localPort = this.#settings.bindPort;
+    child.remotePort = this.#nextPort++;
+    child.scriptRemoteIsn = payload.seq;
+    child.remoteIsn = payload.seq | 0;
+    return child;
+  }
+
+  // --- outbound ---
+
+  expect(event: ScriptEvent, action: PacketAction, due: DueTime): void {
+    const { payload } = action;
+    const socket = this.#socketForOutbound(event, payload.protocol === 'tcp' ? payload : null);
+    if (payload.protocol === 'tcp') this.#expectTcp(event, action, payload, due, socket);
+    else if (payload.protocol === 'udp') this.#expectUdp(event, payload, due, socket);
+    else throw new ScriptError(event.line, 'outbound ICMP is not compared');
+  }
+
+  #socketForOutbound({ line }: ScriptEvent, tcp: TcpSpec | null): ScriptSocket {
+    const socket = this.underTest;
+    if (socket === null) throw new ScriptError(line, 'no matching socket for script packet');
+    if (tcp === null) return socket;
+    const isSyn = (tcp.flags & (TcpFlag.Syn | TcpFlag.Ack)) === TcpFlag.Syn;
+    if (isSyn && socket.stage === SocketStage.Connecting) {
+      socket.stage = SocketStage.SynSent;
+      socket.scriptLocalIsn = tcp.seq;
+    }
+    return socket;
+  }
+
+  #expectTcp(event: ScriptEvent, action: PacketAction, expected: TcpSpec, due: DueTime, socket: ScriptSocket): void {
+    const packets: SeenPacket[] = [];
+    const specs: TcpSpec[] = [];
+    let length = 0;
+    do {
+      const packet = this.#next(due, socket);
+      if (packet === null) throw this.#mismatch(event, 'payload length', packets, socket);
+      if (packets.length === 0) noteOutbound(socket, expected, packet);
+      const spec = packet.tcp(socket);
+      if (specs.length > 0 && !continues(specs.at(-1)!, spec)) {
+        packets.push(packet);
+        throw this.#mismatch(event, 'the next segment does not go on with it', packets, socket);
+      }
+      packets.push(packet);
+      specs.push(spec);
+      length += spec.length;
+    } while (length < expected.length && !this.#settings.strictSegments);
+    const { tsTickUs, toleranceUs } = this.#settings;
+    const difference =
+      differenceOf(expected, joined(specs), { tsTickUs, toleranceUs }, socket) ||
+      ipDifference(action.ip, packets.at(-1)!.ip);
+    if (difference !== '') throw this.#mismatch(event, difference, packets, socket);
+    packets.forEach((packet, i) => {
+      if (!bytesAreRight(packet, specs[i]!)) throw this.#mismatch(event, 'payload bytes', packets, socket);
+    });
+    this.#verifyTime(event, due, packets, socket);
+  }
+
+  #verifyTime(event: ScriptEvent, due: DueTime, packets: readonly SeenPacket[], socket: ScriptSocket): void {
+    const off = due.isAny ? '' : this.#clock.lateness(due, DrillMachine.scriptTime(packets.at(-1)!.us));
+    if (off !== '') throw this.#mismatch(event, `timing error: expected outbound packet ${off}`, packets, socket);
+  }
+
+  #expectUdp(event: ScriptEvent, expected: UdpSpec, due: DueTime, socket: ScriptSocket): void {
+    const packet = this.#next(due, socket);
+    if (packet === null) throw this.#mismatch(event, '', [], socket);
+    if (packet.payloadLength !== expected.length) {
+      const seen = `${timeText(DrillMachine.scriptTime(packet.us))} > udp (${packet.payloadLength})`;
+      throw new Mismatch(event.line, `payload length\n  expected: ${event.text}\n  seen:     ${seen}`);
+    }
+    this.#clock.verify(event.line, due, DrillMachine.scriptTime(packet.us), 'outbound packet');
+  }
+
+  /** What the host sends next on the socket under test; null when nothing comes. */
+  #next(due: DueTime, socket: ScriptSocket): SeenPacket | null {
+    const { port } = this.#machine;
+    const untilUs = due.isAny ? this.#machine.nowUs + ANY_TIME_US : Math.max(due.us, due.endUs) + PATIENCE_US;
+    while (this.#machine.run(() => port.sent.length > 0, untilUs)) {
+      const packet = new SeenPacket(port.sent.shift()!);
+      if (this.#isOf(packet, socket)) return packet;
+    }
+    return null;
+  }
+
+  #isOf(packet: SeenPacket, socket: ScriptSocket): boolean {
+    const protocol = socket.protocol === 'udp' ? IpProtocol.Udp : IpProtocol.Tcp;
+    if (packet.protocol !== protocol || packet.destination !== this.#settings.remoteAddress) return false;
+    if (packet.dstPort !== socket.remotePort) return false;
+    if (socket.localPort === packet.srcPort) return true;
+    // The port of an active open is known by its SYN.
+    const isSyn = (packet.flags & (TcpFlag.Syn | TcpFlag.Ack)) === TcpFlag.Syn;
+    return socket.localPort === 0 && (isSyn || socket.protocol === 'udp');
+  }
+
+  #mismatch(event: ScriptEvent, what: string, packets: readonly SeenPacket[], socket: ScriptSocket): Mismatch {
+    if (packets.length === 0) {
+      return new Mismatch(event.line, `no packet came\n  expected: ${event.text}\n  seen:     nothing`);
+    }
+    const lines = packets.map((packet, i) => {
+      const spec = packet.tcp(socket);
+      const options = spec.options!.map(each =>
+        each.kind === 'TS' ? { ...each, val: socket.scriptTimestamp(each.val) } : each,
+      );
+      const time = timeText(DrillMachine.scriptTime(packet.us));
+      return `  ${i === 0 ? 'seen:    ' : '         '} ${time} > ${tcpText({ ...spec, options }, packet.ip)}`;
+    });
+    return new Mismatch(event.line, `${what}\n  expected: ${event.text}\n${lines.join('\n')}`);
+  }
+}
+
+function noteInbound(socket: ScriptSocket, { flags, seq }: TcpSpec): void {
+  const hasAck = (flags & TcpFlag.Ack) !== 0;
+  const isSyn = (flags & TcpFlag.Syn) !== 0;
+  if (socket.stage === SocketStage.SynAckSent && hasAck) socket.stage = SocketStage.Accepted;
+  else if (socket.stage === SocketStage.SynSent && isSyn) {
+    // Also where both open at once.
+    if (hasAck) socket.stage = SocketStage.Connected;
+    socket.scriptRemoteIsn = seq;
+    socket.remoteIsn = seq | 0;
+  }
+}
+
+/** The first segment for a line tells the host's ISN and port. */
+function noteOutbound(socket: ScriptSocket, expected: TcpSpec, packet: SeenPacket): void {
+  if ((packet.flags & TcpFlag.Syn) === 0) return;
+  const hasAck = (packet.flags & TcpFlag.Ack) !== 0;
+  if (hasAck && socket.stage === SocketStage.SynReceived && (expected.flags & TcpFlag.Syn) !== 0) {
+    socket.stage = SocketStage.SynAckSent;
+    socket.scriptLocalIsn = expected.seq;
+    socket.localIsn = packet.segSeq;
+  } else if (!hasAck && socket.stage === SocketStage.SynSent) {
+    socket.localPort = packet.srcPort;
+    socket.localIsn = packet.segSeq;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * What the host sent, in a script's terms: the datagram read, sequence numbers and addresses made the script's, options in
+ * their order with the padding, so that it compares with a line and prints as one.
+ */
+import { IPV4, IpProtocol } from '../wire/ipv4.ts';
+import { TCP } from '../wire/tcp.ts';
+import { TcpOption } from '../wire/tcp-options.ts';
+import { UDP } from '../wire/udp.ts';
+import type { IpSpec, TcpOptionSpec, TcpSpec } from './ast.ts';
+import type { ScriptSocket } from './script-socket.ts';
+import type { SentDatagram } from './wire-port.ts';
+
+/** A datagram of the host's, before anybody has said whose it is. */
+export class SeenPacket {
+  readonly us: number;
+  readonly view: DataView;
+  readonly ip: IpSpec;
+  readonly protocol: number;
+  readonly destination: number;
+  /** 0 where there are none. */
+  readonly srcPort: number;
+  readonly dstPort: number;
+  readonly flags: number;
+  readonly payloadAt: number;
+  readonly payloadLength: number;
+  readonly #at: number;
+
+  constructor({ us, view }: SentDatagram) {
+    this.us = us;
+    this.view = view;
+    const tos = view.getUint8(IPV4.tos);
+    this.ip = { ecn: tos & 3, tos, ttl: view.getUint8(IPV4.ttl), flowLabel: -1 };
+    this.protocol = view.getUint8(IPV4.protocol);
+    this.destination = view.getInt32(IPV4.destination);
+    const at = (view.getUint8(0) & 0xf) << 2;
+    this.#at = at;
+    const hasPorts = this.protocol === IpProtocol.Tcp || this.protocol === IpProtocol.Udp;
+    this.srcPort = hasPorts ? view.getUint16(at) : 0;
+    this.dstPort = hasPorts ? view.getUint16(at + 2) : 0;
+    const isTcp = this.protocol === IpProtocol.Tcp;
+    this.flags = isTcp ? view.getUint8(at + TCP.flags) : 0;
+    const header = isTcp ? (view.getUint8(at + TCP.dataOffset) >> 4) << 2 : hasPorts ? UDP.headerLength : 8;
+    this.payloadAt = at + header;
+    this.payloadLength = view.byteLength - at - header;
+  }
+
+  get segSeq(): number {
+    return this.view.getInt32(this.#at + TCP.segSeq);
+  }
+
+  /** In the script's terms. */
+  tcp(socket: ScriptSocket): TcpSpec {
+    const { view, flags, payloadAt } = this;
+    const at = this.#at;
+    const ack = view.getInt32(at + TCP.segAck);
+    const hasAck = (flags & 0x10) !== 0;
+    return {
+      protocol: 'tcp',
+      srcPort: 0,
+      dstPort: 0,
+      flags,
+      seq: socket.scriptLocalSeq(flags, this.segSeq),
+      length: this.payloadLength,
+      ack: hasAck ? socket.scriptRemoteSeq(flags, ack) : ack >>> 0,
+      window: view.getUint16(at + TCP.window),
+      urgent: view.getUint16(at + TCP.urgentPointer),
+      options: readOptions(view, at + TCP.options, payloadAt, edge => socket.scriptRemoteSeq(flags, edge)),
+    };
+  }
+}
+
+function readOptions(view: DataView, from: number, end: number, edgeOf: (edge: number) => number): TcpOptionSpec[] {
+  const options: TcpOptionSpec[] = [];
+  let p = from;
+  while (p < end) {
+    const kind = view.getUint8(p);
+    if (kind === TcpOption.Eol || kind === TcpOption.Nop) {
+      options.push({ kind: kind === TcpOption.Nop ? 'nop' : 'eol' });
+      if (kind === TcpOption.Eol) break;
+      p++;
+      continue;
+    }
+    const length = p + 1 < end ? view.getUint8(p + 1) : 0;
+    if (length < 2 || p + length > end) break;
+    options.push(readOption(view, p, kind, length, edgeOf));
+    p += length;
+  }
+  return options;
+}
+
+function readOption(
+  view: DataView,
+  p: number,
+  kind: number,
+  length: number,
+  edgeOf: (edge: number) => number,
+): TcpOptionSpec {
+  switch (kind) {
+    case TcpOption.Mss:
+      return { kind: 'mss', value: view.getUint16(p + 2) };
+    case TcpOption.WindowScale:
+      return { kind: 'wscale', value: view.getUint8(p + 2) };
+    case TcpOption.SackPermitted:
+      return { kind: 'sackOK' };
+    case TcpOption.Timestamps:
+      return { kind: 'TS', val: view.getUint32(p + 2), ecr: view.getUint32(p + 6) };
+    case TcpOption.Sack: {
+      const blocks: [number, number][] = [];
+      for (let at = p + 2; at < p + length; at += 8) {
+        blocks.push([edgeOf(view.getInt32(at)), edgeOf(view.getInt32(at + 4))]);
+      }
+      return { kind: 'sack', blocks };
+    }
+    case TcpOption.FastOpen:
+      return { kind: 'FO', cookie: hex(view, p + 2, length - 2) };
+    default:
+      if (kind === 254 && length >= 4 && view.getUint16(p + 2) === 0xf989) {
+        return { kind: 'FOEXP', cookie: hex(view, p + 4, length - 4) };
+      }
+      return { kind: 'unknown', number: kind, hex: hex(view, p + 2, length - 2) };
+  }
+}
+
+function hex(view: DataView, at: number, length: number): string {
+  let text = '';
+  for (let i = 0; i < length; i++)
+    text += view
+      .getUint8(at + i)
+      .toString(16)
+      .padStart(2, '0');
+  return text;
+}

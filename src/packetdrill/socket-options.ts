@@ -1,0 +1,75 @@
+/**
+ * Socket options: what was set, what a getsockopt says of it, and what it does to a connection — at once, or when there is
+ * one. Accepted sockets have their listener's.
+ */
+import type { TliConnection } from '../host/connection.ts';
+import { CongestionControl } from '../tcp/tcb.ts';
+
+const MS = 1000;
+
+export class SocketOptions {
+  /** By `level:name`, as numbers; those that nobody has set have their defaults elsewhere. */
+  readonly #values = new Map<string, number>();
+  lingerOn = false;
+  lingerSeconds = 0;
+  /** '' for the host's own. */
+  congestionControl = '';
+
+  get(level: number, name: number): number | undefined {
+    return this.#values.get(`${level}:${name}`);
+  }
+
+  set(level: number, name: number, value: number): void {
+    this.#values.set(`${level}:${name}`, value);
+  }
+
+  inherit(from: SocketOptions): void {
+    for (const [key, value] of from.#values) this.#values.set(key, value);
+    this.lingerOn = from.lingerOn;
+    this.lingerSeconds = from.lingerSeconds;
+    this.congestionControl = from.congestionControl;
+  }
+
+  /** A new connection gets what was set before. */
+  applyTo(connection: TliConnection): void {
+    for (const [key, apply] of Object.entries(EFFECTS)) {
+      const value = this.#values.get(key);
+      if (value !== undefined) apply(connection, value, this);
+    }
+    if (this.congestionControl !== '') applyCongestionControl(connection, this.congestionControl);
+  }
+
+  /** What was just set does its work. */
+  apply(level: number, name: number, connection: TliConnection): void {
+    const key = `${level}:${name}`;
+    EFFECTS[key]?.(connection, this.#values.get(key)!, this);
+  }
+}
+
+export function applyCongestionControl(connection: TliConnection, name: string): boolean {
+  return connection.setCongestionControl(name === 'cubic' ? CongestionControl.Cubic : CongestionControl.NewReno);
+}
+
+const SO_RCVBUF = '1:8';
+const SO_KEEPALIVE = '1:9';
+const TCP_NODELAY = '6:1';
+const TCP_KEEPIDLE = '6:4';
+const TCP_KEEPINTVL = '6:5';
+const TCP_KEEPCNT = '6:6';
+const IP_TOS = '0:1';
+const IP_TTL = '0:2';
+
+const DEFAULT_TTL = 64;
+
+/** By `level:name`; the others change nothing below the socket. */
+const EFFECTS: Readonly<Record<string, (c: TliConnection, value: number, all: SocketOptions) => void>> = {
+  [TCP_NODELAY]: (c, value) => c.setNoDelay(value !== 0),
+  // The kernel doubles what it is given, and gives half of that to payload.
+  [SO_RCVBUF]: (c, value) => c.setReceiveBuffer(value >> 1),
+  [SO_KEEPALIVE]: (c, value, all) => c.setKeepAlive(value !== 0, (all.get(6, 4) ?? 0) * MS),
+  [TCP_KEEPIDLE]: (c, value, all) => c.setKeepAlive((all.get(1, 9) ?? 0) !== 0, value * MS),
+  [TCP_KEEPINTVL]: (c, value) => c.setKeepAliveProbes(value * MS, 0),
+  [TCP_KEEPCNT]: (c, value) => c.setKeepAliveProbes(0, value),
+  [IP_TOS]: (c, value, all) => c.setIpOptions(all.get(0, 2) ?? DEFAULT_TTL, value),
+  [IP_TTL]: (c, value, all) => c.setIpOptions(value, all.get(0, 1) ?? 0),
+};

@@ -1,0 +1,272 @@
+/**
+ * The system calls of scripts, over a table of open files. Each line becomes an attempt: it answers what the call returns, or
+ * null while it would block.
+ */
+import { type Attempt, type CallResult, failed, ok } from './call-result.ts';
+import { CallArguments } from './call-arguments.ts';
+import type { CallAction } from './ast.ts';
+import { numberOf } from './constants.ts';
+import { Epoll } from './epoll.ts';
+import { epollCtl, epollWait, poll } from './poll-calls.ts';
+import { getsockopt, setsockopt } from './option-calls.ts';
+import { ScriptError, Unsupported } from './script-error.ts';
+import type { SocketWorld } from './socket-world.ts';
+import { TcpSocket } from './tcp-socket.ts';
+
+export type OpenFile = TcpSocket | Epoll;
+
+const MSG = { Oob: 1, Peek: 2, DontWait: 0x40, Eor: 0x80, ErrQueue: 0x2000, NoSignal: 0x4000, More: 0x8000 } as const;
+const MSG_FASTOPEN = 0x2000_0000;
+const O_NONBLOCK = 0x800;
+const O_RDWR = 2;
+const AF_UNSPEC = 0;
+
+/** Who hears of sockets: the runner maps packets to them. */
+export interface CallObserver {
+  socketMade(socket: TcpSocket, fd: number): void;
+  listening(socket: TcpSocket): void;
+  connecting(socket: TcpSocket): void;
+  accepted(socket: TcpSocket, fd: number): void;
+}
+
+export class SystemCalls {
+  readonly #world: SocketWorld;
+  readonly #observer: CallObserver;
+  readonly #files = new Map<number, OpenFile>();
+
+  constructor(world: SocketWorld, observer: CallObserver) {
+    this.#world = world;
+    this.#observer = observer;
+  }
+
+  fileAt(fd: number): OpenFile | undefined {
+    return this.#files.get(fd);
+  }
+
+  /** How a call line is done. */
+  attempt(call: CallAction, line: number): Attempt {
+    const args = new CallArguments(call, line);
+    switch (call.name) {
+      case 'socket':
+        return () => this.#socket(args);
+      case 'bind':
+        return () => this.#bind(this.#tcp(args, 0));
+      case 'listen':
+        return () => this.#listen(this.#tcp(args, 0), args.number(1));
+      case 'accept':
+      case 'accept4':
+        return this.#blocking(this.#tcp(args, 0), false, socket => this.#accept(socket, args));
+      case 'connect':
+        return this.#connect(args);
+      case 'close':
+        return this.#close(args);
+      case 'shutdown':
+        return () => this.#tcp(args, 0).shutdown(args.number(1));
+      case 'fcntl':
+        return () => this.#fcntl(args);
+      case 'ioctl':
+        return () => this.#ioctl(args);
+      case 'setsockopt':
+        return () => setsockopt(this.#tcp(args, 0), args);
+      case 'getsockopt':
+        return () => getsockopt(this.#world, this.#tcp(args, 0), args);
+      case 'poll':
+        return poll(args, this.#world, fd => this.#files.get(fd));
+      case 'epoll_create':
+      case 'epoll_create1':
+        return () => this.#open(args, new Epoll());
+      case 'epoll_ctl':
+        return () => epollCtl(args, fd => this.#files.get(fd));
+      case 'epoll_wait':
+        return epollWait(args, this.#world, fd => this.#files.get(fd));
+      default:
+        return this.#dataCall(args);
+    }
+  }
+
+  #dataCall(args: CallArguments): Attempt {
+    const { name } = args.call;
+    const vector = (): number => args.vectorLength(args.at(1));
+    switch (name) {
+      case 'read':
+        return this.#receive(args, args.number(2), 0);
+      case 'readv':
+        return this.#receive(args, vector(), 0);
+      case 'recv':
+      case 'recvfrom':
+        return this.#receive(args, args.number(2), args.number(3));
+      case 'recvmsg':
+        return this.#receive(args, this.#messageLength(args), args.number(2));
+      case 'write':
+        return this.#send(args, args.number(2), 0);
+      case 'writev':
+        return this.#send(args, vector(), 0);
+      case 'send':
+        return this.#send(args, args.number(2), args.number(3));
+      case 'sendto':
+        return this.#send(args, args.number(2), args.number(3));
+      case 'sendmsg':
+        return this.#send(args, this.#messageLength(args), args.number(2));
+      default:
+        throw new Unsupported(args.line, `system call ${name}`);
+    }
+  }
+
+  #messageLength(args: CallArguments): number {
+    const message = args.at(1);
+    if (message.t !== 'struct') throw args.wrong('expected a msghdr');
+    return args.vectorLength(message.fields.get('msg_iov'));
+  }
+
+  #tcp(args: CallArguments, index: number): TcpSocket {
+    const fd = args.number(index);
+    const file = this.#files.get(fd);
+    if (file === undefined) throw new ScriptError(args.line, `unable to find fd with script fd ${fd}`);
+    if (!(file instanceof TcpSocket)) throw new Unsupported(args.line, `${args.call.name} of an epoll file`);
+    return file;
+  }
+
+  /** A call that waits on a blocking socket, and says EAGAIN on another. */
+  #blocking(socket: TcpSocket, dontWait: boolean, once: (socket: TcpSocket) => CallResult | null): Attempt {
+    return () => {
+      const result = once(socket);
+      return result === null && (dontWait || socket.nonBlocking) ? failed('EAGAIN') : result;
+    };
+  }
+
+  #open(args: CallArguments, file: OpenFile): CallResult {
+    const fd = args.value(args.call.result);
+    // A result below 0 is what the script expects: it will not be the one it gets.
+    if (fd < 0) return ok(0);
+    if (this.#files.has(fd)) throw new ScriptError(args.line, `duplicate fd ${fd} in script`);
+    this.#files.set(fd, file);
+    return ok(fd);
+  }
+
+  #socket(args: CallArguments): CallResult {
+    const type = args.number(1);
+    const protocol = args.number(2);
+    const domain = args.isEllipsis(0) ? numberOf('AF_INET', args.line) : args.number(0);
+    if (domain !== numberOf('AF_INET', args.line)) throw new Unsupported(args.line, 'sockets other than IPv4');
+    if (protocol === numberOf('IPPROTO_MPTCP', args.line)) throw new Unsupported(args.line, 'MPTCP');
+    const kind = type & 0xf;
+    if (kind === 1 && protocol === 17) return failed('EPROTONOSUPPORT');
+    if (kind !== 1) throw new Unsupported(args.line, 'sockets other than TCP');
+    const socket = new TcpSocket(this.#world);
+    socket.nonBlocking = (type & O_NONBLOCK) !== 0;
+    const result = this.#open(args, socket);
+    if (result.value >= 0) this.#observer.socketMade(socket, result.value);
+    return result;
+  }
+
+  #bind(socket: TcpSocket): CallResult {
+    if (socket.localPort !== 0) return failed('EINVAL');
+    socket.localPort = this.#world.settings.bindPort;
+    return ok();
+  }
+
+  #listen(socket: TcpSocket, backlog: number): CallResult {
+    const result = socket.listen(backlog);
+    if (result.value === 0) this.#observer.listening(socket);
+    return result;
+  }
+
+  #accept(socket: TcpSocket, args: CallArguments): CallResult | null {
+    const child = socket.accept();
+    if (child === 'none') return null;
+    if (child === 'not listening') return failed('EINVAL');
+    if (args.count > 3) child.nonBlocking = (args.number(3) & O_NONBLOCK) !== 0;
+    const result = this.#open(args, child);
+    this.#observer.accepted(child, result.value);
+    return result;
+  }
+
+  #connect(args: CallArguments): Attempt {
+    const socket = this.#tcp(args, 0);
+    if (!args.isEllipsis(1) && args.number(1) === AF_UNSPEC) throw new Unsupported(args.line, 'connect to AF_UNSPEC');
+    const { remoteAddress, connectPort } = this.#world.settings;
+    let begun = false;
+    return () => {
+      if (begun) return socket.connectDone();
+      begun = true;
+      if (!socket.isBusy) this.#observer.connecting(socket);
+      return socket.connect(remoteAddress, connectPort);
+    };
+  }
+
+  #close(args: CallArguments): Attempt {
+    const fd = args.number(0);
+    const file = this.#files.get(fd);
+    if (file === undefined) return () => failed('EBADF');
+    let begun = false;
+    const deadlineUs = (): number => this.#world.machine.nowUs;
+    let untilUs = 0;
+    return () => {
+      if (!begun) {
+        begun = true;
+        this.#files.delete(fd);
+        if (file instanceof Epoll) return ok();
+        for (const other of this.#files.values()) if (other instanceof Epoll) other.remove(file);
+        file.close();
+        const { lingerOn, lingerSeconds } = file.options;
+        untilUs = lingerOn && !file.nonBlocking ? deadlineUs() + lingerSeconds * 1e6 : 0;
+      }
+      if (file instanceof Epoll || untilUs === 0) return ok();
+      return file.isDrained || this.#world.machine.nowUs >= untilUs ? ok() : null;
+    };
+  }
+
+  #fcntl(args: CallArguments): CallResult {
+    const socket = this.#tcp(args, 0);
+    const command = args.number(1);
+    if (command === numberOf('F_GETFL', args.line)) return ok(O_RDWR | (socket.nonBlocking ? O_NONBLOCK : 0));
+    if (command === numberOf('F_SETFL', args.line)) socket.nonBlocking = (args.number(2) & O_NONBLOCK) !== 0;
+    else if (command !== numberOf('F_SETFD', args.line)) throw new Unsupported(args.line, `fcntl ${command}`);
+    return ok();
+  }
+
+  #ioctl(args: CallArguments): CallResult {
+    const socket = this.#tcp(args, 0);
+    const command = args.number(1);
+    const state = socket.sending;
+    let value: number;
+    if (command === numberOf('SIOCINQ', args.line)) value = socket.unread;
+    else if (command === numberOf('SIOCOUTQ', args.line)) value = state?.queued ?? 0;
+    else if (command === numberOf('SIOCOUTQNSD', args.line)) value = state?.unsent ?? 0;
+    else throw new Unsupported(args.line, `ioctl ${command}`);
+    const expected = args.boxed(2);
+    return ok(0, value === expected ? '' : `ioctl value: expected ${expected}, got ${value}`);
+  }
+
+  #receive(args: CallArguments, count: number, flags: number): Attempt {
+    const socket = this.#tcp(args, 0);
+    if ((flags & MSG.ErrQueue) !== 0) return () => failed('EAGAIN');
+    if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
+    const isNull = !args.isEllipsis(1) && args.call.name !== 'readv' && args.call.name !== 'recvmsg';
+    return this.#blocking(socket, (flags & MSG.DontWait) !== 0, () => {
+      if (isNull && socket.unread > 0 && count > 0) return failed('EFAULT');
+      return socket.read(count, (flags & MSG.Peek) !== 0);
+    });
+  }
+
+  #send(args: CallArguments, count: number, flags: number): Attempt {
+    const socket = this.#tcp(args, 0);
+    if ((flags & MSG_FASTOPEN) !== 0) throw new Unsupported(args.line, 'MSG_FASTOPEN');
+    if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
+    if ((flags & MSG.More) !== 0) throw new Unsupported(args.line, 'MSG_MORE');
+    const { name } = args.call;
+    const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';
+    const dontWait = (flags & MSG.DontWait) !== 0;
+    let done = 0;
+    return () => {
+      if (isNull && count > 0) return failed('EFAULT');
+      const result = socket.write(count - done);
+      if (result !== null && result.value < 0) return done > 0 ? ok(done) : result;
+      done += result?.value ?? 0;
+      if (done === count) return ok(done);
+      // A blocking write goes on until everything is in the buffer.
+      if (!dontWait && !socket.nonBlocking) return null;
+      return done > 0 ? ok(done) : failed('EAGAIN');
+    };
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * A TCP socket with the semantics of the BSD interface as Linux has them, over a connection of the TLI switch: a receive
+ * queue, a send buffer, pending errors, shutdown in each direction, a queue of connections to accept.
+ *
+ * Calls answer at once; one that would block answers null, whether or not the socket may block is the caller's affair.
+ */
+import { assert } from '../base/assert.ts';
+import type { TliConnection, TliHandler } from '../host/connection.ts';
+import { CloseReason } from '../tcp/effects.ts';
+import { TcpState } from '../tcp/tcb.ts';
+import { type CallResult, failed, ok } from './call-result.ts';
+import { SendBuffer } from './send-buffer.ts';
+import { type SendState, sendStateOf } from './send-state.ts';
+import { DrillMachine } from './machine.ts';
+import { SocketOptions } from './socket-options.ts';
+import type { SocketWorld } from './socket-world.ts';
+import { receivedByte } from './stream-bytes.ts';
+
+export const TcpStage = { Closed: 0, Listening: 1, Connecting: 2, Connected: 3, Over: 4 } as const;
+export type TcpStage = (typeof TcpStage)[keyof typeof TcpStage];
+
+export class TcpSocket implements TliHandler {
+  readonly world: SocketWorld;
+  readonly options: SocketOptions;
+  readonly sendBuffer: SendBuffer;
+  stage: TcpStage = TcpStage.Closed;
+  nonBlocking = false;
+  connection: TliConnection | null = null;
+  /** Pending error (SO_ERROR), '' for none. */
+  error = '';
+  localPort = 0;
+  remotePort = 0;
+  /** Bytes that came, and that were read. */
+  received_ = 0;
+  consumed = 0;
+  peerEnded = false;
+  readShut = false;
+  writeShut = false;
+  /** close() was called: nobody reads or writes any more. */
+  orphaned = false;
+  /** Our FIN, and everything before it, is acknowledged. */
+  readonly queue: TcpSocket[] = [];
+  backlog = 0;
+  /** Wake-ups so far: what edge-triggered watchers look at. */
+  wakeups = 0;
+
+  constructor(world: SocketWorld) {
+    const { sendBuffer, sendBufferMax, notsentLowat } = world.settings;
+    this.world = world;
+    this.options = new SocketOptions();
+    this.sendBuffer = new SendBuffer(sendBuffer, sendBufferMax, notsentLowat);
+  }
+
+  get unread(): number {
+    return this.received_ - this.consumed;
+  }
+
+  /** Of the sending direction, or null when there is no connection. */
+  get sending(): SendState | null {
+    const { connection } = this;
+    return connection === null ? null : sendStateOf(this.world.tcbs.of(connection), this.sendBuffer.written);
+  }
+
+  /** The number of Linux's TCP_ESTABLISHED … for the state. */
+  get tcpState(): TcpState {
+    if (this.connection !== null) return this.world.tcbs.of(this.connection).state as TcpState;
+    return this.stage === TcpStage.Listening ? TcpState.Listen : TcpState.Closed;
+  }
+
+  // --- TliHandler ---
+
+  connected(connection: TliConnection): void {
+    if (this.stage === TcpStage.Listening) {
+      this.#accept(connection);
+      return;
+    }
+    this.stage = TcpStage.Connected;
+    this.sendBuffer.grow(this.sending!);
+    this.wakeups++;
+    this.world.established(connection);
+  }
+
+  #accept(connection: TliConnection): void {
+    const child = new TcpSocket(this.world);
+    child.stage = TcpStage.Connected;
+    child.localPort = this.localPort;
+    child.options.inherit(this.options);
+    child.sendBuffer.inherit(this.sendBuffer);
+    child.adopt(connection);
+    child.sendBuffer.grow(child.sending!);
+    this.queue.push(child);
+    this.wakeups++;
+    this.world.established(connection);
+  }
+
+  adopt(connection: TliConnection): void {
+    this.connection = connection;
+    this.remotePort = connection.remotePort;
+    connection.handler = this;
+    // The window opens when the application reads, not when the socket takes.
+    connection.creditsLater = true;
+    this.options.applyTo(connection);
+  }
+
+  received(connection: TliConnection, address: number, length: number): number {
+    const { u8 } = this.world.machine.sim.memory;
+    for (let i = 0; i < length; i++) {
+      assert(u8[address + i] === receivedByte(this.received_ + i), 'each byte is received once, in its place');
+    }
+    this.received_ += length;
+    this.wakeups++;
+    // RFC 1122 4.2.2.13: data for a program that is gone is answered with a reset.
+    if (this.orphaned) connection.abort();
+    return length;
+  }
+
+  ended(): void {
+    this.peerEnded = true;
+    this.wakeups++;
+  }
+
+  sent(): void {
+    const state = this.sending;
+    if (state === null || !this.sendBuffer.wantsRoom) return;
+    if (state.inFlight + state.mss >= state.cwnd || state.unsent > 0) this.sendBuffer.grow(state);
+    if (!this.sendBuffer.isWritable(state)) return;
+    this.sendBuffer.wantsRoom = false;
+    this.wakeups++;
+  }
+
+  closed(_connection: TliConnection, reason: number): void {
+    const wasConnecting = this.stage === TcpStage.Connecting;
+    if (reason === CloseReason.Refused) this.error = 'ECONNREFUSED';
+    else if (reason === CloseReason.TimedOut) this.error = 'ETIMEDOUT';
+    else if (reason === CloseReason.Reset || reason === CloseReason.Replaced) {
+      this.error = wasConnecting ? 'ECONNREFUSED' : this.peerEnded ? 'EPIPE' : 'ECONNRESET';
+    }
+    this.connection = null;
+    this.stage = TcpStage.Over;
+    this.wakeups++;
+  }
+
+  // --- calls ---
+
+  takeError(): string {
+    const { error } = this;
+    this.error = '';
+    return error;
+  }
+
+  listen(backlog: number): CallResult {
+    if (this.stage !== TcpStage.Closed && this.stage !== TcpStage.Listening) return failed('EINVAL');
+    this.backlog = Math.min(backlog, this.world.settings.somaxconn);
+    if (this.stage === TcpStage.Listening) return ok();
+    if (!this.world.machine.host.tli.listen(this.localPort, this)) return failed('EADDRINUSE');
+    this.stage = TcpStage.Listening;
+    return ok();
+  }
+
+  accept(): TcpSocket | 'none' | 'not listening' {
+    if (this.stage !== TcpStage.Listening) return 'not listening';
+    return this.queue.shift() ?? 'none';
+  }
+
+  /** A connect() now would not be the first. */
+  get isBusy(): boolean {
+    return this.stage !== TcpStage.Closed && this.stage !== TcpStage.Over;
+  }
+
+  connect(address: number, port: number): CallResult | null {
+    if (this.stage === TcpStage.Connected) return failed('EISCONN');
+    if (this.stage === TcpStage.Listening) return failed('EISCONN');
+    const error = this.takeError();
+    if (error !== '') return failed(error);
+    if (this.stage === TcpStage.Connecting) return this.nonBlocking ? failed('EALREADY') : this.#handshake();
+    const { tli } = this.world.machine.host;
+    const connection = tli.connect(address, port, this, this.localPort);
+    if (connection === null) return failed('EADDRNOTAVAIL');
+    this.stage = TcpStage.Connecting;
+    this.peerEnded = false;
+    this.adopt(connection);
+    return this.nonBlocking ? failed('EINPROGRESS') : null;
+  }
+
+  /** Of a connect that waits. */
+  #handshake(): CallResult | null {
+    return this.stage === TcpStage.Connecting ? null : ok();
+  }
+
+  /** A blocking connect goes on. */
+  connectDone(): CallResult | null {
+    if (this.stage === TcpStage.Connecting) return null;
+    const error = this.takeError();
+    return error === '' ? ok() : failed(error);
+  }
+
+  read(count: number, peek: boolean): CallResult | null {
+    const { unread } = this;
+    if (unread > 0) {
+      const taken = Math.min(unread, count);
+      if (!peek) {
+        this.consumed += taken;
+        this.connection?.consumed(taken);
+      }
+      return ok(taken);
+    }
+    if (this.stage === TcpStage.Closed || this.stage === TcpStage.Listening) return failed('ENOTCONN');
+    const error = this.takeError();
+    if (error !== '') return failed(error);
+    if (this.peerEnded || this.readShut || this.stage === TcpStage.Over) return ok(0);
+    return count === 0 ? ok(0) : null;
+  }
+
+  /** Null: no room for a single byte. */
+  write(count: number): CallResult | null {
+    if (this.stage === TcpStage.Connecting) return null;
+    if (this.error !== '') return failed(this.takeError());
+    if (this.stage !== TcpStage.Connected || this.writeShut) return failed('EPIPE');
+    const taken = this.sendBuffer.take(count, this.sending!);
+    if (taken === 0) return count === 0 ? ok(0) : null;
+    this.#send(taken);
+    return ok(taken);
+  }
+
+  #send(count: number): void {
+    const { machine } = this.world;
+    let offset = this.sendBuffer.written - count;
+    for (let left = count; left > 0;) {
+      const part = Math.min(left, DrillMachine.sendMax);
+      const address = machine.streamAt(offset, part);
+      assert(this.connection!.send(address, part, part), 'there is a descriptor for a send');
+      offset += part;
+      left -= part;
+    }
+  }
+
+  shutdown(how: number): CallResult {
+    if (this.stage === TcpStage.Closed || this.stage === TcpStage.Over) return failed('ENOTCONN');
+    if (this.stage === TcpStage.Listening) {
+      if ((how + 1) & 1) this.#unlisten();
+      return ok();
+    }
+    if (how !== 1) this.readShut = true;
+    if (how !== 0 && !this.writeShut) {
+      this.writeShut = true;
+      if (this.stage === TcpStage.Connecting) this.connection!.abort();
+      else this.connection!.disconnect();
+    }
+    this.wakeups++;
+    return ok();
+  }
+
+  #unlisten(): void {
+    this.world.machine.host.tli.unlisten(this.localPort);
+    this.stage = TcpStage.Closed;
+    // Who was not accepted is reset.
+    for (const child of this.queue.splice(0)) {
+      child.orphaned = true;
+      child.connection?.abort();
+    }
+  }
+
+  /** Everything of close() but waiting for SO_LINGER. */
+  close(): void {
+    this.orphaned = true;
+    if (this.stage === TcpStage.Listening) {
+      this.#unlisten();
+      return;
+    }
+    const { connection, options } = this;
+    if (connection === null) return;
+    // RFC 2525 2.17: what was not read is lost, and the peer has to know.
+    const isLost = this.unread > 0 || (options.lingerOn && options.lingerSeconds === 0);
+    if (isLost || this.stage === TcpStage.Connecting) connection.abort();
+    else if (!this.writeShut) connection.disconnect();
+    this.writeShut = true;
+  }
+
+  /** SO_LINGER: the peer has everything, or the connection is over. */
+  get isDrained(): boolean {
+    if (this.connection === null) return true;
+    const { state } = this.world.tcbs.of(this.connection);
+    return state === TcpState.FinWait2 || state === TcpState.TimeWait || state === TcpState.Closed;
+  }
+}

@@ -1,0 +1,71 @@
+/** Shell commands of scripts: what they set, what is passed over, and what is unsupported. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { Unsupported } from '../../src/packetdrill/script-error.ts';
+import { defaultSettings, type Settings } from '../../src/packetdrill/settings.ts';
+import { commandsOf, runShell } from '../../src/packetdrill/shell.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'chimney-drill-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function after(text: string): Settings {
+  const settings = defaultSettings();
+  runShell({ text, line: 1, folder }, settings);
+  return settings;
+}
+
+describe('the shell of scripts', () => {
+  test('has words, quotes, comments, continued lines, lists and redirections', () => {
+    expect(commandsOf('a "b c" \'d\' \\\n e # f\ng; h && i > /dev/null 2>&1\nx="1 $((2*1024)) y"', 1)).toEqual([
+      ['a', 'b c', 'd', 'e'],
+      ['g'],
+      ['h'],
+      ['i'],
+      ['x=1 2048 y'],
+    ]);
+  });
+
+  test('sets what sysctl and set_sysctls.py say', () => {
+    const settings = after(
+      'sysctl -q net.ipv4.tcp_rmem="4096 540000 $((15*1024*1024))" net/ipv4/tcp_sack=0\n' +
+        '../common/set_sysctls.py /proc/sys/net/ipv4/tcp_timestamps=0 \\\n /proc/sys/net/ipv4/tcp_ecn=1',
+    );
+    expect(settings.tcp).toMatchObject({ rcvBuffer: 270_000, rcvBufferMax: 15_728_640, sack: false });
+    expect(settings.tcp).toMatchObject({ timestamps: false, ecn: 'on' });
+  });
+
+  test('sets what is written to /proc', () => {
+    expect(after('echo 1 > /proc/sys/net/ipv4/tcp_slow_start_after_idle').tcp.slowStartAfterIdle).toBe(true);
+  });
+
+  test('reads scripts of settings that are there, and knows the usual one', () => {
+    writeFileSync(join(folder, 'own.sh'), '#!/bin/bash\nsysctl -q net.ipv4.tcp_dsack=0\n');
+    expect(after('./own.sh').tcp.dsack).toBe(false);
+    expect(after('../common/defaults.sh').tcp).toMatchObject({ rcvBufferMax: 15_728_640, ecn: 'off' });
+  });
+
+  test('passes over what does nothing to the stack', () => {
+    const text =
+      'tc qdisc replace dev tun0 root fq\nethtool -K tun0 tso off\n/tmp/sysctl_restore_${PPID}.sh\nip tcp_metrics flush all';
+    expect(after(text)).toEqual(defaultSettings());
+  });
+
+  test('sleeps in virtual time', () => {
+    expect(runShell({ text: 'sleep 0.5', line: 1, folder }, defaultSettings())).toBe(500_000);
+  });
+
+  test.each([
+    ['iptables -A INPUT', 'iptables'],
+    ['sysctl -q net.ipv4.tcp_frobnicate=1', 'tcp_frobnicate'],
+    ['sysctl -q net.ipv4.tcp_ecn=3', 'tcp_ecn=3'],
+    ['sysctl -q net.ipv4.tcp_congestion_control=bbr', 'bbr'],
+    ['nstat | grep Tcp', 'pipes'],
+    ['./missing.sh', 'missing.sh'],
+    ['ip route add 1.2.3.4 dev tun0', 'ip route'],
+  ])('does not pass over what could matter: %s', (text, named) => {
+    expect(() => after(text)).toThrow(Unsupported);
+    expect(() => after(text)).toThrow(named);
+  });
+});
