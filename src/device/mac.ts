@@ -9,6 +9,7 @@ import type { NicConfig } from '../ring/nic-layout.ts';
 import { RING_FULL, type RingConsumer, type RingProducer } from '../ring/spsc-ring.ts';
 import { WIRE_FRAME_OFFSET, WireFlag, WireSlot } from '../ring/wire-slot.ts';
 import { ETHERNET, isGroupMac } from '../wire/ethernet.ts';
+import { VLAN } from '../wire/vlan.ts';
 import { SourceAddresses } from './source-addresses.ts';
 import type { NicStatistics } from './statistics.ts';
 
@@ -20,6 +21,8 @@ export class Mac {
   readonly #stats: NicStatistics;
   /** Room for a frame that goes nowhere. */
   readonly #sink: number;
+  /** Longer frames are giants, though a slot may hold them: a receive buffer does not. */
+  readonly #frameMax: number;
   /** Further addresses that are this NIC's, because connections send from them. */
   readonly sources: SourceAddresses;
   macHi: number;
@@ -46,6 +49,7 @@ export class Mac {
     this.macHi = config.macHi;
     this.macLo = config.macLo;
     this.#sink = sink;
+    this.#frameMax = config.mtu + ETHERNET.headerLength + 2 * VLAN.tagLength;
   }
 
   /** Address to write a frame to, or RING_FULL. Follow with `transmit`. */
@@ -79,8 +83,8 @@ export class Mac {
         this.#stats.dropFcs++;
         continue;
       }
-      if (length < ETHERNET.headerLength || length > this.#rx.slotBytes - WIRE_FRAME_OFFSET) {
-        this.#stats.dropShort++;
+      if (length < ETHERNET.headerLength || length > this.#frameMax) {
+        this.#stats.dropLength++;
         continue;
       }
       this.frameAt = slot + WIRE_FRAME_OFFSET;

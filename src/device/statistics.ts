@@ -32,7 +32,8 @@ export class NicStatistics {
   dropVlan = 0;
   dropNoBuffer = 0;
   dropLinkDown = 0;
-  dropShort = 0;
+  /** Runts and giants. */
+  dropLength = 0;
   offloadsTaken = 0;
   offloadsRefused = 0;
   uploads = 0;

@@ -384,6 +384,8 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
     }
     this.#settleLater(connection);
     if (tcb.state === TcpState.Closed) {
+      // RFC 9293 3.10.7.1: from here on segments find nobody, though the slot may wait for the application.
+      this.transport.table.remove(slot);
       // An orderly end has been told of before; what is left is FIN-WAIT-2's patience, or a peer that does not answer.
       const gaveUp = connection.finAcked ? CloseReason.Normal : CloseReason.TimedOut;
       this.#closed(connection, slot, lost ? CloseReason.Reset : gaveUp);

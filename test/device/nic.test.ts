@@ -186,6 +186,26 @@ describe('the receive pool', () => {
   });
 });
 
+describe('the length of a frame', () => {
+  /** An MTU whose frames fill neither a slot of the cable nor a receive buffer to its end. */
+  const MTU = 600;
+  const LONGEST = 'x'.repeat(MTU + 8 - 40);
+
+  test('a giant that a slot has room for is dropped and counted: no receive buffer would hold it', () => {
+    const { bench } = one({ config: { mtu: MTU } }, { effectiveMss: 536 });
+    for (const port of [1, 2]) bench.arrive(REMOTE, port, 1, 1, `${LONGEST}xx`);
+    expect(of(bench.step(), Completion.FramesReceived)).toEqual([]);
+    expect(bench.nic.stats.dropLength).toBe(2);
+  });
+
+  test('the longest that the MTU and two tags allow is taken', () => {
+    const { bench } = one({ config: { mtu: MTU } }, { effectiveMss: 536 });
+    bench.arrive(REMOTE, 1, 1, 1, LONGEST);
+    expect(of(bench.step(), Completion.FramesReceived)).toHaveLength(1);
+    expect(bench.nic.stats.dropLength).toBe(0);
+  });
+});
+
 describe('send', () => {
   test('is complete when the peer has acknowledged the last byte (E17)', () => {
     const { bench, handle } = one();

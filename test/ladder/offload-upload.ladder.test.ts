@@ -505,6 +505,36 @@ describe('half closed', () => {
   );
 
   machineLadder(
+    'closed on the device, while the application still has bytes to see: its addresses are free, segments find nobody (RFC 9293 3.10.7.1)',
+    { ...ONE, quiet: true },
+    `
+    0ms  app        c1 hold
+    0ms  tli        offload c1
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    0ms  blocks     nic0 initiate complete N+{P+{T}}
+    1ms  c1         < FP. 1:101(100) ack 1
+    1ms  app        c1 leaves 100
+    1ms  nic0       > c1 . 1:1(0) ack 102
+    2ms  app        c1 close
+    2ms  nic0       > c1 F. 1:1(0) ack 102
+    3ms  c1         < . 102:102(0) ack 2
+    3ms  tli        upload c1
+    3ms  blocks     nic0 terminate N={P={T}}
+    3ms  blocks     nic0 terminate complete N={P={T}}
+    3ms  app        c1 leaves 100
+    4ms  c1         < R. 102:102(0) ack 2
+    5ms  c1         < . 102:102(0) ack 2
+    5ms  host       > c1 R 2:2(0)
+    6ms  app        c1 resume
+    6ms  app        c1 received 100
+    6ms  app        c1 ended
+    6ms  app        c1 closed Normal
+    7ms  check      host connections=0
+    7ms  check      nic0 buffers=0
+`,
+  );
+
+  machineLadder(
     'LAST-ACK: the FIN is the host’s to repeat (B15, D22)',
     { ...ONE, quiet: true },
     `
