@@ -98,8 +98,9 @@ export class NicDelivery implements DeliveryOwner, TimerHandler {
     }
     const { epoch, indication } = this.#buffer.at(chain);
     this.#enter(slot, epoch, indication);
-    if (this.#end[slot] !== End.None && !this.#delivery.hasHeld(slot) && this.#awaited[slot] === 0) {
-      // E12: there is nothing left to receive.
+    const isDelivered = !this.#delivery.hasHeld(slot) && this.#awaited[slot] === 0;
+    if (this.#end[slot] === End.Cut || (this.#end[slot] !== End.None && isDelivered)) {
+      // E12: there is nothing left to receive; what comes back after a cut is dropped.
       this.#failChain(slot, chain, NdisStatus.InvalidState);
     } else {
       this.#delivery.post(slot, chain);
