@@ -51,7 +51,10 @@ export function assembleHost(
 ): AssembledHost {
   const host = new Host(memory, boot.regions, boot.config, clock, prng, wiring.policy);
   for (const nic of boot.nics) host.miniports.push(new Miniport(memory, nic));
-  host.transport.outOfOrderMax = Math.min(...boot.nics.map(nic => nic.config.receiveBuffers)) >> 2;
+  // What waits for something must leave a device the buffers that what it waits for comes in.
+  const receiveBuffers = Math.min(...boot.nics.map(nic => nic.config.receiveBuffers));
+  host.transport.outOfOrderMax = receiveBuffers >> 2;
+  host.network.ipv4Input.reassembler.buffersMax = receiveBuffers >> 2;
   const adapters = host.miniports.map(miniport => miniport.adapter);
   let top: Adapter = adapters[0]!;
   let team: ActiveBackupTeam | null = null;

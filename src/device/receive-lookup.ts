@@ -7,7 +7,7 @@ import type { Memory } from '../memory/memory.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import type { TcbTable } from '../tcp/tcb-table.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
-import { ETHERNET, EtherType } from '../wire/ethernet.ts';
+import { ETHERNET, EtherType, isGroupMac } from '../wire/ethernet.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
 import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
 import { vidOf, VLAN } from '../wire/vlan.ts';
@@ -36,6 +36,8 @@ export class ReceiveLookup {
   /** The slot of the connection, NORMAL_PATH or DROPPED. */
   slotOf(frameAt: number, frameLength: number): number {
     const { view } = this.#memory;
+    // RFC 1122 3.3.6: what came in a link-layer broadcast or multicast is for no connection; the host drops it.
+    if (isGroupMac(view.getUint16(frameAt))) return NORMAL_PATH;
     const end = frameAt + frameLength;
     let ipAt = frameAt + ETHERNET.headerLength;
     let vid = 0;

@@ -11,7 +11,7 @@ import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import type { BlockPool } from '../offload/block-list.ts';
-import { ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
+import { ETHERNET, EtherType, emitEthernet, isGroupMac } from '../wire/ethernet.ts';
 import { Arp, type ArpFrames } from './arp.ts';
 import type { Interface } from './interface.ts';
 import { isResolved, type Neighbor } from './neighbor.ts';
@@ -22,8 +22,8 @@ import { type NeighborOwner, NeighborTable } from './neighbor-table.ts';
 export const TX_FRAME_OFFSET = 18;
 
 export interface NetworkInput {
-  /** A datagram in [at, end) of a receive buffer. True: the buffer was kept. */
-  receive(iface: Interface, buffer: number, at: number, end: number): boolean;
+  /** A datagram in [at, end) of a receive buffer; `linkGroup`: of a frame to a group address. True: the buffer was kept. */
+  receive(iface: Interface, buffer: number, at: number, end: number, linkGroup: boolean): boolean;
   /** The neighbor answered, or did not: paths through it may go on, or not. */
   neighborFailed(neighbor: Neighbor): void;
   /** The device did not take the neighbor's new address. */
@@ -120,8 +120,9 @@ export class Framing implements NeighborOwner, ArpFrames {
     if (descriptor.dataLength >= ETHERNET.headerLength) {
       const etherType = view.getUint16(at + ETHERNET.etherType);
       const body = at + ETHERNET.headerLength;
-      if (etherType === EtherType.Ipv4) kept = this.network!.receive(iface, buffer, body, end);
-      else if (etherType === EtherType.Arp) this.arp.receive(iface, body, end);
+      if (etherType === EtherType.Ipv4) {
+        kept = this.network!.receive(iface, buffer, body, end, isGroupMac(view.getUint16(at)));
+      } else if (etherType === EtherType.Arp) this.arp.receive(iface, body, end);
       else this.dropped++;
     }
     if (!kept) iface.adapter.down.returnBuffer(buffer);

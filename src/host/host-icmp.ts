@@ -1,11 +1,11 @@
 /**
- * ICMP of the host (RFC 792, RFC 1122 3.2.2): answers echo requests, reports protocols it does not speak, passes errors
- * about TCP segments up, and redirects to Network.
+ * ICMP of the host (RFC 792, RFC 1122 3.2.2): answers echo requests, reports what it cannot deliver (at a limited rate),
+ * passes errors about what it has sent up, and redirects to the paths.
  */
 import type { Memory } from '../memory/memory.ts';
 import {
-  emitDestinationUnreachable,
   echoReplyInPlace,
+  emitIcmpError,
   ICMP,
   IcmpHeader,
   IcmpParse,
@@ -13,10 +13,11 @@ import {
   icmpQuoteLength,
   isIcmpError,
   mayAnswerWithError,
+  ParameterProblemCode,
   parseIcmp,
-  UnreachableCode,
 } from '../wire/icmp.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, parseQuotedIpv4 } from '../wire/ipv4.ts';
+import { IcmpLimit } from './icmp-limit.ts';
 import type { Interface } from './interface.ts';
 import type { Network, TransportInput } from './network.ts';
 
@@ -27,8 +28,11 @@ export class HostIcmp {
   readonly #network: Network;
   readonly #header = new IcmpHeader();
   readonly #quoted = new Ipv4Header();
+  readonly limit = new IcmpLimit();
+  now = 0;
   echoRequests = 0;
   errorsReceived = 0;
+  errorsSent = 0;
   checksumErrors = 0;
 
   constructor(memory: Memory, network: Network) {
@@ -44,6 +48,7 @@ export class HostIcmp {
       return;
     }
     if (icmp.type === IcmpType.Echo) {
+      // RFC 1122 3.2.2.6: one to a broadcast address may be ignored, for its answers are a favourite weapon.
       if (ip.destination === iface.address) this.#answerEcho(iface, ip);
     } else if (isIcmpError(icmp.type)) {
       this.errorsReceived++;
@@ -52,37 +57,58 @@ export class HostIcmp {
     }
   }
 
+  /** RFC 1122 3.2.2.6: the whole of what came goes back, in fragments if it came in them. Its bytes are ours to change. */
   #answerEcho(iface: Interface, ip: Ipv4Header): void {
     this.echoRequests++;
+    const path = this.#network.acquire(ip.source, iface);
+    if (path === null) return;
+    echoReplyInPlace(this.#memory.view, ip.payloadAt);
     const length = ip.payloadEnd - ip.payloadAt;
-    this.#send(iface, ip.source, length, to => {
-      this.#memory.kernels.copy(to, ip.payloadAt, length);
-      echoReplyInPlace(this.#memory.view, to);
-      return length;
-    });
+    this.#network.ipv4Output.sendFrom(path, ip.payloadAt, length, IpProtocol.Icmp, ip.tos, TTL, false);
+    this.#network.release(path);
   }
 
-  /** RFC 1122 3.2.2.1: code 2. `at` is where the offending datagram starts. */
-  protocolUnreachable(iface: Interface, ip: Ipv4Header, at: number): void {
+  // --- errors that we send; `at` is where the offending datagram starts ---
+
+  /** RFC 1122 3.2.2.1: code 2 or 3. */
+  unreachable(iface: Interface, ip: Ipv4Header, at: number, code: number, linkGroup: boolean): void {
+    this.#sendError(iface, ip, at, IcmpType.DestinationUnreachable, code, 0, linkGroup);
+  }
+
+  /** RFC 1122 3.2.2.4: fragments did not come in time. */
+  timeExceeded(iface: Interface, ip: Ipv4Header, at: number, code: number): void {
+    this.#sendError(iface, ip, at, IcmpType.TimeExceeded, code, 0, false);
+  }
+
+  /** RFC 1122 3.2.2.5: `pointer` is the index of the octet that makes no sense. */
+  parameterProblem(iface: Interface, ip: Ipv4Header, at: number, pointer: number, linkGroup: boolean): void {
+    const { Pointer } = ParameterProblemCode;
+    this.#sendError(iface, ip, at, IcmpType.ParameterProblem, Pointer, pointer << 24, linkGroup);
+  }
+
+  #sendError(
+    iface: Interface,
+    ip: Ipv4Header,
+    at: number,
+    type: number,
+    code: number,
+    rest: number,
+    linkGroup: boolean,
+  ): void {
     const { view } = this.#memory;
-    if (!mayAnswerWithError(view, ip, false, iface.broadcast)) return;
-    const quote = icmpQuoteLength(ip);
-    this.#send(iface, ip.source, ICMP.headerLength + quote, to =>
-      emitDestinationUnreachable(view, to, UnreachableCode.Protocol, 0, at, quote),
-    );
-  }
-
-  #send(iface: Interface, destination: number, room: number, write: (at: number) => number): void {
-    if (room > iface.adapter.mtu - 20) return;
-    const path = this.#network.acquire(destination, iface);
+    if (!mayAnswerWithError(view, ip, linkGroup, iface.broadcast) || !this.limit.allows(ip.source, this.now)) return;
+    const path = this.#network.acquire(ip.source, iface);
     if (path === null) return;
     const buffer = this.#network.begin();
     if (buffer !== 0) {
-      const length = write(this.#network.payloadAt(buffer));
-      this.#network.finish(path, buffer, IpProtocol.Icmp, 0, TTL, length);
+      this.errorsSent++;
+      const length = emitIcmpError(view, this.#network.payloadAt(buffer), type, code, rest, at, icmpQuoteLength(ip));
+      this.#network.finish(path, buffer, IpProtocol.Icmp, 0, TTL, length, true);
     }
     this.#network.release(path);
   }
+
+  // --- errors that come ---
 
   /** RFC 1122 3.2.2.2: redirects for networks are taken for the host in question alone. */
   #redirect(iface: Interface, ip: Ipv4Header, icmp: IcmpHeader): void {

@@ -28,6 +28,7 @@ import { Network } from './network.ts';
 import type { HostOffloadOptions } from './offload-options.ts';
 import { OffloadControl } from './offload-control.ts';
 import type { OffloadPolicy } from './policy/offload-policy.ts';
+import { REASSEMBLY_BYTES } from './reassembler.ts';
 import { Recalls } from './recalls.ts';
 import { TliSwitch } from './tli.ts';
 import { Transport } from './transport.ts';
@@ -57,6 +58,7 @@ export interface HostRegions {
   readonly copies: Region;
   readonly blocks: Region;
   readonly application: Region;
+  readonly reassembly: Region;
 }
 
 const TX_ROOM = 18 + 14 + 8;
@@ -69,6 +71,7 @@ export function planHost(plan: RegionPlan, config: HostConfig): HostRegions {
     copies: plan.add('host.copies', poolBytes({ count: config.copyBuffers, dataBytes: config.copyBufferBytes })),
     blocks: plan.add('host.blocks', config.blocks * BLOCK_SLOT_BYTES),
     application: plan.add('host.application', Math.max(64, config.applicationBytes)),
+    reassembly: plan.add('host.reassembly', REASSEMBLY_BYTES),
   };
 }
 
@@ -118,7 +121,7 @@ export class Host implements Polled {
     this.copies = new BufferPool(memory, regions.copies, copyShape, FIRST_POOL_ID + 2);
     this.blocks = new BlockPool(memory, regions.blocks);
     this.framing = new Framing(memory, this.tx, this.blocks, config.offload.updates);
-    this.network = new Network(memory, this.framing, this.tx, this.blocks, config.offload.updates);
+    this.network = new Network(memory, this.framing, this.tx, this.blocks, regions.reassembly, config.offload.updates);
     this.transport = new Transport(
       memory,
       regions.tcbs,
@@ -180,6 +183,7 @@ export class Host implements Polled {
   setTime(nowUs: number): void {
     this.transport.now = ticksOf(nowUs);
     this.framing.now = this.transport.now;
+    this.network.now = this.transport.now;
     this.control.reachability.now = this.transport.now;
     this.chimney.nowUs = nowUs;
   }
@@ -191,6 +195,7 @@ export class Host implements Polled {
     work += this.transport.expireTimers(this.transport.now);
     work += this.tli.receives.expire(this.transport.now);
     if (this.framing.neighbors.unresolvedCount > 0) work += this.framing.neighbors.expire();
+    work += this.network.expire();
     if (this.transport.blockedCount > 0 && this.tx.available > 0) work += this.transport.retryBlocked();
     if (this.transport.upcalls.pending) {
       work++;
@@ -218,6 +223,7 @@ export class Host implements Polled {
     sooner(toUs(this.transport.ticksUntilTimer(now)));
     sooner(toUs(this.tli.receives.ticksUntilNext(now)));
     sooner(toUs(this.framing.neighbors.ticksUntilNext()));
+    sooner(toUs(this.network.ticksUntilNext()));
     sooner(toUs(this.control.ticksUntilNext()));
     for (const driver of this.drivers) sooner(driver.usUntilNext(nowUs));
     return least;

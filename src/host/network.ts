@@ -4,7 +4,7 @@
  */
 import type { Trace } from '../base/trace.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
-import type { Memory } from '../memory/memory.ts';
+import type { Memory, Region } from '../memory/memory.ts';
 import type { BlockPool } from '../offload/block-list.ts';
 import type { Ipv4Header } from '../wire/ipv4.ts';
 import type { Framing, NetworkInput } from './framing.ts';
@@ -34,14 +34,22 @@ export class Network implements NetworkInput {
   readonly ipv4Output: Ipv4Output;
   readonly #tx: BufferPool;
 
-  constructor(memory: Memory, framing: Framing, tx: BufferPool, blocks: BlockPool, updates: 'relay' | 'direct') {
+  /** `room`: where datagrams that came in fragments are put together. */
+  constructor(
+    memory: Memory,
+    framing: Framing,
+    tx: BufferPool,
+    blocks: BlockPool,
+    room: Region,
+    updates: 'relay' | 'direct',
+  ) {
     this.#tx = tx;
     this.paths = new PathTable(framing, path => this.offload.updates.changed(path));
     this.offload = new PathOffload(memory, blocks, framing.offload, updates, path =>
       this.paths.control!.takeBack(path),
     );
     this.icmp = new HostIcmp(memory, this);
-    this.ipv4Input = new Ipv4Input(memory, this.icmp);
+    this.ipv4Input = new Ipv4Input(memory, this.icmp, room);
     this.ipv4Output = new Ipv4Output(memory, framing, tx);
   }
 
@@ -55,6 +63,20 @@ export class Network implements NetworkInput {
 
   set control(control: PathControl) {
     this.paths.control = control;
+  }
+
+  set now(now: number) {
+    this.icmp.now = now;
+    this.ipv4Input.reassembler.now = now;
+  }
+
+  /** Fragments whose time is up; returns how much there was. */
+  expire(): number {
+    return this.ipv4Input.reassembler.expire();
+  }
+
+  ticksUntilNext(): number {
+    return this.ipv4Input.reassembler.ticksUntilNext();
   }
 
   path(index: number): Path {
@@ -81,15 +103,23 @@ export class Network implements NetworkInput {
     return this.ipv4Output.payloadAt(buffer);
   }
 
-  /** Puts the IP header in front of `length` bytes of payload and sends. */
-  finish(path: Path, buffer: number, protocol: number, tos: number, ttl: number, length: number): void {
-    this.ipv4Output.send(path, buffer, protocol, tos, ttl, length);
+  /** Puts the IP header in front of `length` bytes of payload and sends; whole and with DF unless it may be cut. */
+  finish(
+    path: Path,
+    buffer: number,
+    protocol: number,
+    tos: number,
+    ttl: number,
+    length: number,
+    mayFragment = false,
+  ): void {
+    this.ipv4Output.send(path, buffer, protocol, tos, ttl, length, mayFragment);
   }
 
   // --- from Framing ---
 
-  receive(iface: Interface, buffer: number, at: number, end: number): boolean {
-    return this.ipv4Input.receive(iface, buffer, at, end);
+  receive(iface: Interface, buffer: number, at: number, end: number, linkGroup: boolean): boolean {
+    return this.ipv4Input.receive(iface, buffer, at, end, linkGroup);
   }
 
   neighborFailed(neighbor: Neighbor): void {

@@ -40,7 +40,6 @@ export function hostStatistics(host: Host): HostStatistics {
   const devices = host.miniports.map(miniport => miniport.offloadStatistics());
   const sum = (of: (device: (typeof devices)[number]) => number): number =>
     devices.reduce((total, device) => total + of(device), 0);
-  const undelivered = ipv4Input.headerErrors + ipv4Input.addressErrors + ipv4Input.fragmentsDropped;
   return {
     tcpActiveOpens: counters.activeOpens,
     tcpPassiveOpens: counters.passiveOpens,
@@ -56,10 +55,10 @@ export function hostStatistics(host: Host): HostStatistics {
     ipInReceives: ipv4Input.received + sum(device => device.inReceives),
     ipInHdrErrors: ipv4Input.headerErrors,
     ipInAddrErrors: ipv4Input.addressErrors,
-    ipInDelivers: ipv4Input.received - undelivered + sum(device => device.inDelivers),
+    ipInDelivers: ipv4Input.delivered + sum(device => device.inDelivers),
     ipInDiscards: sum(device => device.inDiscards),
     ipOutRequests: ipv4Output.sent + sum(device => device.outRequests),
-    ipOutDiscards: sum(device => device.outDiscards),
+    ipOutDiscards: ipv4Output.discarded + sum(device => device.outDiscards),
   };
 }
 

@@ -1,135 +1,43 @@
 /** ARP of the host (RFC 826, RFC 1122 2.3.2, RFC 5227) and its ICMP, over an adapter that only remembers. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { VirtualClock } from '../../src/base/clock.ts';
-import { Prng } from '../../src/base/prng.ts';
-import { Host, type HostConfig, planHost } from '../../src/host/host.ts';
-import { Adapter, type ProviderTable } from '../../src/host/ndis.ts';
 import { Reachability } from '../../src/host/neighbor.ts';
-import { NOTHING } from '../../src/host/policy/nothing.ts';
-import { createMemory, RegionPlan } from '../../src/memory/memory.ts';
-import { NetBuffer } from '../../src/memory/net-buffer.ts';
-import { DEFAULT_HOST_OFFLOAD_OPTIONS } from '../../src/host/offload-options.ts';
-import { DEFAULT_TCP_PARAMS } from '../../src/tcp/params.ts';
-import { ARP, ArpOperation, emitArp, emitArpProbe } from '../../src/wire/arp.ts';
-import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET, EtherType, emitEthernet } from '../../src/wire/ethernet.ts';
+import { ARP, ArpOperation, emitArpProbe } from '../../src/wire/arp.ts';
+import { EtherType } from '../../src/wire/ethernet.ts';
 import { emitIcmpEcho, IcmpType } from '../../src/wire/icmp.ts';
 import { emitIpv4, IPV4, IpProtocol } from '../../src/wire/ipv4.ts';
-import { parseIpv4Address } from '../../src/wire/ipv4-text.ts';
-import { formatFrame } from '../../src/wire/print.ts';
 import { emitUdp } from '../../src/wire/udp.ts';
+import { HostFixture, ip, PEER, SERVER } from '../support/host-fixture.ts';
 
-const ip = (text: string): number => parseIpv4Address(text)!;
-const SERVER = ip('10.0.0.1');
-const PEER = ip('10.0.0.16');
-
-const config: HostConfig = {
-  connections: 8,
-  mtu: 1500,
-  txBuffers: 64,
-  sendDescriptors: 16,
-  copyBuffers: 4,
-  copyBufferBytes: 1024,
-  blocks: 64,
-  applicationBytes: 0,
-  blockListMax: 8,
-  offload: DEFAULT_HOST_OFFLOAD_OPTIONS,
-  tcp: DEFAULT_TCP_PARAMS,
-};
-
-class Fixture {
-  readonly clock = new VirtualClock();
-  readonly sent: string[] = [];
-  readonly returned: number[] = [];
-  readonly memory;
-  readonly host: Host;
-  readonly adapter: Adapter;
-  readonly #receiveAt: number;
-
-  constructor() {
-    const plan = new RegionPlan();
-    const regions = planHost(plan, config);
-    const receive = plan.add('receive', 4096);
-    this.memory = createMemory(plan.byteLength);
-    this.#receiveAt = receive.offset;
-    this.host = new Host(this.memory, regions, config, this.clock, new Prng(1), NOTHING);
-    const down = {
-      sendFrame: (buffer: number) => {
-        const { dataAddress, dataLength } = NetBuffer.view(this.memory).at(buffer);
-        this.sent.push(formatFrame(this.memory.view, dataAddress, dataLength));
-        this.adapter.up.sendFrameComplete(buffer);
-      },
-      returnBuffer: (buffer: number) => this.returned.push(buffer),
-    } as unknown as ProviderTable;
-    this.adapter = new Adapter('nic0', 0x0243, 0x4e000001, 1500, down);
-    this.host.addInterface(this.adapter, SERVER, 24);
-    this.step(1000);
-  }
-
-  get framing() {
-    return this.host.framing;
-  }
-
-  step(ms: number): void {
-    this.clock.advanceTo(this.clock.nowUs() + ms * 1000);
-    this.host.step(this.clock.nowUs(), 16);
-  }
-
-  take(): string[] {
-    return this.sent.splice(0);
-  }
-
-  /** A datagram of UDP to the peer, told apart by its length. */
-  send(length: number, to = PEER): void {
-    const path = this.host.network.acquire(to, null)!;
-    const buffer = this.host.network.begin();
-    const at = this.host.network.payloadAt(buffer);
-    emitUdp(this.memory.view, at, 1, 2, length, SERVER, to);
-    this.host.network.finish(path, buffer, IpProtocol.Udp, 0, 64, 8 + length);
-    this.host.network.release(path);
-  }
-
-  /** Hands up a frame that `write` puts behind an Ethernet header; it returns where it ends. */
-  receive(etherType: EtherType, write: (at: number) => number, broadcast = false): void {
-    const { view } = this.memory;
-    const at = this.#receiveAt + 64 + 18;
-    const [hi, lo] = broadcast ? [BROADCAST_MAC_HI, BROADCAST_MAC_LO] : [this.adapter.macHi, this.adapter.macLo];
-    emitEthernet(view, at, hi, lo, 0x0250, 7, etherType);
-    const end = write(at + ETHERNET.headerLength);
-    const buffer = NetBuffer.view(this.memory).at(this.#receiveAt);
-    buffer.dataAddress = at;
-    buffer.dataLength = end - at;
-    this.adapter.up.receiveFrame(this.#receiveAt);
-    this.host.step(this.clock.nowUs(), 16);
-  }
-
-  arp(operation: number, sender: number, macLo: number, target: number): void {
-    this.receive(EtherType.Arp, at => {
-      emitArp(this.memory.view, at, operation, 0x0250, macLo, sender, 0, 0, target);
-      return at + ARP.length;
-    });
-  }
+/** A datagram of UDP to the peer, told apart by its length. */
+function send(length: number, to = PEER): void {
+  const { network } = fixture.host;
+  const path = network.acquire(to, null)!;
+  const buffer = network.begin();
+  emitUdp(fixture.memory.view, network.payloadAt(buffer), 1, 2, length, SERVER, to);
+  network.finish(path, buffer, IpProtocol.Udp, 0, 64, 8 + length);
+  network.release(path);
 }
 
-let fixture: Fixture;
+let fixture: HostFixture;
 beforeEach(() => {
-  fixture = new Fixture();
+  fixture = new HostFixture();
 });
 
 describe('a datagram for a neighbor whose address is not known', () => {
   const request = 'arp who-has 10.0.0.16 tell 10.0.0.1 (02:43:4e:00:00:01)';
 
   test('waits; one request goes out for any number of them; the reply sends them, in order', () => {
-    for (const length of [1, 2, 3]) fixture.send(length);
+    for (const length of [1, 2, 3]) send(length);
     expect(fixture.take()).toEqual([request]);
     fixture.arp(ArpOperation.Reply, PEER, 9, SERVER);
     expect(fixture.take().map(text => /udp \((\d)\)/.exec(text)![1])).toEqual(['1', '2', '3']);
-    fixture.send(4);
+    send(4);
     expect(fixture.take()).toHaveLength(1);
     expect(fixture.host.tx.inUse).toBe(0);
   });
 
   test('at most 32 wait: the oldest are dropped, the latest kept (RFC 1122 2.3.2.2)', () => {
-    for (let length = 1; length <= 40; length++) fixture.send(length);
+    for (let length = 1; length <= 40; length++) send(length);
     fixture.take();
     expect(fixture.framing.neighbors.waitingDropped).toBe(8);
     fixture.arp(ArpOperation.Reply, PEER, 9, SERVER);
@@ -138,7 +46,7 @@ describe('a datagram for a neighbor whose address is not known', () => {
   });
 
   test('is asked for once a second, five times, then given up; buffers come back', () => {
-    fixture.send(1);
+    send(1);
     let requests = fixture.take().length;
     for (let second = 0; second < 10; second++) {
       fixture.step(999);
@@ -152,7 +60,7 @@ describe('a datagram for a neighbor whose address is not known', () => {
     expect(fixture.host.tx.inUse).toBe(0);
     expect(fixture.framing.neighbors.ticksUntilNext()).toBe(-1);
     // The next datagram asks anew.
-    fixture.send(1);
+    send(1);
     expect(fixture.take()).toEqual([request]);
   });
 });
@@ -161,7 +69,7 @@ describe('ARP from others', () => {
   test('a request for us is answered, and the asker learned (RFC 826)', () => {
     fixture.arp(ArpOperation.Request, PEER, 9, SERVER);
     expect(fixture.take()).toEqual(['arp reply 10.0.0.1 (02:43:4e:00:00:01)']);
-    fixture.send(1);
+    send(1);
     expect(fixture.take()).toHaveLength(1);
   });
 
@@ -169,7 +77,7 @@ describe('ARP from others', () => {
     fixture.arp(ArpOperation.Request, PEER, 9, ip('10.0.0.99'));
     fixture.arp(ArpOperation.Reply, PEER, 9, ip('10.0.0.99'));
     expect(fixture.take()).toEqual([]);
-    fixture.send(1);
+    send(1);
     expect(fixture.take()[0]).toContain('who-has');
   });
 
@@ -189,7 +97,7 @@ describe('ARP from others', () => {
 
   test('only an answer to us is proof that it is reachable (RFC 4861 7.2.5)', () => {
     const neighbor = fixture.framing.neighbors.for(fixture.host.interfaces[0]!, PEER);
-    fixture.send(1);
+    send(1);
     fixture.arp(ArpOperation.Reply, PEER, 9, SERVER);
     const { confirmedAt } = neighbor;
     expect(neighbor.reachability).toBe(Reachability.Reachable);
@@ -211,7 +119,7 @@ describe('ARP from others', () => {
   test('what is cut off, and unknown EtherTypes, go back to the device unread', () => {
     fixture.receive(EtherType.Arp, at => at + 10);
     fixture.receive(0x88cc as EtherType, at => at + 50);
-    expect(fixture.returned).toHaveLength(2);
+    expect(fixture.returned).toBe(2);
     expect(fixture.framing.dropped).toBe(1);
     expect(fixture.take()).toEqual([]);
   });
@@ -247,7 +155,7 @@ describe('ICMP of the host (RFC 1122 3.2.2)', () => {
     echo(SERVER, 8, true);
     expect(fixture.take()).toEqual(['10.0.0.1 > 10.0.0.16 icmp echo-reply id 7 seq 3 (0)']);
     expect(fixture.host.network.icmp.checksumErrors).toBe(1);
-    expect(fixture.returned).toHaveLength(4);
+    expect(fixture.returned).toBe(4);
   });
 
   test('a protocol that it does not speak is reported unreachable', () => {

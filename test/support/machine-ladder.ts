@@ -13,7 +13,7 @@
  *       10ms  check      c1 offload=Offloaded
  *   `);
  *
- * Injected: segments of a peer (its name and `<`), calls of the application (`app c1 send|send+close|close|abort|hold|
+ * Injected: segments of a peer (its name and `<`, or `<512` for one that comes in IP fragments of so many bytes), calls of the application (`app c1 send|send+close|close|abort|hold|
  * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume|corrupt|ask` (what it has is
  * damaged; it wants to be rid of it), `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
  * `team fail NIC`, of a peer's router `router NAME moves` (its MAC address changes), `… dies` (answers ARP no more),
@@ -165,6 +165,7 @@ class PeerPort implements Port {
   readonly #scratch: number;
   readonly #peers: readonly LadderPeer[];
   readonly #macs = new Map<number, number>();
+  #identification = 0;
   uplink: SwitchPort | null = null;
 
   constructor(memory: Memory, scratch: number, peers: readonly LadderPeer[]) {
@@ -236,7 +237,8 @@ class PeerPort implements Port {
     return this.#peers.find(peer => peer.address === address && peer.port === port);
   }
 
-  segment(peer: LadderPeer, header: TcpHeader, first: number, length: number): void {
+  /** `cut`: bytes of payload of a fragment, 0 for a datagram that comes whole. */
+  segment(peer: LadderPeer, header: TcpHeader, first: number, length: number, cut = 0): void {
     const { view, u8 } = this.#memory;
     const at = this.#scratch + 256;
     emitEthernet(view, at, SERVER_MAC.hi, SERVER_MAC.lo, PEER_MAC_HI, this.#macs.get(peer.hop)!, EtherType.Ipv4);
@@ -248,8 +250,28 @@ class PeerPort implements Port {
     for (let i = 0; i < length; i++) u8[tcpAt + headerLength + i] = peerByte(peer.index, first - 1 + i);
     const total = headerLength + length;
     fillTcpChecksum(view, tcpAt, total, peer.address, SERVER);
+    if (cut > 0) {
+      this.#fragments(peer, at, total, cut);
+      return;
+    }
     emitIpv4(view, ipAt, 0, 20 + total, 7, Ipv4Fragment.Df, 60, IpProtocol.Tcp, peer.address, SERVER);
     this.uplink!.input(at, 34 + total);
+  }
+
+  /** The segment of `total` bytes in the frame at `at`, as a router with a small MTU passes it on. */
+  #fragments(peer: LadderPeer, at: number, total: number, cut: number): void {
+    const { view, u8 } = this.#memory;
+    const frameAt = this.#scratch + STREAM_BYTES - 2048;
+    this.#identification++;
+    for (let offset = 0; offset < total; offset += cut) {
+      const length = Math.min(cut, total - offset);
+      u8.copyWithin(frameAt, at, at + ETHERNET.headerLength);
+      u8.copyWithin(frameAt + 34, at + 34 + offset, at + 34 + offset + length);
+      const fragment = (offset >> 3) | (offset + length < total ? Ipv4Fragment.Mf : 0);
+      const id = this.#identification;
+      emitIpv4(view, frameAt + 14, 0, 20 + length, id, fragment, 60, IpProtocol.Tcp, peer.address, SERVER);
+      this.uplink!.input(frameAt, 34 + length);
+    }
   }
 }
 
@@ -483,7 +505,7 @@ export class LadderMachine implements TliHandler, FrameTap {
   }
 
   /** A segment of a peer, in the notation of ladder-engine.ts. */
-  inject(peer: LadderPeer, text: string): void {
+  inject(peer: LadderPeer, text: string, cut = 0): void {
     const segment = parseSegment(`< ${text}`);
     const header = new TcpHeader();
     header.flags = segment.flags;
@@ -500,7 +522,7 @@ export class LadderMachine implements TliHandler, FrameTap {
       header.tsVal = Math.floor(this.sim.clock.nowUs() / 1000) + 1;
       header.tsEcr = peer.lastTsVal;
     }
-    this.call(() => this.port.segment(peer, header, segment.first, segment.length));
+    this.call(() => this.port.segment(peer, header, segment.first, segment.length, cut));
   }
 
   // --- the application ---
@@ -813,8 +835,8 @@ class Runner {
       case 'router':
         return call(() => this.#router(machine.peer(first), second, words.at(-1)!));
       default:
-        if (first !== '<' || !machine.peers.some(({ name }) => name === actor)) return null;
-        return () => machine.inject(machine.peer(actor), text.slice(2));
+        if (!/^<\d*$/.test(first) || !machine.peers.some(({ name }) => name === actor)) return null;
+        return () => machine.inject(machine.peer(actor), text.slice(first.length + 1), Number(first.slice(1)));
     }
   }
 
