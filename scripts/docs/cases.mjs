@@ -94,7 +94,7 @@ export const CASE_FAMILIES = [
       D06: 'What is handed back keeps the order of its posting.',
       D07: 'Nothing to send: no chain, whatever SendDataHead says.',
       D08: 'An ACK that is owed is sent.',
-      D09: 'Out-of-order data that was not acknowledged is dropped and sent again by the peer.',
+      D09: 'Out-of-order data goes along with the connection: what was SACKed is never taken back.',
       D10: 'A partly filled receive buffer is completed with its count; its bytes are not handed back again.',
       D11: 'A receive indication that the host has not answered yet: the answer counts before the state is read.',
       D12: 'Bytes that the application did not take come back as buffered data.',

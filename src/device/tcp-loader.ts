@@ -6,17 +6,17 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import type { Memory, Window } from '../memory/memory.ts';
-import { NetBuffer } from '../memory/net-buffer.ts';
 import { BLOCK_HEADER_BYTES } from '../offload/block-list.ts';
 import { importDelegated } from '../offload/handover.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
-import type { NetBufferCursor } from '../tcp/send-queue.ts';
 import { segmentSizeFor } from '../tcp/path-change.ts';
+import { adoptOutOfOrder } from '../tcp/reassembly.ts';
 import { mayOffload, TcpConstFlag, TcpDelegatedFlag } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
+import { NO_MEMORY, ReceivedCopies } from './received-copies.ts';
 import type { NicStatistics } from './statistics.ts';
 import type { TcpFirmware } from './tcp-firmware.ts';
 
@@ -28,11 +28,14 @@ export class TcpLoader {
   readonly #tree: InvertedTree;
   readonly #stats: NicStatistics;
   readonly #transfer;
-  readonly #copied: NetBufferCursor;
+  readonly #copies: ReceivedCopies;
   /** Slots loaded by the request in hand, to be set going after its completion, and the receives that came along (¶76). */
   readonly #loaded: Int32Array;
   readonly #receives: Int32Array;
   #loadedCount = 0;
+  /** Copies for the connection in hand. */
+  #buffered = 0;
+  #outOfOrder = 0;
 
   constructor(
     memory: Memory,
@@ -49,7 +52,7 @@ export class TcpLoader {
     this.#tree = tree;
     this.#stats = stats;
     this.#transfer = TcpTransfer.view(memory);
-    this.#copied = NetBuffer.view(memory);
+    this.#copies = new ReceivedCopies(memory, window, firmware.pool);
     this.#loaded = new Int32Array(boot.config.tcpEntries);
     this.#receives = new Int32Array(boot.config.tcpEntries);
   }
@@ -80,14 +83,15 @@ export class TcpLoader {
     const { table, tcb } = firmware;
     tcb.at(table.addressOf(slot));
     this.#memory.kernels.copy(tcb.base, blockAt + BLOCK_HEADER_BYTES, StateRange.tcp.all);
-    const status = this.#judge(slot);
-    // Copied before the completion, or the block fails (B12); the host's buffers stay the host's.
-    const buffered = status === NdisStatus.Success ? this.#copyBuffered(slot, tcb.bufferedData) : -1;
-    if (buffered < 0) {
-      if (status === NdisStatus.Success) this.#firmware.pool.release(slot);
+    let status = this.#judge(slot);
+    if (status === NdisStatus.Success) {
+      status = this.#copyReceived(slot, blockAt);
+      if (status !== NdisStatus.Success) this.#firmware.pool.release(slot);
+    }
+    if (status !== NdisStatus.Success) {
       this.release(slot);
       this.#stats.offloadsRefused++;
-      return status === NdisStatus.Success ? NdisStatus.Failure : status;
+      return status;
     }
     tcb.bufferedData = 0;
     // With the state's own request the path was new as well: what it says is known only now.
@@ -98,8 +102,9 @@ export class TcpLoader {
     tcb.vid = this.#tree.neighborState.vlanId;
     tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, this.#tree.pathState.pathMtu));
     importDelegated(tcb, firmware.now, firmware);
+    adoptOutOfOrder(tcb, this.#outOfOrder, firmware.buffers);
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;
-    firmware.delivery.load(slot, tcb.context, buffered, finReceived);
+    firmware.delivery.load(slot, tcb.context, this.#buffered, finReceived);
     table.insert(slot);
     firmware.begin(slot);
     this.#stats.offloadsTaken++;
@@ -151,47 +156,22 @@ export class TcpLoader {
     this.#loadedCount = 0;
   }
 
-  /** BufferedData in buffers of our own, as a chain; 0 for none, -1 when there is no memory or it is not to be read. */
-  #copyBuffered(slot: number, chain: number): number {
-    const { pool, buffers } = this.#firmware;
-    if (chain === 0) return 0;
-    if (!this.#isGranted(chain)) return -1;
-    const copied = this.#copied;
-    let first = 0;
-    let last = 0;
-    for (let at = chain; at !== 0; at = buffers.at(at).next) {
-      const { dataAddress, dataLength, flags, segSeq } = buffers.at(at);
-      for (let done = 0; done < dataLength;) {
-        const address = pool.allocateFor(slot, true);
-        if (address === 0) {
-          this.#freeChain(first);
-          return -1;
-        }
-        const count = Math.min(pool.dataBytes, dataLength - done);
-        this.#memory.kernels.copy(pool.dataOf(address), dataAddress + done, count);
-        copied.at(address);
-        copied.dataAddress = pool.dataOf(address);
-        copied.dataLength = count;
-        copied.flags = flags;
-        // By it the host puts in order what comes back at an upload.
-        copied.segSeq = (segSeq + done) | 0;
-        copied.next = 0;
-        if (first === 0) first = address;
-        else copied.at(last).next = address;
-        last = address;
-        done += count;
-      }
-    }
-    return first;
-  }
-
-  #freeChain(chain: number): void {
-    let address = chain;
-    while (address !== 0) {
-      const { next } = this.#copied.at(address);
-      this.#firmware.pool.free(address);
-      address = next;
-    }
+  /**
+   * Both chains or none; a status. Out-of-order text that finds no room is no reason to refuse, unless the peer has been told of
+   * it: what was SACKed is never dropped (RFC 2018 8), so the connection stays where it is until there is room.
+   */
+  #copyReceived(slot: number, blockAt: number): number {
+    const { tcb } = this.#firmware;
+    const copies = this.#copies;
+    this.#buffered = copies.copy(slot, tcb.bufferedData, true);
+    if (this.#buffered < 0) return NdisStatus.Failure;
+    this.#outOfOrder = copies.copy(slot, this.#transfer.at(blockAt + TCP_TRANSFER_OFFSET).outOfOrder, false);
+    if (this.#outOfOrder >= 0) return NdisStatus.Success;
+    const isReadable = this.#outOfOrder === NO_MEMORY;
+    this.#outOfOrder = 0;
+    if (isReadable && (tcb.constFlags & TcpConstFlag.Sack) === 0) return NdisStatus.Success;
+    copies.free(this.#buffered);
+    return isReadable ? NdisStatus.OffloadTcpRcvBuffer : NdisStatus.Failure;
   }
 
   /** An adopted send chain must lie where the device may read. */

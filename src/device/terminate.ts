@@ -14,7 +14,7 @@ import { OffloadOperation } from './offload-operation.ts';
 const NONE = -1;
 
 export class Terminate extends OffloadOperation {
-  readonly #segments = TcpTransfer.view(this.memory);
+  readonly #transfer = TcpTransfer.view(this.memory);
 
   /** False when the list is not one: the device faults. */
   run(root: number): boolean {
@@ -47,14 +47,17 @@ export class Terminate extends OffloadOperation {
     if (firmware.isCorrupt(slot)) return this.#terminateCorrupt(slot);
     firmware.quiesce(slot);
     tcb.at(table.addressOf(slot));
-    exportDelegated(tcb, firmware.buffers, firmware.now, firmware);
+    exportDelegated(tcb, firmware.now);
     tcb.privateFlags = TcpPrivateFlag.Frozen;
     firmware.detach(slot, NdisStatus.UploadInProgress);
     tcb.at(table.addressOf(slot));
     tcb.bufferedData = firmware.delivery.takeHeld(slot);
     this.copyRange(block.base + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.delegated);
     block.netBufferListChain = tcb.sendDataHead;
-    this.#segments.at(block.base + TCP_TRANSFER_OFFSET).forwardedSegments = firmware.kept.take(slot);
+    const transfer = this.#transfer.at(block.base + TCP_TRANSFER_OFFSET);
+    // Lent to the host from now on, as bufferedData is.
+    transfer.outOfOrder = tcb.oooHead;
+    transfer.forwardedSegments = firmware.kept.take(slot);
     this.#release(slot);
     this.stats.uploads++;
     return NdisStatus.Success;

@@ -168,15 +168,16 @@ export class TransportOffload implements SegmentDiversion {
   #give(slot: number, address: number): void {
     const transport = this.#transport;
     const tcb = transport.at(slot);
-    transport.dropOutOfOrder(tcb);
     transport.flushAck(tcb);
-    exportDelegated(tcb, transport.buffers, transport.now, transport);
+    exportDelegated(tcb, transport.now);
     transport.cancelTimer(slot);
     const given = this.#source?.give(slot) ?? NOTHING_GIVEN;
     tcb.bufferedData = given.givenHeld;
     this.#memory.kernels.copy(address + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.all);
     tcb.bufferedData = 0;
-    this.#transfer.at(address + TCP_TRANSFER_OFFSET).postedReceives = given.givenReceives;
+    const transfer = this.#transfer.at(address + TCP_TRANSFER_OFFSET);
+    transfer.postedReceives = given.givenReceives;
+    transfer.outOfOrder = tcb.oooHead;
     const block = this.#block.at(address);
     block.ndisOffloadHandle = transport.table.handleOf(slot);
     block.netBufferListChain = tcb.sendDataHead;
@@ -246,7 +247,9 @@ export class TransportOffload implements SegmentDiversion {
       const taken = status === NdisStatus.Success;
       tcb.offloadState = nextOffloadState(tcb.offloadState, taken ? OffloadEvent.Taken : OffloadEvent.Refused);
       tcb.offloadHandle = taken ? offloadHandle : 0;
-      if (!taken) {
+      if (taken) {
+        this.#transport.dropOutOfOrder(tcb);
+      } else {
         this.#transport.pathOf(tcb).offloadedConnections--;
         // Room that was refused took no state along: the timers run on.
         if (this.#block.role === BlockRole.Reserve) rearm(tcb, this.#transport);
@@ -259,7 +262,9 @@ export class TransportOffload implements SegmentDiversion {
       if (status === NdisStatus.Success) {
         copyRange(this.#memory.kernels, tcb.base, address + BLOCK_HEADER_BYTES, StateRange.tcp.delegated);
         importDelegated(tcb, this.#transport.now, this.#transport);
-        this.#holdFirst(slot, this.#transfer.at(address + TCP_TRANSFER_OFFSET).forwardedSegments);
+        const { outOfOrder, forwardedSegments } = this.#transfer.at(address + TCP_TRANSFER_OFFSET);
+        this.#transport.adoptOutOfOrder(tcb, outOfOrder);
+        this.#holdFirst(slot, forwardedSegments);
       }
     }
     this.#blocks.free(address);

@@ -9,7 +9,7 @@ import { assert } from '../base/assert.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { activeOpen } from '../tcp/open.ts';
 import { pathChanged, segmentSizeChanged, segmentSizeFor } from '../tcp/path-change.ts';
-import { dropOutOfOrder } from '../tcp/reassembly.ts';
+import { adoptOutOfOrder, dropOutOfOrder } from '../tcp/reassembly.ts';
 import { resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { takeSendQueue } from '../tcp/send-queue.ts';
@@ -185,7 +185,13 @@ export class Transport extends HostListening implements TransportInput {
     this.table.free(slot);
   }
 
-  /** At the end of a connection, and when its state goes to a device. */
+  /** What has come back with a connection: the device's buffers, which are returned like those of frames. */
+  adoptOutOfOrder(tcb: Tcb, chain: number): void {
+    adoptOutOfOrder(tcb, chain, this.buffers);
+    this.outOfOrder += tcb.oooCount;
+  }
+
+  /** At the end of a connection, and when a device has taken it with a copy. */
   dropOutOfOrder(tcb: Tcb): void {
     this.outOfOrder -= tcb.oooCount;
     dropOutOfOrder(tcb, this.buffers, this);

@@ -8,8 +8,6 @@
  */
 import { SSTHRESH_MAX } from '../tcp/congestion.ts';
 import type { Effects } from '../tcp/effects.ts';
-import { dropOutOfOrder } from '../tcp/reassembly.ts';
-import type { NetBufferCursor } from '../tcp/send-queue.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
 
@@ -21,13 +19,12 @@ function atMost(window: number): number {
 }
 
 /** The giver: after this the TCB's delegated range is the snapshot. */
-export function exportDelegated(tcb: Tcb, buffers: NetBufferCursor, now: number, fx: Effects): void {
+export function exportDelegated(tcb: Tcb, now: number): void {
   const { timers, privateFlags } = tcb;
   if ((timers & TcpTimerBit.DelayedAck) !== 0 || (privateFlags & TcpPrivateFlag.AckNow) !== 0) {
     tcb.delegatedFlags |= TcpDelegatedFlag.AckOwed;
   }
   if ((privateFlags & TcpPrivateFlag.RetransmitFirst) !== 0) tcb.delegatedFlags |= TcpDelegatedFlag.RetransmitOwed;
-  dropOutOfOrder(tcb, buffers, fx);
   const running = (timers & TcpTimerBit.Retransmit) !== 0;
   tcb.rtxTimeoutDelta = running ? Math.max(0, (tcb.rtxAt - now) | 0) : NOT_RUNNING;
   if (!running) tcb.rtxKind = TcpTimer.None;
@@ -69,7 +66,10 @@ function sendBacklog(tcb: Tcb): number {
   return tcb.srtt === 0 ? UNSUPPORTED_BACKLOG : Math.min(tcb.cwnd, tcb.sndWnd);
 }
 
-/** The getter: private state anew, timers from their remainders. Fire-at-once timers fire at the next tick. */
+/**
+ * The getter: private state anew, timers from their remainders. Fire-at-once timers fire at the next tick. The out-of-order
+ * queue is left alone: who gets one with the state adopts it, who gets its own state back has it still.
+ */
 export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   let timers = 0;
   if (tcb.rtxTimeoutDelta !== NOT_RUNNING && tcb.rtxKind !== TcpTimer.None) {
@@ -92,8 +92,8 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.delegatedFlags = delegatedFlags & ~(TcpDelegatedFlag.AckOwed | TcpDelegatedFlag.RetransmitOwed);
   tcb.curBuffer = 0;
   tcb.curSeq = tcb.sndUna;
-  tcb.oooHead = 0;
-  tcb.oooCount = 0;
+  tcb.dsackLength = 0;
+  tcb.unackedBytes = 0;
   tcb.lastSendAt = now;
   tcb.rtoBackoff = 0;
   tcb.challengeAt = (now - 0x10000000) | 0;

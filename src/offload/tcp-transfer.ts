@@ -9,7 +9,7 @@ import { StateRange } from './state-objects.ts';
 
 export const TcpTransfer = record('TCP_TRANSFER', 16, {
   postedReceives: word('initiate: receives that the switch held (¶76), first NET_BUFFER or 0'),
-  outOfOrder: word('received out of order and not acknowledged, by SEG.SEQ: first NET_BUFFER or 0 (both directions)'),
+  outOfOrder: word('received out of order, perhaps SACKed, by SEG.SEQ: first NET_BUFFER or 0 (both ways)'),
   sentRangeCount: word('SENT_RANGEs that follow: what was sent, when, and what became of it'),
   forwardedSegments: word('terminate: segments that the device kept while it waited for the upload (¶57), or 0'),
 });

@@ -1,24 +1,37 @@
 /**
  * Every NET_BUFFER has exactly one owner (§8.2 of the digest, invariant 2): what the ledgers of the checkers say is out is
- * lent by its pool, and what a device has in its send queues is in the ledger.
+ * lent by its pool, what a device has in its send queues is in the ledger, and what waits in an out-of-order queue is in no
+ * other, whoever has the connection.
  */
 import { AssertionError } from '../base/assert.ts';
 import { Custody } from '../intermediate-driver/diagnostics/buffer-ledger.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
+import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Simulation } from '../simulation.ts';
+import type { Tcb } from '../tcp/tcb.ts';
+
+/** `oooCount` has a byte. */
+const QUEUE_MAX = 255;
 
 export class BufferWatch {
   /** Buffers looked at. */
   checked = 0;
   readonly #sim: Simulation;
+  readonly #receivePools: readonly BufferPool[];
+  readonly #buffer;
+  /** Buffers of the out-of-order queues that were looked at in this round. */
+  readonly #queued = new Set<number>();
 
   constructor(sim: Simulation) {
     this.#sim = sim;
+    this.#receivePools = sim.nics.map(({ firmware }) => firmware.pool);
+    this.#buffer = NetBuffer.view(sim.memory);
   }
 
   check(): void {
+    this.#queued.clear();
     const { hosts, checkers } = this.#sim;
-    const receivePools = this.#sim.nics.map(({ firmware }) => firmware.pool);
+    const receivePools = this.#receivePools;
     const txPools = hosts.map(({ host }) => host.tx);
     const sendPools = hosts.flatMap(({ host }) => [host.sendDescriptors, host.copies]);
     for (const ledger of new Set(checkers.map(each => each.ledger))) {
@@ -53,6 +66,22 @@ export class BufferWatch {
       throw new AssertionError(
         `the host has buffer ${buffer} in a send queue; it is in ${holding.custody} (invariant 2)`,
       );
+    }
+  }
+
+  /** The out-of-order queue of a connection whose state is at `where`. */
+  queue(tcb: Tcb, where: string): void {
+    let count = 0;
+    for (let at = tcb.oooHead; at !== 0 && count <= QUEUE_MAX; at = this.#buffer.at(at).next) {
+      count++;
+      if (!this.#receivePools.some(pool => pool.isLent(at))) {
+        throw new AssertionError(`${where}: out-of-order buffer ${at} is free in its pool (invariant 2)`);
+      }
+      if (this.#queued.has(at)) throw new AssertionError(`${where}: buffer ${at} is in two queues (invariant 2)`);
+      this.#queued.add(at);
+    }
+    if (count !== tcb.oooCount) {
+      throw new AssertionError(`${where}: ${count} buffers in a queue of ${tcb.oooCount} (invariant 2)`);
     }
   }
 

@@ -297,6 +297,7 @@ export class InvariantChecker {
   }
 
   #sequences(tcb: Tcb, where: string, nic: number): void {
+    this.#buffers.queue(tcb, where);
     if (tcb.state < TcpState.Established) return;
     this.#holdFor(seqLeq(tcb.sndUna, tcb.sndNxt), tcb, where, 'SND.UNA <= SND.NXT');
     this.#holdFor(seqLeq(tcb.sndNxt, tcb.sndMax), tcb, where, 'SND.NXT <= sndMax');

@@ -208,7 +208,15 @@ function drainOutOfOrder(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): boole
   }
 }
 
-/** Discards the queue: at a hand-over (digest §3.6 step 3) and at the end of the connection. */
+/** A queue that has come with the state (offload/handover.ts). */
+export function adoptOutOfOrder(tcb: Tcb, chain: number, buffers: NetBufferCursor): void {
+  tcb.oooHead = chain;
+  tcb.oooCount = 0;
+  for (let at = chain; at !== 0; at = buffers.at(at).next) tcb.oooCount++;
+  surveyQueue(tcb, 0, buffers);
+}
+
+/** Discards the queue: at the end of the connection, and when a device has taken the connection with a copy of it. */
 export function dropOutOfOrder(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): void {
   while (tcb.oooHead !== 0) {
     const address = tcb.oooHead;

@@ -56,6 +56,43 @@ describe('a thousand moves under load', () => {
   }
 });
 
+describe('a lossy connection whose peer never sends again what was SACKed', () => {
+  // With few buffers a device often has no room for the queue, and leaves the connection to the host (D09).
+  for (const { receiveBuffers, receivePool } of [
+    { receiveBuffers: 512, receivePool: 'global' },
+    { receiveBuffers: 32, receivePool: 'global' },
+    { receiveBuffers: 64, receivePool: 'per-connection' },
+  ] as const) {
+    test(`gets every byte over hundreds of moves, ${receiveBuffers} buffers, pool ${receivePool} (D09, D16, RFC 2018 8)`, () => {
+      const nics = [{ name: 'nic0', receiveBuffers, target: { receivePool } }];
+      const options = { ...ONE, sack: true, nics, tcp: { timeWaitTicks: 500 } };
+      let carried = 0;
+      for (const seed of [1, 2, 3, 4, 5]) {
+        const machine = new LadderMachine(options, seed);
+        const race = new Race(machine, new Prng(seed));
+        const { prng } = race;
+        const c1 = race.peer('c1');
+        c1.loss = 0.15;
+        for (let moves = 0; moves < 200; moves++) {
+          if (c1.peer.sent - (c1.rcvNxt - 1) < 6000) race.send('c1', 1 + prng.below(4000));
+          if (c1.sndEnd - c1.sndUna < 20_000) race.peerSends('c1', 1 + prng.below(8000));
+          const { oooCount } = machine.host.transport.at(c1.peer.connection!.slot);
+          if (oooCount > 0 && race.field('c1', 'offload') === 'InHost') carried++;
+          race.event('move', () => move(race), 12);
+          race.run(false);
+          if (prng.below(2) === 0) race.advance(1 + prng.below(40), 1);
+        }
+        race.delivered();
+        expect(c1.lost).toBeGreaterThan(0);
+        c1.loss = 0;
+        race.end();
+      }
+      // Not only connections that had nothing to carry were offered.
+      expect(carried).toBeGreaterThan(50);
+    });
+  }
+});
+
 /** When frames that begin so have left, in ms. */
 function timesOf(machine: LadderMachine, frame: string): number[] {
   return machine.events.filter(({ text }) => text.startsWith(frame)).map(({ us }) => Math.floor(us / 1000));

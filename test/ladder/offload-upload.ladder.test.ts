@@ -338,23 +338,60 @@ describe('one connection', () => {
   );
 
   machineLadder(
-    'out-of-order bytes are dropped by the device and sent again by the peer (D09)',
-    { ...ONE, quiet: true },
+    'out-of-order bytes go along, down and up: what was SACKed is not taken back, and keeps its order (D09, RFC 2018 8)',
+    { ...ONE, quiet: true, sack: true },
     `
-    0ms  tli        offload c1
-    0ms  blocks     nic0 initiate N+{P+{T}}
-    0ms  blocks     nic0 initiate complete N+{P+{T}}
-    1ms  c1         < P. 11:21(10) ack 1
-    1ms  nic0       > c1 . 1:1(0) ack 1
+    0ms  c1         < P. 31:41(10) ack 1
+    0ms  host       > c1 . 1:1(0) ack 1 <sack 31:41>
+    1ms  tli        offload c1
+    1ms  blocks     nic0 initiate N+{P+{T}}
+    1ms  blocks     nic0 initiate complete N+{P+{T}}
+    2ms  c1         < P. 11:21(10) ack 1
+    2ms  nic0       > c1 . 1:1(0) ack 1 <sack 11:21 31:41>
+    3ms  c1         < P. 41:51(10) ack 1
+    3ms  nic0       > c1 . 1:1(0) ack 1 <sack 31:51 11:21>
+    4ms  tli        upload c1
+    4ms  blocks     nic0 terminate N={P={T}}
+    4ms  blocks     nic0 terminate complete N={P={T}}
+    4ms  check      c1 rcvNxt=1
+    5ms  c1         < P. 31:41(10) ack 1
+    5ms  host       > c1 . 1:1(0) ack 1 <sack 31:41 31:51 11:21>
+    6ms  tli        offload c1
+    6ms  blocks     nic0 initiate N+{P+{T}}
+    6ms  blocks     nic0 initiate complete N+{P+{T}}
+    6ms  check      nic0 buffers=3
+    7ms  c1         < P. 1:11(10) ack 1
+    7ms  app        c1 received 10
+    7ms  app        c1 received 10
+    7ms  nic0       > c1 . 1:1(0) ack 21 <sack 31:51>
+    8ms  tli        upload c1
+    8ms  blocks     nic0 terminate N={P={T}}
+    8ms  blocks     nic0 terminate complete N={P={T}}
+    9ms  c1         < P. 21:31(10) ack 1
+    9ms  app        c1 received 10
+    9ms  app        c1 received 10
+    9ms  app        c1 received 10
+    9ms  host       > c1 . 1:1(0) ack 51
+   60ms  check      nic0 buffers=0
+`,
+  );
+
+  machineLadder(
+    'a FIN that came early goes along (D09)',
+    { ...ONE, quiet: true, sack: true },
+    `
+    0ms  c1         < F. 11:11(0) ack 1
+    0ms  host       > c1 . 1:1(0) ack 1 <sack 11:12>
+    1ms  tli        offload c1
+    1ms  blocks     nic0 initiate N+{P+{T}}
+    1ms  blocks     nic0 initiate complete N+{P+{T}}
     2ms  tli        upload c1
     2ms  blocks     nic0 terminate N={P={T}}
     2ms  blocks     nic0 terminate complete N={P={T}}
-    2ms  check      c1 rcvNxt=1
     3ms  c1         < P. 1:11(10) ack 1
     3ms  app        c1 received 10
-    4ms  c1         < P. 11:21(10) ack 1
-    4ms  app        c1 received 10
-    4ms  host       > c1 . 1:1(0) ack 21
+    3ms  app        c1 ended
+    3ms  host       > c1 . 1:1(0) ack 12
    60ms  check      nic0 buffers=0
 `,
   );

@@ -5,6 +5,7 @@ import { NetBuffer } from '../../src/memory/net-buffer.ts';
 import { exportDelegated, importDelegated } from '../../src/offload/handover.ts';
 import type { Effects } from '../../src/tcp/effects.ts';
 import { DEFAULT_TCP_PARAMS } from '../../src/tcp/params.ts';
+import { adoptOutOfOrder } from '../../src/tcp/reassembly.ts';
 import {
   type Tcb,
   TcbLayout,
@@ -37,7 +38,7 @@ function fresh(): Tcb {
 
 /** From one owner to another whose clock is elsewhere. */
 function hand(tcb: Tcb, from: number, to: number, owner = new Owner()): Owner {
-  exportDelegated(tcb, NetBuffer.view(memory), from, owner.fx);
+  exportDelegated(tcb, from);
   importDelegated(tcb, to, owner.fx);
   return owner;
 }
@@ -53,7 +54,7 @@ describe('timestamps (digest 4.7, known answers)', () => {
     expect(tcb.tsOffset).toBe(-100);
     expect(stamp(tcb, 205) - 100).toBe(5);
     expect(stamp(tcb, 210)).toBe(110);
-    exportDelegated(tcb, NetBuffer.view(memory), 250, new Owner().fx);
+    exportDelegated(tcb, 250);
     expect(tcb.tsTime).toBe(150);
     importDelegated(tcb, 150, new Owner().fx);
     expect(tcb.tsOffset).toBe(0);
@@ -187,16 +188,25 @@ describe('debts', () => {
     ]);
   });
 
-  test('out-of-order text is given back: the peer sends it again (D09)', () => {
+  test('out-of-order text stays whole: it travels beside the state, with the order in which it came (D09, RFC 2018 8)', () => {
     const tcb = fresh();
     const buffers = NetBuffer.view(memory);
-    const [first, second] = [BASE + 1024, BASE + 2048];
-    buffers.at(second).next = 0;
-    buffers.at(first).next = second;
-    tcb.oooHead = first;
-    tcb.oooCount = 2;
+    const [first, second, third] = [BASE + 1024, BASE + 2048, BASE + 3072];
+    for (const [at, next, segSeq, stamp] of [
+      [first, second, 100, 2],
+      [second, third, 110, 1],
+      [third, 0, 200, 3],
+    ] as const) {
+      buffers.at(at);
+      Object.assign(buffers, { next, segSeq, dataLength: 10, stamp });
+    }
+    tcb.dsackLength = 7;
+    adoptOutOfOrder(tcb, first, buffers);
+    expect([tcb.oooHead, tcb.oooCount, tcb.sackBlocks]).toEqual([first, 3, 2]);
     const owner = hand(tcb, 0, 0);
-    expect(owner.freed).toEqual([first, second]);
-    expect([tcb.oooHead, tcb.oooCount]).toEqual([0, 0]);
+    expect(owner.freed).toEqual([]);
+    // What came twice has been told of, or never will be.
+    expect([tcb.oooHead, tcb.oooCount, tcb.sackBlocks, tcb.dsackLength]).toEqual([first, 3, 2, 0]);
+    expect([first, second, third].map(at => buffers.at(at).stamp)).toEqual([2, 1, 3]);
   });
 });

@@ -41,7 +41,10 @@ const PATIENCE_MS = 60_000;
 const TIME_WAIT_MS = 2000;
 const BUDGETS = [1, 2, 8, 64];
 
-/** A peer that acknowledges, sends what it has, and sends it again when that is lost: go-back-N, and no more. */
+/**
+ * A peer that acknowledges, sends what it has, and sends it again when that is lost: go-back-N, and no more. Where SACK is
+ * permitted it never sends again what was SACKed: if that is taken back, the connection stands still (RFC 2018 8).
+ */
 export class LivePeer {
   readonly peer: LadderPeer;
   readonly #machine: LadderMachine;
@@ -63,6 +66,8 @@ export class LivePeer {
   receiveWindow = 65_535;
   /** Acknowledges nothing and sends nothing. */
   mute = false;
+  /** By number: SACKed. */
+  readonly #sacked: boolean[] = [];
   #ackDue = false;
   #resetAt = -1;
   #progressUs = 0;
@@ -96,6 +101,10 @@ export class LivePeer {
       this.sndNxt = Math.max(this.sndNxt, acked);
       this.#progressUs = this.#machine.sim.clock.nowUs();
     }
+    for (let i = 0; i < tcp.sackCount; i++) {
+      const right = (tcp.sackRight[i]! - peer.iss) | 0;
+      for (let n = (tcp.sackLeft[i]! - peer.iss) | 0; n < right; n++) this.#sacked[n] = true;
+    }
     this.window = tcp.window;
     const isFin = (tcp.flags & TcpFlag.Fin) !== 0;
     if (tcp.payloadLength === 0 && !isFin) return;
@@ -121,10 +130,14 @@ export class LivePeer {
       this.sndNxt = this.sndUna;
       this.#progressUs = this.#machine.sim.clock.nowUs();
     }
+    while (this.sndNxt < this.sndEnd && this.#sacked[this.sndNxt] === true) this.sndNxt++;
     const room = Math.min(this.sndEnd, this.sndUna + this.window) - this.sndNxt;
-    const length = Math.max(0, Math.min(room, 1 + this.#prng.below(PEER_MSS)));
+    const longest = Math.max(0, Math.min(room, 1 + this.#prng.below(PEER_MSS)));
+    let length = 0;
+    while (length < longest && this.#sacked[this.sndNxt + length] !== true) length++;
     const end = this.sndNxt + length;
-    const isFin = this.closes && end === this.sndEnd && this.sndNxt <= this.sndEnd && this.sndUna <= this.sndEnd;
+    const mayFin = this.closes && this.#sacked[this.sndEnd] !== true;
+    const isFin = mayFin && end === this.sndEnd && this.sndNxt <= this.sndEnd && this.sndUna <= this.sndEnd;
     if (length === 0 && !isFin && !this.#ackDue) return false;
     this.#ackDue = false;
     const flags = isFin ? 'F.' : length > 0 ? 'P.' : '.';

@@ -1,9 +1,10 @@
 /** What the receiver reports, against a model that keeps every number of the stream (RFC 2018 4, RFC 2883 4). */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { OUT_OF_ORDER_MAX } from '../../src/tcp/reassembly.ts';
+import { exportDelegated, importDelegated } from '../../src/offload/handover.ts';
+import { adoptOutOfOrder, OUT_OF_ORDER_MAX } from '../../src/tcp/reassembly.ts';
 import { segmentRoom, sackOptionLength } from '../../src/tcp/sack-report.ts';
-import { TcpConstFlag } from '../../src/tcp/tcb.ts';
+import { TcbLayout, TcpConstFlag } from '../../src/tcp/tcb.ts';
 import { TcpFlag, TcpHeader } from '../../src/wire/tcp.ts';
 import { established } from '../support/ladder-engine.ts';
 import type { Endpoint } from '../support/tcp-endpoint.ts';
@@ -24,6 +25,18 @@ function text(endpoint: Endpoint, from: number, length: number, fin = false): vo
   header.window = 65535;
   endpoint.inject(header, length, from);
   endpoint.checkInvariants();
+}
+
+/** To an owner that knows nothing but what travels. */
+function handOver(endpoint: Endpoint): void {
+  const { tcb, memory, buffers, now } = endpoint;
+  exportDelegated(tcb, now);
+  const { localAddress, remoteAddress, oooHead } = tcb;
+  const { start, end } = TcbLayout.range('private');
+  memory.u8.fill(0, tcb.base + start, tcb.base + end);
+  Object.assign(tcb, { localAddress, remoteAddress });
+  importDelegated(tcb, now, endpoint);
+  adoptOutOfOrder(tcb, oooHead, buffers);
 }
 
 /** The blocks of the last segment sent, relative to the stream. */
@@ -78,9 +91,13 @@ class Model {
 }
 
 describe('SACK blocks', () => {
-  const segment = fc.record({ from: fc.nat(STREAM - 1), length: fc.integer({ min: 1, max: 40 }) });
+  const segment = fc.record({
+    from: fc.nat(STREAM - 1),
+    length: fc.integer({ min: 1, max: 40 }),
+    isMoved: fc.boolean(),
+  });
 
-  test('are those of the model, for segments in any order with any overlaps, a FIN at the end (RFC 2018 4, RFC 2883 4)', () => {
+  test('are those of the model, for segments in any order with any overlaps, whoever has the connection (RFC 2018 4, RFC 2883 4)', () => {
     const property = fc.property(
       fc.array(segment, { minLength: 1, maxLength: 60 }),
       fc.constantFrom(1000, -200, 0x7fffff80),
@@ -88,7 +105,8 @@ describe('SACK blocks', () => {
       (segments, irs, timestamps) => {
         const endpoint = withSack(timestamps, irs);
         const model = new Model();
-        for (const { from, length } of segments) {
+        for (const { from, length, isMoved } of segments) {
+          if (isMoved) handOver(endpoint);
           const end = Math.min(STREAM, from + length);
           text(endpoint, from, end - from, end === STREAM);
           const expected = model.take(from, end === STREAM ? STREAM + 1 : end, timestamps ? 3 : 4);
@@ -101,11 +119,17 @@ describe('SACK blocks', () => {
   });
 
   test('only grow until they are delivered, whatever buffers there are: nothing is taken back (RFC 2018 8)', () => {
-    const scarce = fc.record({ from: fc.nat(STREAM - 1), length: fc.integer({ min: 1, max: 60 }), takes: fc.nat(1) });
+    const scarce = fc.record({
+      from: fc.nat(STREAM - 1),
+      length: fc.integer({ min: 1, max: 60 }),
+      takes: fc.nat(1),
+      isMoved: fc.boolean(),
+    });
     const property = fc.property(fc.array(scarce, { maxLength: 60 }), segments => {
       const endpoint = withSack(false);
       const promised = new Uint8Array(STREAM + 2);
-      for (const { from, length, takes } of segments) {
+      for (const { from, length, takes, isMoved } of segments) {
+        if (isMoved) handOver(endpoint);
         endpoint.takes = takes;
         text(endpoint, from, Math.min(length, STREAM - from));
         for (const [left, right] of reported(endpoint)) promised.fill(1, left, right);
@@ -114,6 +138,7 @@ describe('SACK blocks', () => {
       endpoint.takes = Infinity;
       for (let n = 0; n < STREAM; n++) if (promised[n] === 0) text(endpoint, n, 1);
       expect(endpoint.received).toBe(STREAM);
+      expect(endpoint.rxPool.inUse).toBe(0);
     });
     fc.assert(property, { numRuns: 500 });
   });

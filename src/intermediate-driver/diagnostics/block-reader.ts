@@ -122,6 +122,11 @@ export class BlockReader {
     return this.chain(this.#transfer.at(block.address + TCP_TRANSFER_OFFSET).forwardedSegments);
   }
 
+  /** Out-of-order data: the device's buffers at a terminate, the host's at an initiate. */
+  outOfOrder(block: CheckedBlock): number[] {
+    return this.chain(this.#transfer.at(block.address + TCP_TRANSFER_OFFSET).outOfOrder);
+  }
+
   // --- the state behind a connection's block ---
 
   tcpState(block: CheckedBlock): number {

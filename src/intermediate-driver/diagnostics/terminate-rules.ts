@@ -78,6 +78,8 @@ function takeConnection(checked: Checked, block: CheckedBlock, object: CheckedOb
   for (const buffer of reader.bufferedData(block)) {
     if (ledger.get(buffer) === undefined) ledger.enter(owner, buffer, Custody.Indicated, null);
   }
+  // Nobody has seen them before.
+  for (const buffer of reader.outOfOrder(block)) ledger.enter(owner, buffer, Custody.Indicated, null);
   const before = object.progress;
   if (before === null) return;
   const after = reader.progress(block, before.tsTime !== null);
