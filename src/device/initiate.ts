@@ -7,7 +7,7 @@
 import { isOffloaded, NdisStatus } from '../base/status.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Cursor } from '../memory/record.ts';
-import { BLOCK_HEADER_BYTES, BlockRole, OffloadStateType } from '../offload/block-list.ts';
+import { BLOCK_HEADER_BYTES, BlockRole, isIpv6Type, OffloadStateType } from '../offload/block-list.ts';
 import { ResourceNeeds } from '../offload/resource-needs.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
@@ -101,6 +101,7 @@ export class Initiate extends OffloadOperation {
     switch (block.type) {
       case OffloadStateType.Neighbor:
         return block.role === BlockRole.Linker ? this.known(this.neighborOf(block)) : this.#takeNeighbor();
+      case OffloadStateType.Ip6:
       case OffloadStateType.Ip4:
         return block.role === BlockRole.Linker ? this.known(this.pathOf(block)) : this.#takePath(parent);
       case OffloadStateType.Tcp:
@@ -150,6 +151,9 @@ export class Initiate extends OffloadOperation {
     const block = this.block;
     const neighbor = parent === 0 ? -1 : this.neighborOf(this.parent.at(parent));
     if (neighbor < 0) return NdisStatus.Failure;
+    // A21: what the device cannot do is refused, whoever asks.
+    const isIpv6 = isIpv6Type(block.type);
+    if (isIpv6 && !this.boot.config.target.supportsIpv6) return NdisStatus.NotSupported;
     const slot = tree.paths.allocate();
     if (slot < 0) return NdisStatus.OffloadPathEntries;
     tree.placePath(slot);
@@ -163,6 +167,7 @@ export class Initiate extends OffloadOperation {
       tree.paths.free(slot);
       return NdisStatus.OffloadPathMtu;
     }
+    if (block.role === BlockRole.New) tree.numberAddresses(isIpv6);
     tree.attachPath(neighbor, slot);
     block.offloadHandle = tree.paths.handleOf(slot);
     return NdisStatus.Success;

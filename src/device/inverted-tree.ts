@@ -7,6 +7,7 @@
  */
 import type { Memory } from '../memory/memory.ts';
 import type { Cursor } from '../memory/record.ts';
+import { AddressTable } from '../wire/address-table.ts';
 import { NeighborEntry, type NicRegions, PathEntry } from '../ring/nic-layout.ts';
 import { NeighborState, PathState } from '../offload/state-objects.ts';
 import { Dependents } from './dependents.ts';
@@ -34,6 +35,9 @@ export class InvertedTree {
   readonly connectionsOf: Dependents;
   readonly pathsOf: Dependents;
   readonly reachability: NeighborReachability;
+  /** IPv6 addresses of the paths that are here. */
+  readonly addresses: AddressTable;
+  readonly #i32: Int32Array;
 
   constructor(memory: Memory, regions: NicRegions, connections: number, staleTicks: number) {
     this.paths = new EntryTable(memory, regions.paths, PathEntry.byteLength);
@@ -44,6 +48,8 @@ export class InvertedTree {
     this.neighborState = NeighborState.view(memory);
     this.connectionsOf = new Dependents(this.paths.capacity, connections);
     this.pathsOf = new Dependents(this.neighbors.capacity, this.paths.capacity);
+    this.addresses = new AddressTable(2 * Math.max(1, this.paths.capacity));
+    this.#i32 = memory.i32;
     this.reachability = new NeighborReachability(this.neighbors.capacity, staleTicks);
   }
 
@@ -61,6 +67,35 @@ export class InvertedTree {
     const counter = this.path.ipIdCounter;
     this.path.ipIdCounter = (counter + 1) & IP_ID_MASK;
     return IP_ID_BASE | ((this.pathState.ipIdStart + counter) & IP_ID_MASK);
+  }
+
+  /** The state of the path that the cursor is on has come: its addresses get numbers, by which segments find it. */
+  numberAddresses(isIpv6: boolean): void {
+    const { path, pathState } = this;
+    if (isIpv6) {
+      path.localAddress = this.addresses.internWords(this.#i32, this.sourceIndex);
+      path.remoteAddress = this.addresses.internWords(this.#i32, this.destinationIndex);
+    } else {
+      path.localAddress = pathState.sourceAddress;
+      path.remoteAddress = pathState.destinationAddress;
+    }
+  }
+
+  /** Where the words of the path's IPv6 addresses stand in memory. */
+  get sourceIndex(): number {
+    return (this.path.base + PathState.offset.sourceAddress) >> 2;
+  }
+
+  get destinationIndex(): number {
+    return (this.path.base + PathState.offset.destinationAddress) >> 2;
+  }
+
+  /** The path has no dependents and hangs on no neighbor. */
+  freePath(slot: number): void {
+    this.placePath(slot);
+    this.addresses.release(this.path.localAddress);
+    this.addresses.release(this.path.remoteAddress);
+    this.paths.free(slot);
   }
 
   placePath(slot: number): void {

@@ -6,7 +6,7 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import type { Memory } from '../memory/memory.ts';
-import { BLOCK_HEADER_BYTES, type BlockCursor, OffloadStateType } from '../offload/block-list.ts';
+import { BLOCK_HEADER_BYTES, type BlockCursor, isIpv6Type, OffloadStateType } from '../offload/block-list.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { TcpState } from '../tcp/tcb.ts';
@@ -54,11 +54,15 @@ export class LoadState extends OffloadOperation {
         this.firmware.neighborLoaded(slot);
         return NdisStatus.Success;
       }
+      case OffloadStateType.Ip6:
       case OffloadStateType.Ip4: {
         const slot = this.pathOf(block);
         if (slot < 0) return this.known(slot);
         this.tree.placePath(slot);
+        // State goes in once.
+        if ((this.tree.path.flags & EntryFlag.Reserved) === 0) return NdisStatus.Failure;
         this.copy(this.tree.path.base, from, StateRange.path.all);
+        this.tree.numberAddresses(isIpv6Type(block.type));
         this.tree.path.flags &= ~EntryFlag.Reserved;
         return NdisStatus.Success;
       }

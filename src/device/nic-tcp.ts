@@ -27,6 +27,8 @@ import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } fro
 import { sendAck } from '../tcp/transmit.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
+import { isIpv6 } from '../wire/address-table.ts';
+import { emitIpv6 } from '../wire/ipv6.ts';
 import { emitIpv4, IPV4, IpProtocol, Ipv4Fragment } from '../wire/ipv4.ts';
 import { emitTag, VLAN } from '../wire/vlan.ts';
 import type { InvertedTree } from './inverted-tree.ts';
@@ -104,7 +106,7 @@ export class NicTcp implements Effects {
     );
     this.delivery.advisor = this.advisor;
     this.#asked = this.table.cursor();
-    this.writer = new SegmentWriter(memory, this.params.mss);
+    this.writer = new SegmentWriter(memory, tree.addresses, this.params.mss);
     this.wheel = new TimerWheel(config.tcpEntries, 0);
     this.pendingDisconnect = new Int32Array(config.tcpEntries);
     this.stoppedAt = new Int32Array(config.tcpEntries);
@@ -129,6 +131,7 @@ export class NicTcp implements Effects {
     const srcHi = neighborState.dlSourceHi;
     const srcLo = neighborState.dlSourceLo;
     const own = (srcHi | srcLo) === 0;
+    const etherType = isIpv6(tcb.localAddress) ? EtherType.Ipv6 : EtherType.Ipv4;
     emitEthernet(
       view,
       at,
@@ -136,35 +139,40 @@ export class NicTcp implements Effects {
       neighborState.dlDestinationLo,
       own ? this.mac.macHi : srcHi,
       own ? this.mac.macLo : srcLo,
-      EtherType.Ipv4,
+      etherType,
     );
     let ipAt = at + ETHERNET.headerLength;
     const vid = neighborState.vlanId;
     if (vid !== 0 || tcb.userPriority !== 0) {
       emitTag(view, at + ETHERNET.etherType, EtherType.CustomerVlan, (tcb.userPriority << 13) | vid);
-      view.setUint16(ipAt + 2, EtherType.Ipv4);
+      view.setUint16(ipAt + 2, etherType);
       ipAt += VLAN.tagLength;
     }
-    const total = IPV4.headerLength + this.writer.headerLength(tcb, flags) + length;
-    emitIpv4(
-      view,
-      ipAt,
-      tcb.tos,
-      total,
-      tree.nextIpId(),
-      Ipv4Fragment.Df,
-      tcb.ttl,
-      IpProtocol.Tcp,
-      tcb.localAddress,
-      tcb.remoteAddress,
-    );
-    this.writer.write(tcb, ipAt + IPV4.headerLength, flags, seq, length, this.now);
+    const segmentLength = this.writer.headerLength(tcb, flags) + length;
+    const headerLength = this.#writeIp(tcb, ipAt, segmentLength);
+    const total = headerLength + segmentLength;
+    this.writer.write(tcb, ipAt + headerLength, flags, seq, length, this.now);
     this.mac.transmit(at, ipAt - at + total);
     // Text or FIN below what was sent before.
     const again = (length > 0 || (flags & TcpFlag.Fin) !== 0) && seqLt(seq, tcb.sndMax);
     this.advisor.noteSent(this.table.slotOf(tcb), again);
     this.#countSent(flags, again, total);
     return true;
+  }
+
+  /** The header in front of `length` bytes of segment, for the path that the tree's cursors are on; returns its length. */
+  #writeIp(tcb: Tcb, at: number, length: number): number {
+    const { tree } = this;
+    const { view, i32 } = this.memory;
+    const { tos, ttl, flowLabel, localAddress, remoteAddress } = tcb;
+    if (isIpv6(localAddress)) {
+      const { sourceIndex, destinationIndex } = tree;
+      const { Tcp } = IpProtocol;
+      return emitIpv6(view, at, tos, flowLabel, length, Tcp, ttl, i32, sourceIndex, i32, destinationIndex);
+    }
+    const total = IPV4.headerLength + length;
+    const id = tree.nextIpId();
+    return emitIpv4(view, at, tos, total, id, Ipv4Fragment.Df, ttl, IpProtocol.Tcp, localAddress, remoteAddress);
   }
 
   #countSent(flags: number, again: boolean, length: number): void {

@@ -20,7 +20,9 @@ import { HEARTBEAT_MS, type NicBoot, NicStatus, RECEIVE_HEADROOM } from '../ring
 import { Doorbell } from '../ring/doorbell.ts';
 import type { Polled } from '../ring/poll-loop.ts';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.ts';
+import { isIpv6 } from '../wire/address-table.ts';
 import { IPV4 } from '../wire/ipv4.ts';
+import { IPV6 } from '../wire/ipv6.ts';
 import { DataCalls } from './data-calls.ts';
 import { InvertedTree } from './inverted-tree.ts';
 import { Mac } from './mac.ts';
@@ -90,7 +92,7 @@ export class Nic implements Polled {
     this.objects = tree;
     this.firmware = new TcpFirmware(memory, boot, this.#mac, tree, this.#host, this.stats);
     this.#published = new PublishedStatistics(memory, regions.offloadStats, this.stats);
-    this.#lookup = new ReceiveLookup(memory, this.firmware.table, boot.config, this.stats);
+    this.#lookup = new ReceiveLookup(memory, this.firmware.table, tree.addresses, boot.config, this.stats);
     this.#loader = new TcpLoader(memory, boot, this.#window, this.firmware, tree, this.stats);
     this.#initiate = new Initiate(memory, boot, this.#loader, this.firmware, tree, this.stats);
     this.#loadState = new LoadState(memory, boot, this.#loader, this.firmware, tree, this.stats);
@@ -335,7 +337,7 @@ export class Nic implements Polled {
     }
     if (!this.firmware.segment(slot, tcp, false)) return this.firmware.keep(slot, ip.payloadAt, length);
     stats.inDatagrams++;
-    stats.inOctets += IPV4.headerLength + length;
+    stats.inOctets += (isIpv6(ip.source) ? IPV6.headerLength : IPV4.headerLength) + length;
     return true;
   }
 

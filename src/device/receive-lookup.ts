@@ -1,14 +1,17 @@
 /**
  * Receive lookup: which offloaded connection a frame belongs to, if any (digest §2.3, §4.5, §4.8).
  *
- * Direct, by addresses, ports and VID; options and fragments are the host's business, which forwards what comes of them.
+ * Direct, by addresses, ports and VID; options, extension headers and fragments are the host's business, which forwards
+ * what comes of them.
  */
 import type { Memory } from '../memory/memory.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import type { TcbTable } from '../tcp/tcb-table.ts';
-import { pseudoHeaderSum } from '../wire/checksum.ts';
+import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { ETHERNET, EtherType, isGroupMac } from '../wire/ethernet.ts';
+import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
+import { Ipv6Header, Ipv6Parse, parseIpv6 } from '../wire/ipv6.ts';
 import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
 import { vidOf, VLAN } from '../wire/vlan.ts';
 import type { NicStatistics } from './statistics.ts';
@@ -19,16 +22,21 @@ export const DROPPED = -2;
 
 export class ReceiveLookup {
   /** Of the frame that was looked up. */
-  readonly ip = new Ipv4Header();
+  ip: IpDatagram;
+  readonly #ipv4 = new Ipv4Header();
+  readonly #ipv6 = new Ipv6Header();
   readonly tcp = new TcpHeader();
   readonly #memory: Memory;
   readonly #table: TcbTable;
+  readonly #addresses: AddressTable;
   readonly #vlanIds: readonly number[];
   readonly #stats: NicStatistics;
 
-  constructor(memory: Memory, table: TcbTable, config: NicConfig, stats: NicStatistics) {
+  constructor(memory: Memory, table: TcbTable, addresses: AddressTable, config: NicConfig, stats: NicStatistics) {
     this.#memory = memory;
     this.#table = table;
+    this.#addresses = addresses;
+    this.ip = this.#ipv4;
     this.#vlanIds = config.target.vlanIds;
     this.#stats = stats;
   }
@@ -41,17 +49,37 @@ export class ReceiveLookup {
     const end = frameAt + frameLength;
     let ipAt = frameAt + ETHERNET.headerLength;
     let vid = 0;
-    if (view.getUint16(frameAt + ETHERNET.etherType) !== EtherType.Ipv4) {
+    let etherType = view.getUint16(frameAt + ETHERNET.etherType);
+    if (etherType !== EtherType.Ipv4 && etherType !== EtherType.Ipv6) {
       vid = vidOf(view, frameAt, end);
       ipAt += VLAN.tagLength;
-      if (vid < 0 || ipAt > end || view.getUint16(ipAt - 2) !== EtherType.Ipv4) return NORMAL_PATH;
+      if (vid < 0 || ipAt > end) return NORMAL_PATH;
+      etherType = view.getUint16(ipAt - 2);
     }
+    const isOurs = etherType === EtherType.Ipv6 ? this.#readIpv6(ipAt, end) : this.#readIpv4(etherType, ipAt, end);
     const { ip } = this;
-    if (parseIpv4(view, ipAt, end, ip) !== Ipv4Parse.Ok || ip.protocol !== IpProtocol.Tcp) return NORMAL_PATH;
-    if (ip.hasOptions || isFragment(ip) || ip.payloadEnd - ip.payloadAt < 20) return NORMAL_PATH;
+    if (!isOurs || ip.protocol !== IpProtocol.Tcp || ip.payloadEnd - ip.payloadAt < 20) return NORMAL_PATH;
     const ports = view.getInt32(ip.payloadAt);
     const slot = this.#find(ports, vid);
     return slot >= 0 || this.#vlanIds.length === 0 ? slot : this.#foreignVlan(ports, vid);
+  }
+
+  #readIpv4(etherType: number, at: number, end: number): boolean {
+    const ip = this.#ipv4;
+    this.ip = ip;
+    if (etherType !== EtherType.Ipv4 || parseIpv4(this.#memory.view, at, end, ip) !== Ipv4Parse.Ok) return false;
+    // RFC 1112 4: no host has an address of class E; here they stand for those of IPv6.
+    return !ip.hasOptions && !isFragment(ip) && !isIpv6(ip.source);
+  }
+
+  #readIpv6(at: number, end: number): boolean {
+    const { view } = this.#memory;
+    const ip = this.#ipv6;
+    this.ip = ip;
+    if (parseIpv6(view, at, end, ip) !== Ipv6Parse.Ok) return false;
+    ip.source = this.#addresses.find(view, ip.sourceAt);
+    ip.destination = this.#addresses.find(view, ip.destinationAt);
+    return ip.source !== 0 && ip.destination !== 0;
   }
 
   #find(ports: number, vid: number): number {
@@ -79,7 +107,7 @@ export class ReceiveLookup {
   takeSegment(): boolean {
     const { ip } = this;
     const length = ip.payloadEnd - ip.payloadAt;
-    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
+    const pseudo = this.#addresses.pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
     if (this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) return false;
     return parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, this.tcp) === TcpParse.Ok;
   }

@@ -6,13 +6,14 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import type { Memory } from '../memory/memory.ts';
-import { BLOCK_HEADER_BYTES, type BlockCursor, layerOf, OffloadStateType } from '../offload/block-list.ts';
+import { BLOCK_HEADER_BYTES, type BlockCursor, isIpv6Type, layerOf, OffloadStateType } from '../offload/block-list.ts';
 import { TcpUploadReason } from '../offload/events.ts';
 import { snapshotDelegated } from '../offload/handover.ts';
 import { NeighborState, PathState, StateRange } from '../offload/state-objects.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { segmentSizeChanged, segmentSizeFor } from '../tcp/path-change.ts';
 import { type Tcb, TcbLayout, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { updateConnection } from './connection-update.ts';
 import { EntryFlag, type InvertedTree } from './inverted-tree.ts';
 import { OffloadOperation } from './offload-operation.ts';
@@ -21,6 +22,11 @@ import type { TcpFirmware } from './tcp-firmware.ts';
 
 const NEIGHBOR = 0;
 const PATH = 1;
+
+/** RFC 791 3.2, RFC 8200 5: what every link carries. */
+function leastMtu(type: number): number {
+  return isIpv6Type(type) ? IPV6_MINIMUM_MTU : 68;
+}
 
 export class StateOperations extends OffloadOperation {
   /** The state behind the block in hand. */
@@ -72,10 +78,10 @@ export class StateOperations extends OffloadOperation {
     const tree = this.tree;
     const slot = this.pathOf(block);
     if (slot < 0) return this.known(slot);
-    if (block.type === OffloadStateType.Ip4Cached) {
+    if (block.type === OffloadStateType.Ip4Cached || block.type === OffloadStateType.Ip6Cached) {
       const from = block.base + BLOCK_HEADER_BYTES;
       const { pathMtu } = this.#pathState.at(from);
-      if (pathMtu > this.boot.config.mtu || pathMtu < 68) return NdisStatus.Failure;
+      if (pathMtu > this.boot.config.mtu || pathMtu < leastMtu(block.type)) return NdisStatus.Failure;
       this.copyRange(tree.paths.addressOf(slot), from, StateRange.path.cached);
       this.#resize(slot, pathMtu);
     }

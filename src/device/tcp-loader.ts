@@ -69,8 +69,8 @@ export class TcpLoader {
     tree.attachConnection(path, slot);
     tree.placeNeighbor(tree.path.neighbor);
     tcb.at(table.addressOf(slot));
-    tcb.localAddress = tree.pathState.sourceAddress;
-    tcb.remoteAddress = tree.pathState.destinationAddress;
+    tcb.localAddress = tree.path.localAddress;
+    tcb.remoteAddress = tree.path.remoteAddress;
     tcb.path = path;
     tcb.context = context;
     tcb.vid = tree.neighborState.vlanId;
@@ -96,8 +96,8 @@ export class TcpLoader {
     tcb.bufferedData = 0;
     // With the state's own request the path was new as well: what it says is known only now.
     this.#tree.placePath(tcb.path);
-    tcb.localAddress = this.#tree.pathState.sourceAddress;
-    tcb.remoteAddress = this.#tree.pathState.destinationAddress;
+    tcb.localAddress = this.#tree.path.localAddress;
+    tcb.remoteAddress = this.#tree.path.remoteAddress;
     this.#tree.placeNeighbor(this.#tree.path.neighbor);
     tcb.vid = this.#tree.neighborState.vlanId;
     tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, this.#tree.pathState.pathMtu));

@@ -3,32 +3,32 @@
  * that counts reach zero in order.
  */
 import { NdisStatus } from '../base/status.ts';
-import { BLOCK_HEADER_BYTES, BlockRole, type BlockCursor, OffloadStateType } from '../offload/block-list.ts';
+import { BLOCK_HEADER_BYTES, BlockRole, type BlockCursor, layerOf, OffloadStateType } from '../offload/block-list.ts';
 import { exportDelegated } from '../offload/handover.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { TcpPrivateFlag } from '../tcp/tcb.ts';
 import { OffloadOperation } from './offload-operation.ts';
 
-/** No block is of this type: the pass goes all the way. */
-const NONE = -1;
+/** The layer of connections. */
+const TCP = 2;
 
 export class Terminate extends OffloadOperation {
   readonly #transfer = TcpTransfer.view(this.memory);
 
   /** False when the list is not one: the device faults. */
   run(root: number): boolean {
-    for (let layer = 2; layer >= 0; layer--) {
+    for (let layer = TCP; layer >= 0; layer--) {
       const walk = this.walk;
       // Of 100,000 connections the last two passes see none: only the first goes below paths.
-      const deepest = layer === 1 ? OffloadStateType.Ip4 : layer === 0 ? OffloadStateType.Neighbor : NONE;
-      for (let at = walk.start(root); at !== 0; at = walk.next(this.block.type === deepest)) {
+      const skips = layer < TCP;
+      for (let at = walk.start(root); at !== 0; at = walk.next(skips && layerOf(this.block.type) === layer)) {
         const block = this.block.at(at);
         if (block.role === BlockRole.Placeholder) {
           block.status = NdisStatus.Success;
-        } else if (layer === 2 && block.type === OffloadStateType.Tcp) {
+        } else if (layer === TCP && block.type === OffloadStateType.Tcp) {
           block.status = this.#terminateTcp(block);
-        } else if (layer === 1 && block.type === OffloadStateType.Ip4) {
+        } else if (layer === 1 && (block.type === OffloadStateType.Ip4 || block.type === OffloadStateType.Ip6)) {
           block.status = this.#terminatePath(block);
         } else if (layer === 0 && block.type === OffloadStateType.Neighbor) {
           block.status = this.#terminateNeighbor(block);
@@ -89,7 +89,7 @@ export class Terminate extends OffloadOperation {
     tree.pathState.ipIdStart = (tree.pathState.ipIdStart + tree.path.ipIdCounter) & 0xffff;
     this.copyRange(block.base + BLOCK_HEADER_BYTES, tree.path.base, StateRange.path.delegated);
     tree.detachPath(slot);
-    tree.paths.free(slot);
+    tree.freePath(slot);
     return NdisStatus.Success;
   }
 

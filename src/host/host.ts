@@ -15,6 +15,7 @@ import { BLOCK_SLOT_BYTES, BlockPool } from '../offload/block-list.ts';
 import { TcpOffloadEvent, TcpUploadReason, uploadReasonName } from '../offload/events.ts';
 import type { Polled } from '../ring/poll-loop.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
+import { AddressTable } from '../wire/address-table.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { Chimney } from './chimney.ts';
 import { EventLog } from '../base/event-log.ts';
@@ -78,6 +79,9 @@ export function planHost(plan: RegionPlan, config: HostConfig): HostRegions {
 /** Host pools have ids behind those of the NICs' receive pools. */
 const FIRST_POOL_ID = 0x100;
 
+/** IPv6 addresses beside those of peers with a connection: own ones, routers, neighbors, idle paths. */
+const ADDRESSES_BESIDE = 16_384;
+
 /** Something that sits between adapters and wants a share of every step (teams: heartbeats, failover). */
 export interface Driver {
   step(nowUs: number): void;
@@ -91,6 +95,7 @@ export class Host implements Polled {
   readonly sendDescriptors: BufferPool;
   readonly copies: BufferPool;
   readonly blocks: BlockPool;
+  readonly addresses: AddressTable;
   readonly framing: Framing;
   readonly network: Network;
   readonly transport: Transport;
@@ -120,8 +125,18 @@ export class Host implements Polled {
     const copyShape = { count: config.copyBuffers, dataBytes: config.copyBufferBytes };
     this.copies = new BufferPool(memory, regions.copies, copyShape, FIRST_POOL_ID + 2);
     this.blocks = new BlockPool(memory, regions.blocks);
+    this.addresses = new AddressTable(config.connections + ADDRESSES_BESIDE);
     this.framing = new Framing(memory, this.tx, this.blocks, config.offload.updates);
-    this.network = new Network(memory, this.framing, this.tx, this.blocks, regions.reassembly, config.offload.updates);
+    const { updates } = config.offload;
+    this.network = new Network(
+      memory,
+      this.addresses,
+      this.framing,
+      this.tx,
+      this.blocks,
+      regions.reassembly,
+      updates,
+    );
     this.transport = new Transport(
       memory,
       regions.tcbs,

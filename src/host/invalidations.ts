@@ -63,7 +63,7 @@ export class Invalidations {
     if (object.offloadState === OffloadState.Offloading) return false;
     if (object.offloadState !== OffloadState.Offloaded) return true;
     const isNeighbor = object instanceof Neighbor;
-    const address = this.#blocks.allocate(isNeighbor ? OffloadStateType.Neighbor : OffloadStateType.Ip4);
+    const address = this.#blocks.allocate(isNeighbor ? OffloadStateType.Neighbor : object.blockType);
     if (address === 0) return false;
     const block = this.#block.at(address);
     block.role = BlockRole.Linker;

@@ -47,6 +47,7 @@ export class Miniport {
       paths: config.pathEntries,
       neighbors: config.neighborEntries,
       supportsIpv4: true,
+      supportsIpv6: config.target.supportsIpv6,
       supportsSack: config.target.supportsSack,
       supportsTimestamps: config.target.supportsTimestamps,
       rcvWindowMax: config.rcvWindowMax,

@@ -50,7 +50,7 @@ export class NeighborOffload {
     const layer = {
       name: 'framing',
       noun: 'neighbor',
-      type: OffloadStateType.NeighborCached,
+      typeOf: () => OffloadStateType.NeighborCached,
       adapterOf: (neighbor: Neighbor) => neighbor.iface.adapter,
       write: (neighbor: Neighbor, block: BlockCursor) => {
         block.ndisOffloadHandle = neighbor.id;

@@ -6,6 +6,7 @@ import type { Trace } from '../base/trace.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import type { BlockPool } from '../offload/block-list.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import type { Ipv4Header } from '../wire/ipv4.ts';
 import type { Framing, NetworkInput } from './framing.ts';
 import { HostIcmp } from './host-icmp.ts';
@@ -27,6 +28,8 @@ export interface TransportInput {
 }
 
 export class Network implements NetworkInput {
+  /** IPv6 addresses that anything of this host has to do with, by number. */
+  readonly addresses: AddressTable;
   readonly paths: PathTable;
   readonly offload: PathOffload;
   readonly icmp: HostIcmp;
@@ -37,15 +40,17 @@ export class Network implements NetworkInput {
   /** `room`: where datagrams that came in fragments are put together. */
   constructor(
     memory: Memory,
+    addresses: AddressTable,
     framing: Framing,
     tx: BufferPool,
     blocks: BlockPool,
     room: Region,
     updates: 'relay' | 'direct',
   ) {
+    this.addresses = addresses;
     this.#tx = tx;
     this.paths = new PathTable(framing, path => this.offload.updates.changed(path));
-    this.offload = new PathOffload(memory, blocks, framing.offload, updates, path =>
+    this.offload = new PathOffload(memory, addresses, blocks, framing.offload, updates, path =>
       this.paths.control!.takeBack(path),
     );
     this.icmp = new HostIcmp(memory, this);

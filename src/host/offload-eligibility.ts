@@ -7,11 +7,12 @@
  */
 import type { OffloadCapabilities } from '../offload/capabilities.ts';
 import { type Tcb, TcpConstFlag } from '../tcp/tcb.ts';
+import { isIpv6 } from '../wire/address-table.ts';
 import type { Path } from './path.ts';
 
 export class OffloadEligibility {
   readonly transport = { timestamps: 0, sack: 0, receiveWindow: 0 };
-  readonly network = { ipv4: 0, pathMtu: 0 };
+  readonly network = { ipv4: 0, ipv6: 0, pathMtu: 0 };
 
   accepts(tcb: Tcb, path: Path, adapter: OffloadCapabilities): boolean {
     const { transport, network } = this;
@@ -19,7 +20,8 @@ export class OffloadEligibility {
     if ((constFlags & TcpConstFlag.Timestamp) !== 0 && !adapter.supportsTimestamps) transport.timestamps++;
     else if ((constFlags & TcpConstFlag.Sack) !== 0 && !adapter.supportsSack) transport.sack++;
     else if (tcb.initialRcvWnd > adapter.rcvWindowMax) transport.receiveWindow++;
-    else if (!adapter.supportsIpv4) network.ipv4++;
+    else if (isIpv6(path.destination) && !adapter.supportsIpv6) network.ipv6++;
+    else if (!isIpv6(path.destination) && !adapter.supportsIpv4) network.ipv4++;
     else if (path.mtu > adapter.mtu) network.pathMtu++;
     else return true;
     return false;

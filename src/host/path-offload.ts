@@ -16,6 +16,8 @@ import {
 import { OffloadState } from '../offload/offload-state.ts';
 import { ResourceNeeds } from '../offload/resource-needs.ts';
 import { PathState } from '../offload/state-objects.ts';
+import type { AddressTable } from '../wire/address-table.ts';
+import { IPV6_ADDRESS_WORDS } from '../wire/ipv6-address.ts';
 import { describeInitiate, describeTerminate, Outcome, LayerEntries, takeEntry } from './lower-object.ts';
 import type { Adapter, ProviderTable } from './ndis.ts';
 import { isResolved } from './neighbor.ts';
@@ -27,6 +29,8 @@ import { StateUpdates } from './state-updates.ts';
 export class PathOffload {
   readonly #lower: NeighborOffload;
   readonly #blocks: BlockPool;
+  readonly #i32: Int32Array;
+  readonly #addresses: AddressTable;
   readonly #block: BlockCursor;
   readonly #state: Cursor<typeof PathState.fields>;
   readonly #needs: Cursor<typeof ResourceNeeds.fields>;
@@ -36,11 +40,14 @@ export class PathOffload {
 
   constructor(
     memory: Memory,
+    addresses: AddressTable,
     blocks: BlockPool,
     lower: NeighborOffload,
     updates: 'relay' | 'direct',
     updateFailed: (path: Path) => void,
   ) {
+    this.#i32 = memory.i32;
+    this.#addresses = addresses;
     this.#lower = lower;
     this.#blocks = blocks;
     this.#block = Block.view(memory);
@@ -53,7 +60,7 @@ export class PathOffload {
     const layer = {
       name: 'network',
       noun: 'path',
-      type: OffloadStateType.Ip4Cached,
+      typeOf: (path: Path) => (path.isIpv6 ? OffloadStateType.Ip6Cached : OffloadStateType.Ip4Cached),
       adapterOf: (path: Path) => path.iface.adapter,
       write: (path: Path, block: BlockCursor) => this.#writeState(path, block.base),
       updateFailed,
@@ -74,7 +81,7 @@ export class PathOffload {
     const { paths } = request;
     for (let i = 0; i < paths.count; i++) {
       const path = paths.objects[i]!;
-      const address = this.#blocks.allocate(OffloadStateType.Ip4);
+      const address = this.#blocks.allocate(path.blockType);
       const block = this.#block.at(address);
       block.dependentBlockList = path.firstDependent;
       path.firstDependent = 0;
@@ -105,10 +112,22 @@ export class PathOffload {
 
   #writeState(path: Path, address: number): void {
     const state = this.#state.at(address + BLOCK_HEADER_BYTES);
-    state.sourceAddress = path.source;
-    state.destinationAddress = path.destination;
+    if (path.isIpv6) {
+      this.#writeIpv6(state.base + PathState.offset.sourceAddress, path.source);
+      this.#writeIpv6(state.base + PathState.offset.destinationAddress, path.destination);
+    } else {
+      state.sourceAddress = path.source;
+      state.destinationAddress = path.destination;
+    }
     state.pathMtu = path.mtu;
     state.ipIdStart = path.ipIdStart;
+  }
+
+  /** The NIC has numbers of its own: it gets the whole address. */
+  #writeIpv6(at: number, address: number): void {
+    const { words } = this.#addresses;
+    const from = this.#addresses.indexOf(address);
+    for (let i = 0; i < IPV6_ADDRESS_WORDS; i++) this.#i32[(at >> 2) + i] = words[from + i]!;
   }
 
   /** Takes this layer's entries out of a completed request. */

@@ -2,7 +2,9 @@
  * Host objects of the Network layer: a path is a destination reached through a neighbor (a route cache entry), shared by
  * all connections to that address.
  */
+import { OffloadStateType } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
+import { isIpv6 } from '../wire/address-table.ts';
 import type { Interface } from './interface.ts';
 import type { ProviderTable } from './ndis.ts';
 import type { LowerObject } from './lower-object.ts';
@@ -44,5 +46,14 @@ export class Path implements LowerObject {
     this.destination = destination;
     this.source = iface.address;
     this.mtu = iface.adapter.mtu;
+  }
+
+  get isIpv6(): boolean {
+    return isIpv6(this.destination);
+  }
+
+  /** Of the block that stands for the path in an operation, with all of its state. */
+  get blockType(): OffloadStateType {
+    return this.isIpv6 ? OffloadStateType.Ip6 : OffloadStateType.Ip4;
   }
 }

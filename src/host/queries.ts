@@ -60,7 +60,7 @@ export class Queries {
   }
 
   path(path: Path, answer: (status: number, state: Cursors['path']) => void): boolean {
-    return this.#ask(OffloadStateType.Ip4, 0, {
+    return this.#ask(path.blockType, 0, {
       object: path,
       adapter: path.iface.adapter,
       answer: (status, at) => answer(status, this.#path.at(at)),

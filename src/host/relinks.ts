@@ -119,7 +119,7 @@ export class Relinks {
     const root = this.#named(OffloadStateType.Neighbor, neighbor.offloadHandle, neighbor.id);
     let previous = 0;
     for (const path of moved) {
-      const address = this.#named(OffloadStateType.Ip4, path.offloadHandle, 0);
+      const address = this.#named(path.blockType, path.offloadHandle, 0);
       if (previous === 0) this.#block.at(root).dependentBlockList = address;
       else this.#block.at(previous).nextBlock = address;
       previous = address;

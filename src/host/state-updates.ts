@@ -23,7 +23,7 @@ const LAYERS = ['transport', 'network', 'framing', 'ndis'] as const;
 
 export interface UpdateLayer<T extends OffloadedObject> {
   readonly name: (typeof LAYERS)[number];
-  readonly type: OffloadStateType;
+  typeOf(object: T): OffloadStateType;
   adapterOf(object: T): Adapter;
   /** Writes the cached range behind the block, and the handle that the layer above the device knows it by. */
   write(object: T, block: BlockCursor): void;
@@ -95,7 +95,7 @@ export class StateUpdates<T extends OffloadedObject> {
         object.updateDue = false;
         continue;
       }
-      const address = layer.adapterOf(object) === adapter ? this.#blocks.allocate(layer.type) : 0;
+      const address = layer.adapterOf(object) === adapter ? this.#blocks.allocate(layer.typeOf(object)) : 0;
       if (address === 0) {
         rest.push(object);
         continue;

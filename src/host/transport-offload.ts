@@ -81,7 +81,7 @@ export class TransportOffload implements SegmentDiversion {
     const layer = {
       name: 'transport',
       noun: 'connection',
-      type: OffloadStateType.TcpCached,
+      typeOf: () => OffloadStateType.TcpCached,
       adapterOf: ({ slot }: ConnectionObject) => this.adapterOf(slot),
       write: ({ slot }: ConnectionObject, block: BlockCursor) => this.#writeCached(slot, block),
       updateFailed: ({ slot }: ConnectionObject) => this.recalls!.connection(slot),

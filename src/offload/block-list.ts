@@ -50,6 +50,9 @@ export const OffloadStateType = {
   Ip4Cached: 6,
   Ip4Delegated: 7,
   Ip4: 8,
+  Ip6Cached: 10,
+  Ip6Delegated: 11,
+  Ip6: 12,
   TcpCached: 14,
   TcpDelegated: 15,
   Tcp: 17,
@@ -80,8 +83,13 @@ export const BLOCK_DEPTH_MAX = 3;
 
 export function layerOf(type: number): number {
   if (type <= OffloadStateType.Neighbor) return 0;
-  if (type <= 12) return 1;
+  if (type <= OffloadStateType.Ip6) return 1;
   return 2;
+}
+
+/** Of the types of a path: is it one of IPv6? */
+export function isIpv6Type(type: number): boolean {
+  return type > OffloadStateType.Ip4 && type <= OffloadStateType.Ip6;
 }
 
 /** The host's store of blocks. One thread owns it; a block belongs to the device between request and completion. */

@@ -9,6 +9,7 @@ export interface OffloadCapabilities {
   readonly paths: number;
   readonly neighbors: number;
   readonly supportsIpv4: boolean;
+  readonly supportsIpv6: boolean;
   readonly supportsSack: boolean;
   readonly supportsTimestamps: boolean;
   /** Largest InitialRcvWnd, bytes. */
@@ -22,6 +23,7 @@ export const NO_OFFLOAD: OffloadCapabilities = {
   paths: 0,
   neighbors: 0,
   supportsIpv4: false,
+  supportsIpv6: false,
   supportsSack: false,
   supportsTimestamps: false,
   rcvWindowMax: 0,

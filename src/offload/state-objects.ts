@@ -30,12 +30,23 @@ export const NeighborState = record('NEIGHBOR_OFFLOAD_STATE', 32, {
   nicReachabilityDelta: d(word('since the device knew it reachable'), 'NicReachabilityDelta', 'ticks', '¶84, shipped'),
 });
 
-/** PATH (IP4_OFFLOAD_STATE_{CONST,CACHED,DELEGATED}) */
-export const PathState = record('IP4_OFFLOAD_STATE', 16, {
-  sourceAddress: c(word('our address'), 'SourceAddress', 'IPv4', '¶84, shipped'),
-  destinationAddress: c(word("the peer's address"), 'DestinationAddress', 'IPv4', '¶84, shipped'),
+/** PATH ({IP4,IP6}_OFFLOAD_STATE_{CONST,CACHED,DELEGATED}); which of the two, the type of its block says. */
+export const PathState = record('PATH_OFFLOAD_STATE', 40, {
+  sourceAddress: c(word('our address; of IPv6 the first of four words'), 'SourceAddress', 'address', '¶84, shipped'),
+  sourceAddress1: c(word('IPv6: second word; IPv4: zero, as are the next two'), 'SourceAddress', 'address', 'shipped'),
+  sourceAddress2: c(word('IPv6: third word'), 'SourceAddress', 'address', 'shipped'),
+  sourceAddress3: c(word('IPv6: fourth word'), 'SourceAddress', 'address', 'shipped'),
+  destinationAddress: c(word("the peer's address, likewise"), 'DestinationAddress', 'address', '¶84, shipped'),
+  destinationAddress1: c(word('IPv6: second word'), 'DestinationAddress', 'address', 'shipped'),
+  destinationAddress2: c(word('IPv6: third word'), 'DestinationAddress', 'address', 'shipped'),
+  destinationAddress3: c(word('IPv6: fourth word'), 'DestinationAddress', 'address', 'shipped'),
   pathMtu: h(word('largest datagram of the path'), 'PathMtu', 'bytes', '¶84, shipped'),
-  ipIdStart: d(word('next identification that the owner would use (R31)'), 'IpIdStart', 'identification', '¶84, ¶86'),
+  ipIdStart: d(
+    word('IPv4: next identification that the owner would use (R31)'),
+    'IpIdStart',
+    'identification',
+    '¶84, ¶86',
+  ),
 });
 
 const tcpConst = TcbLayout.range('const');

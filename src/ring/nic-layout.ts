@@ -34,12 +34,14 @@ export const NicStatus = record('NIC_STATUS', 192, {
 export const HEARTBEAT_MS = 50;
 
 /** Path entry of a NIC: the state object and what the inverted tree needs (R8). */
-export const PathEntry = record('PATH_ENTRY', 32, {
+export const PathEntry = record('PATH_ENTRY', 64, {
   state: bytes(PathState.byteLength, 'PathState'),
   neighbor: word('slot of the neighbor entry'),
   dependents: word('TCP entries on this path'),
   ipIdCounter: word('Counter_For_This_Path of ¶86'),
   flags: word('EntryFlag, generation << 16'),
+  localAddress: word('number of SourceAddress: the IPv4 address, or one of the NIC’s table (wire/address-table.ts)'),
+  remoteAddress: word('number of DestinationAddress'),
 });
 
 /** Neighbor entry of a NIC. */

@@ -17,6 +17,7 @@ import { activeOpen, passiveOpen } from '../tcp/open.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from '../tcp/params.ts';
 import { ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
+import { AddressTable } from '../wire/address-table.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type Tcb, TcbLayout, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
@@ -125,7 +126,7 @@ class End implements Effects, TimerHandler {
     this.#buffers = NetBuffer.view(memory);
     this.#rxPool = new BufferPool(memory, regions.rx, RX_POOL, 1);
     this.#txPool = new BufferPool(memory, regions.tx, TX_POOL, 2);
-    this.#writer = new SegmentWriter(memory, params.mss);
+    this.#writer = new SegmentWriter(memory, new AddressTable(1), params.mss);
     this.#frameAt = regions.frame.offset;
     this.#patternAt = pattern.offset;
   }

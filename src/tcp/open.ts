@@ -3,6 +3,7 @@
  * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2, RFC 2018 2).
  */
 import type { TcpHeader } from '../wire/tcp.ts';
+import { defaultSendMss, familyFlag, mssFor } from './address-family.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import type { TcpParams } from './params.ts';
@@ -12,8 +13,6 @@ import { transmit } from './transmit.ts';
 import { endBackoff, startRtx } from './timers.ts';
 import { segmentWindow, windowScaleFor } from './window.ts';
 
-/** RFC 9293 MUST-15/16: what a peer that says nothing takes. */
-const DEFAULT_SEND_MSS = 536;
 const TIMESTAMP_OPTION_BYTES = 12;
 
 /**
@@ -34,8 +33,8 @@ function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effec
   tcb.kaTimeout = params.kaTimeout;
   tcb.kaInterval = params.kaInterval;
   tcb.kaProbeMax = params.kaProbeMax;
-  tcb.remoteMss = DEFAULT_SEND_MSS;
-  tcb.effectiveMss = DEFAULT_SEND_MSS;
+  tcb.remoteMss = defaultSendMss(tcb);
+  tcb.effectiveMss = tcb.remoteMss;
   tcb.challengeAt = (now - 0x10000000) | 0;
   tcb.tsOffset = tsOffset;
 }
@@ -58,7 +57,7 @@ function offeredScale({ windowScaling, rcvBuffer, rcvBufferMax }: TcpParams): nu
 export function activeOpen(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effects): void {
   prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
-  tcb.constFlags = offeredOptions(params);
+  tcb.constFlags = offeredOptions(params) | familyFlag(tcb);
   tcb.rcvWindScale = offeredScale(params);
   setState(tcb, TcpEvent.ActiveOpen);
   transmit(tcb, now, fx);
@@ -81,7 +80,7 @@ function takeFirstSyn(tcb: Tcb, segment: TcpHeader, iss: number, tsOffset: numbe
   prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
   tcb.privateFlags |= TcpPrivateFlag.Passive;
-  tcb.constFlags = offeredOptions(params);
+  tcb.constFlags = offeredOptions(params) | familyFlag(tcb);
   tcb.rcvWindScale = offeredScale(params);
   takeSyn(tcb, segment, now, fx);
   setState(tcb, TcpEvent.SynArrives);
@@ -127,10 +126,10 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   // RFC 2018 2.
   if (!segment.sackPermitted) flags &= ~TcpConstFlag.Sack;
   tcb.constFlags = flags;
-  tcb.remoteMss = segment.mss >= 0 ? segment.mss : DEFAULT_SEND_MSS;
+  tcb.remoteMss = segment.mss >= 0 ? segment.mss : defaultSendMss(tcb);
   // Eff.snd.MSS, RFC 9293 3.7.1: the smaller of both, less the options every segment carries (RFC 6691).
   const options = (flags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
-  tcb.effectiveMss = Math.max(1, Math.min(tcb.remoteMss, fx.params.mss) - options);
+  tcb.effectiveMss = Math.max(1, Math.min(tcb.remoteMss, mssFor(tcb, fx.params.mss)) - options);
   startCongestionControl(tcb);
 }
 

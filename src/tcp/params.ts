@@ -3,7 +3,7 @@
  * interface has them. Times are ticks of 1 ms.
  */
 export interface TcpParams {
-  /** MSS that we announce: MTU - 40. */
+  /** MSS that we announce over IPv4: MTU - 40. Over IPv6 it is 20 less. */
   readonly mss: number;
   /** Receive buffer, bytes (InitialRcvWnd). */
   readonly rcvBuffer: number;

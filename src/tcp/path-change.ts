@@ -5,6 +5,7 @@
  * So the connection sends again from SND.UNA, within the restart window (RFC 5681 4.1), and acknowledges what it has, for
  * the peer's segments may have found an answer lost. The idea is that of draft-eggert-tcpm-tcp-retransmit-now.
  */
+import { headersOf } from './address-family.ts';
 import { flightSize, restartAfterIdle } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { type Tcb, TcpConstFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
@@ -27,13 +28,12 @@ export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
   transmit(tcb, now, fx);
 }
 
-const HEADERS = 40;
 const TIMESTAMP_OPTION_BYTES = 12;
 
 /** Eff.snd.MSS (RFC 9293 3.7.1, RFC 6691) of a connection whose path carries datagrams of `pathMtu` bytes (E30). */
 export function segmentSizeFor(tcb: Tcb, pathMtu: number): number {
   const options = (tcb.constFlags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
-  return Math.max(1, Math.min(tcb.remoteMss, pathMtu - HEADERS) - options);
+  return Math.max(1, Math.min(tcb.remoteMss, pathMtu - headersOf(tcb)) - options);
 }
 
 /**

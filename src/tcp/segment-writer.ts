@@ -6,7 +6,8 @@
  */
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
-import { checksumOf, combine, fold, onesComplementSum, pseudoHeaderSum } from '../wire/checksum.ts';
+import type { AddressTable } from '../wire/address-table.ts';
+import { checksumOf, combine, fold, onesComplementSum } from '../wire/checksum.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import {
   emitMss,
@@ -16,6 +17,7 @@ import {
   emitWindowScale,
 } from '../wire/tcp-options.ts';
 import { emitTcpHeader, TCP, TcpFlag } from '../wire/tcp.ts';
+import { mssFor } from './address-family.ts';
 import { SackReport, sackOptionLength } from './sack-report.ts';
 import { type NetBufferCursor, seekSend } from './send-queue.ts';
 import { type Tcb, TcpConstFlag } from './tcb.ts';
@@ -23,12 +25,14 @@ import { advertiseWindow } from './window.ts';
 
 export class SegmentWriter {
   readonly #memory: Memory;
+  readonly #addresses: AddressTable;
   readonly #buffers: NetBufferCursor;
   readonly #mss: number;
   readonly #sack = new SackReport();
 
-  constructor(memory: Memory, mss: number) {
+  constructor(memory: Memory, addresses: AddressTable, mss: number) {
     this.#memory = memory;
+    this.#addresses = addresses;
     this.#buffers = NetBuffer.view(memory);
     this.#mss = mss;
   }
@@ -57,7 +61,7 @@ export class SegmentWriter {
     if (syn) this.#writeSynOptions(tcb, at + TCP.headerLength, flags, now);
     else this.#writeOptions(tcb, at + TCP.headerLength, flags, now);
     const total = header + length;
-    const pseudo = pseudoHeaderSum(tcb.localAddress, tcb.remoteAddress, IpProtocol.Tcp, total);
+    const pseudo = this.#addresses.pseudoHeaderSum(tcb.localAddress, tcb.remoteAddress, IpProtocol.Tcp, total);
     // The header is an even number of bytes, so the payload's sum simply adds.
     let sum = onesComplementSum(view, at, header, pseudo);
     if (length > 0) sum = fold(sum + this.#copyPayload(tcb, at + header, seq, length));
@@ -70,7 +74,7 @@ export class SegmentWriter {
     const { view } = this.#memory;
     const { constFlags } = tcb;
     const sack = (constFlags & TcpConstFlag.Sack) !== 0;
-    let p = emitMss(view, at, this.#mss);
+    let p = emitMss(view, at, mssFor(tcb, this.#mss));
     if ((constFlags & TcpConstFlag.Timestamp) !== 0) {
       const emit = sack ? emitSackPermittedAndTimestamps : emitTimestamps;
       p = emit(view, p, (now + tcb.tsOffset) | 0, (flags & TcpFlag.Ack) !== 0 ? tcb.tsRecent : 0);

@@ -7,7 +7,14 @@ import { initializeLayout, layOut } from '../../src/machine-layout.ts';
 import { type NicSizing, planMachine } from '../../src/machine-plan.ts';
 import { createMemory, type Memory } from '../../src/memory/memory.ts';
 import { NetBuffer } from '../../src/memory/net-buffer.ts';
-import { Block, BLOCK_HEADER_BYTES, BlockPool, BlockRole, OffloadStateType } from '../../src/offload/block-list.ts';
+import {
+  Block,
+  BLOCK_HEADER_BYTES,
+  BLOCK_SLOT_BYTES,
+  BlockPool,
+  BlockRole,
+  OffloadStateType,
+} from '../../src/offload/block-list.ts';
 import { Descriptor, type Submission } from '../../src/offload/descriptors.ts';
 import { NeighborState, PathState } from '../../src/offload/state-objects.ts';
 import { DescriptorQueue } from '../../src/ring/descriptor-queue.ts';
@@ -18,6 +25,7 @@ import { WIRE_FRAME_OFFSET, WireSlot } from '../../src/ring/wire-slot.ts';
 import { TcbLayout, TcpState } from '../../src/tcp/tcb.ts';
 import { ETHERNET, EtherType, emitEthernet } from '../../src/wire/ethernet.ts';
 import { emitIpv4, Ipv4Fragment, Ipv4Header, Ipv4Parse, IPV4, IpProtocol, parseIpv4 } from '../../src/wire/ipv4.ts';
+import { formatFrame } from '../../src/wire/print.ts';
 import { emitTcpHeader, fillTcpChecksum, parseTcp, TcpFlag, TcpHeader, TcpParse } from '../../src/wire/tcp.ts';
 import { emitTag, VLAN, vidOf } from '../../src/wire/vlan.ts';
 
@@ -259,12 +267,60 @@ export class Bench {
     return frames;
   }
 
-  /** A segment from a peer to the device. */
-  arrive(remote: number, remotePort: number, seq: number, ack: number, text = '', flags = 0, vid = 0): void {
+  /** Frames that the device has sent since, of any protocol, in words and as they were. */
+  rawFrames(): { text: string; view: DataView }[] {
+    const frames: { text: string; view: DataView }[] = [];
     const { view, i32, u8 } = this.memory;
+    for (let slot = this.#fromNic.next(); slot >= 0; slot = this.#fromNic.next()) {
+      const at = slot + WIRE_FRAME_OFFSET;
+      const length = i32[(slot + WireSlot.offset.frameLength) >> 2]!;
+      frames.push({ text: formatFrame(view, at, length), view: new DataView(u8.slice(at, at + length).buffer) });
+    }
+    this.#fromNic.release();
+    return frames;
+  }
+
+  /** The bytes behind a block's header. */
+  stateOf(block: number): Uint8Array {
+    return this.memory.u8.slice(block + BLOCK_HEADER_BYTES, block + BLOCK_SLOT_BYTES);
+  }
+
+  /** A frame to the device, which `write` puts in its place, returning its length. */
+  arriveFrame(write: (at: number) => number): void {
+    const { i32 } = this.memory;
     const slot = this.#toNic.reserve();
     assert(slot >= 0, 'the cable has room');
-    const at = slot + WIRE_FRAME_OFFSET;
+    i32[(slot + WireSlot.offset.frameLength) >> 2] = write(slot + WIRE_FRAME_OFFSET);
+    i32[(slot + WireSlot.offset.slotFlags) >> 2] = 0;
+    this.#toNic.commit();
+  }
+
+  /** A segment from a peer to the device. */
+  arrive(
+    remote: number,
+    remotePort: number,
+    seq: number,
+    ack: number,
+    text = '',
+    flags = 0,
+    vid = 0,
+    local = LOCAL,
+  ): void {
+    this.arriveFrame(at => this.#writeSegment(at, remote, remotePort, seq, ack, text, flags, vid, local));
+  }
+
+  #writeSegment(
+    at: number,
+    remote: number,
+    remotePort: number,
+    seq: number,
+    ack: number,
+    text: string,
+    flags: number,
+    vid: number,
+    local: number,
+  ): number {
+    const { view, u8 } = this.memory;
     const { macHi, macLo } = this.nic.boot.config;
     emitEthernet(view, at, macHi, macLo, 0x0250, remote, EtherType.Ipv4);
     let ipAt = at + ETHERNET.headerLength;
@@ -278,10 +334,8 @@ export class Bench {
     view.setUint16(tcpAt + 18, 0);
     for (let i = 0; i < text.length; i++) u8[tcpAt + 20 + i] = text.charCodeAt(i);
     const length = 20 + text.length;
-    fillTcpChecksum(view, tcpAt, length, remote, LOCAL);
-    emitIpv4(view, ipAt, 0, 20 + length, 1, Ipv4Fragment.Df, 60, IpProtocol.Tcp, remote, LOCAL);
-    i32[(slot + WireSlot.offset.frameLength) >> 2] = tcpAt - at + length;
-    i32[(slot + WireSlot.offset.slotFlags) >> 2] = 0;
-    this.#toNic.commit();
+    fillTcpChecksum(view, tcpAt, length, remote, local);
+    emitIpv4(view, ipAt, 0, 20 + length, 1, Ipv4Fragment.Df, 60, IpProtocol.Tcp, remote, local);
+    return tcpAt - at + length;
   }
 }

@@ -19,6 +19,7 @@ import { DEFAULT_TCP_PARAMS, type TcpParams } from '../../src/tcp/params.ts';
 import { dropOutOfOrder } from '../../src/tcp/reassembly.ts';
 import { ResetReply, resetFor } from '../../src/tcp/reset.ts';
 import { segmentArrives } from '../../src/tcp/segment-arrives.ts';
+import { AddressTable } from '../../src/wire/address-table.ts';
 import { SegmentWriter } from '../../src/tcp/segment-writer.ts';
 import { finOutstanding, takeSendQueue } from '../../src/tcp/send-queue.ts';
 import { TcbTable } from '../../src/tcp/tcb-table.ts';
@@ -89,6 +90,7 @@ export class Endpoint implements Effects, TimerHandler {
   wheel!: TimerWheel;
   rxPool!: BufferPool;
   txPool!: BufferPool;
+  readonly addresses = new AddressTable(4);
   writer!: SegmentWriter;
   slot = 0;
   iss = 0;
@@ -164,7 +166,7 @@ export class Endpoint implements Effects, TimerHandler {
     this.wheel = new TimerWheel(4, this.now);
     this.rxPool = new BufferPool(this.memory, this.#rx, RX_POOL, 1);
     this.txPool = new BufferPool(this.memory, this.#tx, TX_POOL, 2);
-    this.writer = new SegmentWriter(this.memory, this.params.mss);
+    this.writer = new SegmentWriter(this.memory, this.addresses, this.params.mss);
     this.slot = this.table.allocate();
     this.tcb.at(this.table.addressOf(this.slot));
     const near = options.isRemote ? REMOTE : LOCAL;

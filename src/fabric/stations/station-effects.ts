@@ -15,6 +15,7 @@ import type { TcpParams } from '../../tcp/params.ts';
 import { SegmentWriter } from '../../tcp/segment-writer.ts';
 import type { NetBufferCursor } from '../../tcp/send-queue.ts';
 import type { Tcb } from '../../tcp/tcb.ts';
+import type { AddressTable } from '../../wire/address-table.ts';
 import { IpProtocol } from '../../wire/ipv4.ts';
 import { TcpFlag, TcpHeader } from '../../wire/tcp.ts';
 import type { NeighborTable } from './neighbor-table.ts';
@@ -44,6 +45,7 @@ export class StationEffects implements Effects {
   /** @param inPlace address of the permanent descriptor */
   constructor(
     memory: Memory,
+    addresses: AddressTable,
     params: TcpParams,
     connections: StationConnections,
     link: StationLink,
@@ -63,7 +65,7 @@ export class StationEffects implements Effects {
     this.#neighbors = neighbors;
     this.#counters = counters;
     this.#events = events;
-    this.#writer = new SegmentWriter(memory, params.mss);
+    this.#writer = new SegmentWriter(memory, addresses, params.mss);
     this.#descriptor = NetBuffer.view(memory);
     this.#inPlace = inPlace;
   }

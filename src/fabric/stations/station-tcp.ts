@@ -19,6 +19,7 @@ import { TcpState } from '../../tcp/tcb.ts';
 import { timerFired } from '../../tcp/timer-fired.ts';
 import { transmit } from '../../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../../tcp/user-calls.ts';
+import { AddressTable } from '../../wire/address-table.ts';
 import { checksumOf, onesComplementSum, pseudoHeaderSum } from '../../wire/checksum.ts';
 import { type Ipv4Header, IpProtocol } from '../../wire/ipv4.ts';
 import { emitTcpHeader, TCP, type TcpHeader } from '../../wire/tcp.ts';
@@ -34,6 +35,8 @@ import type { StationLink } from './station-link.ts';
 
 export class StationTcp implements TimerHandler, NeighborWatcher {
   readonly connections: StationConnections;
+  /** IPv6 addresses of stations and of those they talk to. */
+  readonly addresses: AddressTable;
   readonly #memory: Memory;
   readonly #link: StationLink;
   readonly #counters: StationCounters;
@@ -57,6 +60,7 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
   ) {
     this.connections = new StationConnections(memory, regions, shape, counters, now);
     this.#memory = memory;
+    this.addresses = new AddressTable(2 * this.connections.table.capacity);
     this.#link = link;
     this.#counters = counters;
     this.#prng = prng;
@@ -66,6 +70,7 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
     const { connections } = this;
     this.#effects = new StationEffects(
       memory,
+      this.addresses,
       params,
       connections,
       link,
