@@ -21,6 +21,7 @@ import { CloseReason, type Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
+import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
@@ -48,6 +49,7 @@ export class NicTcp implements Effects {
   readonly params: TcpParams;
   readonly challenges: ChallengeBudget;
   readonly table: TcbTable;
+  readonly sent: SentRanges;
   readonly tcb: Tcb;
   readonly pool: ReceivePool;
   readonly delivery: NicDelivery;
@@ -95,6 +97,7 @@ export class NicTcp implements Effects {
     const prng = new Prng(config.seed);
     this.challenges = new ChallengeBudget(this.params.challengeAcksPerSecond, prng.fork('challenges'));
     this.table = new TcbTable(memory, regions.tcbs, config.tcpEntries);
+    this.sent = new SentRanges(config.tcpEntries);
     this.tcb = this.table.cursor();
     this.pool = new ReceivePool(memory, boot);
     this.buffers = NetBuffer.view(memory);

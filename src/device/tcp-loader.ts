@@ -8,6 +8,7 @@ import { NdisStatus } from '../base/status.ts';
 import type { Memory, Window } from '../memory/memory.ts';
 import { BLOCK_HEADER_BYTES } from '../offload/block-list.ts';
 import { importDelegated } from '../offload/handover.ts';
+import { SentTransfer } from '../offload/sent-transfer.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
@@ -29,6 +30,7 @@ export class TcpLoader {
   readonly #stats: NicStatistics;
   readonly #transfer;
   readonly #copies: ReceivedCopies;
+  readonly #sent: SentTransfer;
   /** Slots loaded by the request in hand, to be set going after its completion, and the receives that came along (¶76). */
   readonly #loaded: Int32Array;
   readonly #receives: Int32Array;
@@ -53,6 +55,7 @@ export class TcpLoader {
     this.#stats = stats;
     this.#transfer = TcpTransfer.view(memory);
     this.#copies = new ReceivedCopies(memory, window, firmware.pool);
+    this.#sent = new SentTransfer(memory);
     this.#loaded = new Int32Array(boot.config.tcpEntries);
     this.#receives = new Int32Array(boot.config.tcpEntries);
   }
@@ -103,6 +106,7 @@ export class TcpLoader {
     tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, this.#tree.pathState.pathMtu));
     importDelegated(tcb, firmware.now, firmware);
     adoptOutOfOrder(tcb, this.#outOfOrder, firmware.buffers);
+    this.#sent.take(tcb, blockAt, firmware.now, firmware.sent);
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;
     firmware.delivery.load(slot, tcb.context, this.#buffered, finReceived);
     table.insert(slot);

@@ -5,6 +5,7 @@
 import { NdisStatus } from '../base/status.ts';
 import { BLOCK_HEADER_BYTES, BlockRole, type BlockCursor, layerOf, OffloadStateType } from '../offload/block-list.ts';
 import { exportDelegated } from '../offload/handover.ts';
+import { SentTransfer } from '../offload/sent-transfer.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { TcpPrivateFlag } from '../tcp/tcb.ts';
@@ -15,6 +16,7 @@ const TCP = 2;
 
 export class Terminate extends OffloadOperation {
   readonly #transfer = TcpTransfer.view(this.memory);
+  readonly #sent = new SentTransfer(this.memory);
 
   /** False when the list is not one: the device faults. */
   run(root: number): boolean {
@@ -48,6 +50,7 @@ export class Terminate extends OffloadOperation {
     firmware.quiesce(slot);
     tcb.at(table.addressOf(slot));
     exportDelegated(tcb, firmware.now);
+    this.#sent.give(tcb, block.base, firmware.now, firmware.sent);
     tcb.privateFlags = TcpPrivateFlag.Frozen;
     firmware.detach(slot, NdisStatus.UploadInProgress);
     tcb.at(table.addressOf(slot));

@@ -15,6 +15,7 @@ import type { CloseReason, Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { EndCounters } from '../tcp/end-counters.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
+import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
 import { type Tcb, TcpPrivateFlag, TcpTimerBit } from '../tcp/tcb.ts';
@@ -33,6 +34,7 @@ export class HostTcp implements Effects, TimerHandler {
   readonly params: TcpParams;
   readonly challenges: ChallengeBudget;
   readonly table: TcbTable;
+  readonly sent: SentRanges;
   readonly tcb: Tcb;
   readonly buffers: NetBufferCursor;
   readonly upcalls = new UpcallQueue();
@@ -71,6 +73,7 @@ export class HostTcp implements Effects, TimerHandler {
     this.network = network;
     this.#interfaces = interfaces;
     this.table = new TcbTable(memory, region, capacity);
+    this.sent = new SentRanges(capacity);
     this.tcb = this.table.cursor();
     this.buffers = NetBuffer.view(memory);
     this.own = NetBuffer.view(memory);

@@ -2,7 +2,7 @@
  * TCP_INFO: a connection's variables under the names and in the units of Linux's struct tcp_info, from its TCB — the host's,
  * or what a device answers to a query (R22).
  */
-import { SSTHRESH_MAX } from '../tcp/congestion.ts';
+import { SSTHRESH_MAX } from '../tcp/reno.ts';
 import { type Tcb, TcpConstFlag, TcpState } from '../tcp/tcb.ts';
 
 /** TCP_ESTABLISHED … TCP_CLOSING by TcpState. */

@@ -22,9 +22,10 @@ import {
 import { exportDelegated, importDelegated } from '../offload/handover.ts';
 import { nextOffloadState, OffloadEvent, OffloadState } from '../offload/offload-state.ts';
 import { ResourceNeeds } from '../offload/resource-needs.ts';
+import { SentTransfer } from '../offload/sent-transfer.ts';
 import { copyRange, StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
-import { mayOffload, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
 import { callRoute } from './call-route.ts';
 import { ConnectionObject } from './connection-object.ts';
@@ -53,6 +54,7 @@ export class TransportOffload implements SegmentDiversion {
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #transfer: Cursor<typeof TcpTransfer.fields>;
   readonly #needs: Cursor<typeof ResourceNeeds.fields>;
+  readonly #sent: SentTransfer;
   #source: TransferSource | null = null;
   /** Per slot: chain of held segments. */
   readonly #heldHead: Int32Array;
@@ -75,6 +77,7 @@ export class TransportOffload implements SegmentDiversion {
     this.#buffer = NetBuffer.view(memory);
     this.#transfer = TcpTransfer.view(memory);
     this.#needs = ResourceNeeds.view(memory);
+    this.#sent = new SentTransfer(memory);
     this.#heldHead = new Int32Array(transport.table.capacity);
     this.#heldTail = new Int32Array(transport.table.capacity);
     this.#objects = Array.from({ length: transport.table.capacity }, () => null);
@@ -170,6 +173,7 @@ export class TransportOffload implements SegmentDiversion {
     const tcb = transport.at(slot);
     transport.flushAck(tcb);
     exportDelegated(tcb, transport.now);
+    this.#sent.give(tcb, address, transport.now, transport.sent);
     transport.cancelTimer(slot);
     const given = this.#source?.give(slot) ?? NOTHING_GIVEN;
     tcb.bufferedData = given.givenHeld;
@@ -253,7 +257,7 @@ export class TransportOffload implements SegmentDiversion {
         this.#transport.pathOf(tcb).offloadedConnections--;
         // Room that was refused took no state along: the timers run on.
         if (this.#block.role === BlockRole.Reserve) rearm(tcb, this.#transport);
-        else importDelegated(tcb, this.#transport.now, this.#transport);
+        else this.#import(tcb, address);
       }
     } else {
       tcb.offloadState = nextOffloadState(tcb.offloadState, OffloadEvent.Uploaded);
@@ -261,7 +265,7 @@ export class TransportOffload implements SegmentDiversion {
       tcb.privateFlags &= ~TcpPrivateFlag.UploadDue;
       if (status === NdisStatus.Success) {
         copyRange(this.#memory.kernels, tcb.base, address + BLOCK_HEADER_BYTES, StateRange.tcp.delegated);
-        importDelegated(tcb, this.#transport.now, this.#transport);
+        this.#import(tcb, address);
         const { outOfOrder, forwardedSegments } = this.#transfer.at(address + TCP_TRANSFER_OFFSET);
         this.#transport.adoptOutOfOrder(tcb, outOfOrder);
         this.#holdFirst(slot, forwardedSegments);
@@ -271,6 +275,11 @@ export class TransportOffload implements SegmentDiversion {
     const object = this.#objects[slot]!;
     if (object !== null) this.updates.settled(object);
     return status;
+  }
+
+  #import(tcb: Tcb, address: number): void {
+    importDelegated(tcb, this.#transport.now, this.#transport);
+    this.#sent.take(tcb, address, this.#transport.now, this.#transport.sent);
   }
 
   /** The connection as an object that calls are made about. */

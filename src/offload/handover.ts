@@ -6,8 +6,9 @@
  * that two owners with different clocks agree. A delayed ACK does not travel as a timer: the new owner sends it at once.
  * Out-of-order data has not been acknowledged and is dropped; the peer sends it again.
  */
-import { SSTHRESH_MAX } from '../tcp/congestion.ts';
+import { SSTHRESH_MAX } from '../tcp/reno.ts';
 import type { Effects } from '../tcp/effects.ts';
+import { hyStartReset } from '../tcp/hystart.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
 
@@ -24,12 +25,13 @@ export function exportDelegated(tcb: Tcb, now: number): void {
   if ((timers & TcpTimerBit.DelayedAck) !== 0 || (privateFlags & TcpPrivateFlag.AckNow) !== 0) {
     tcb.delegatedFlags |= TcpDelegatedFlag.AckOwed;
   }
-  if ((privateFlags & TcpPrivateFlag.RetransmitFirst) !== 0) tcb.delegatedFlags |= TcpDelegatedFlag.RetransmitOwed;
   const running = (timers & TcpTimerBit.Retransmit) !== 0;
   tcb.rtxTimeoutDelta = running ? Math.max(0, (tcb.rtxAt - now) | 0) : NOT_RUNNING;
   if (!running) tcb.rtxKind = TcpTimer.None;
   tcb.kaTimeoutDelta = (timers & TcpTimerBit.KeepAlive) !== 0 ? Math.max(0, (tcb.kaAt - now) | 0) : NOT_RUNNING;
   tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
+  tcb.rackSentAt = (now - tcb.rackSentAt) | 0;
+  tcb.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   tcb.tsTime = (now + tcb.tsOffset) | 0;
   tcb.delayedAckSegments = 0;
   tcb.timers = 0;
@@ -48,12 +50,13 @@ export function snapshotDelegated(tcb: Tcb, copy: Tcb, now: number, receiveBackl
   if ((timers & TcpTimerBit.DelayedAck) !== 0 || (privateFlags & TcpPrivateFlag.AckNow) !== 0) {
     copy.delegatedFlags |= TcpDelegatedFlag.AckOwed;
   }
-  if ((privateFlags & TcpPrivateFlag.RetransmitFirst) !== 0) copy.delegatedFlags |= TcpDelegatedFlag.RetransmitOwed;
   const running = (timers & TcpTimerBit.Retransmit) !== 0;
   copy.rtxTimeoutDelta = running ? Math.max(0, (tcb.rtxAt - now) | 0) : NOT_RUNNING;
   if (!running) copy.rtxKind = TcpTimer.None;
   copy.kaTimeoutDelta = (timers & TcpTimerBit.KeepAlive) !== 0 ? Math.max(0, (tcb.kaAt - now) | 0) : NOT_RUNNING;
   copy.tsRecentAge = (now - tcb.tsRecentAge) | 0;
+  copy.rackSentAt = (now - tcb.rackSentAt) | 0;
+  copy.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   copy.tsTime = (now + tcb.tsOffset) | 0;
   copy.delayedAckSegments = 0;
   copy.sendDataHead = sendBacklog(tcb);
@@ -84,17 +87,22 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.cwnd = atMost(tcb.cwnd);
   tcb.ssthresh = atMost(tcb.ssthresh);
   tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
+  tcb.rackSentAt = (now - tcb.rackSentAt) | 0;
+  tcb.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   tcb.tsOffset = (tcb.tsTime - now) | 0;
   const { delegatedFlags } = tcb;
-  tcb.privateFlags =
-    ((delegatedFlags & TcpDelegatedFlag.AckOwed) !== 0 ? TcpPrivateFlag.AckNow : 0) |
-    ((delegatedFlags & TcpDelegatedFlag.RetransmitOwed) !== 0 ? TcpPrivateFlag.RetransmitFirst : 0);
-  tcb.delegatedFlags = delegatedFlags & ~(TcpDelegatedFlag.AckOwed | TcpDelegatedFlag.RetransmitOwed);
+  tcb.privateFlags = (delegatedFlags & TcpDelegatedFlag.AckOwed) !== 0 ? TcpPrivateFlag.AckNow : 0;
+  tcb.delegatedFlags = delegatedFlags & ~TcpDelegatedFlag.AckOwed;
   tcb.curBuffer = 0;
   tcb.curSeq = tcb.sndUna;
   tcb.dsackLength = 0;
   tcb.unackedBytes = 0;
   tcb.lastSendAt = now;
+  tcb.minRttAt = now;
+  tcb.maxFlight = (tcb.sndMax - tcb.sndUna) | 0;
+  tcb.cwndUsageSeq = tcb.sndMax;
+  tcb.undoMarker = tcb.sndUna;
+  hyStartReset(tcb);
   tcb.rtoBackoff = 0;
   tcb.challengeAt = (now - 0x10000000) | 0;
   if (tcb.state !== TcpState.Closed) rearm(tcb, fx);

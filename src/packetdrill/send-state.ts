@@ -2,7 +2,7 @@
  * What the socket layer needs to know of a connection's sending side to decide what a write takes.
  * A copy of a few variables of the TCB, wherever that is at the moment (tcb-view.ts).
  */
-import { SSTHRESH_MAX } from '../tcp/congestion.ts';
+import { SSTHRESH_MAX } from '../tcp/reno.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 
 export interface SendState {

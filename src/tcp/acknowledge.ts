@@ -1,20 +1,32 @@
 /**
- * Fifth, check the ACK field (RFC 9293 3.10.7.4) — for the synchronized states: SND.UNA, the send window, RTT samples,
- * duplicate ACKs and what they mean for congestion control.
+ * Fifth, check the ACK field (RFC 9293 3.10.7.4) — for the synchronized states: SND.UNA, the send window, RTT samples, SACK,
+ * and what all that means for recovery and congestion control.
+ *
+ *   SACK blocks → sent ranges;  SEG.ACK → sent ranges, send queue;  RTT;  tail loss probe;  recovery;  cwnd
+ *
+ * What may be sent in answer is `transmit`'s, which every entry of the engine ends with.
  */
 import { seqGeq, seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
-import { duplicateAck, growWindow, inRecovery, recoveryAck } from './congestion.ts';
+import type { AckReport } from './ack-report.ts';
+import { growWindow } from './congestion.ts';
 import type { Effects } from './effects.ts';
+import { judgeProbe, scheduleProbe } from './loss-probe.ts';
+import { isReducing, reduceWindow } from './prr.ts';
+import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
+import { acknowledgeDuplicates, recover } from './recovery.ts';
 import { challengeAck } from './reset.ts';
+import { takeSack } from './sack.ts';
 import { acknowledgeSend, finOutstanding, type NetBufferCursor } from './send-queue.ts';
-import { type Tcb, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
+import { SentFlag } from './sent-flag.ts';
+import { CaState, type Tcb, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
 import {
+  echoTicks,
   endBackoff,
   isRtxRunning,
+  noteMinRtt,
   rto,
   sampleRtt,
-  sampleTimestamp,
   startRtx,
   stopRtx,
   stopSendTimer,
@@ -44,11 +56,12 @@ export function acknowledge(
     challengeAck(tcb, now, fx);
     return AckOutcome.Drop;
   }
-  let outcome: AckOutcome = AckOutcome.Ok;
+  const { report } = fx.sent;
+  report.begin(tcb, segment.hasTimestamp, segment.tsEcr, now);
   const window = segmentWindow(tcb, segment.window, (segment.flags & TcpFlag.Syn) !== 0);
   tcb.sndWndProbeCount = 0;
-  if (seqGt(ack, tcb.sndUna)) outcome = newAck(tcb, segment, buffers, now, fx);
-  else if (isDuplicateAck(tcb, segment, window)) duplicateAck(tcb, fx);
+  report.isDuplicate = isDuplicateAck(tcb, segment, window);
+  if (report.isDuplicate && tcb.dupAckCount < 255) tcb.dupAckCount++;
   // RFC 9293: the window is taken only from a segment newer than the one that set it last.
   if (
     seqGeq(ack, tcb.sndUna) &&
@@ -57,7 +70,8 @@ export function acknowledge(
     updateSendWindow(tcb, segment.segSeq, ack, window);
     if (window > 0 && isRtxRunning(tcb, TcpTimer.Persist)) leavePersist(tcb);
   }
-  return outcome;
+  if (tcb.sndMax === tcb.sndUna) return AckOutcome.Ok;
+  return answer(tcb, segment, report, buffers, now, fx);
 }
 
 /** RFC 5681 2: the five conditions. With a closed window it is the answer to a probe: nothing fell out. */
@@ -71,10 +85,72 @@ function isDuplicateAck(tcb: Tcb, segment: TcpHeader, window: number): boolean {
   );
 }
 
-function newAck(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): AckOutcome {
+/** Something is in flight: what of it has arrived, and what follows from that. */
+function answer(
+  tcb: Tcb,
+  segment: TcpHeader,
+  report: AckReport,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+): AckOutcome {
   const ack = segment.segAck;
+  const lostBefore = tcb.lostBytes;
+  const highest = tcb.sackedBytes > 0 ? highestSacked(tcb, fx) : tcb.sndUna;
+  report.hasEce = (segment.flags & TcpFlag.Ece) !== 0 && (tcb.constFlags & TcpConstFlag.Ecn) !== 0;
+  takeSack(tcb, segment, fx.sent, report);
+  const roundOver = seqGeq(ack, tcb.cwndUsageSeq);
+  let outcome: AckOutcome = AckOutcome.Ok;
+  report.advanced = seqGt(ack, tcb.sndUna);
+  const rtt = report.advanced || report.hasSacked ? measure(tcb, segment, ack, report, fx) : -1;
+  if (report.advanced) outcome = advance(tcb, ack, report, buffers, rtt >= 0, fx);
+  advanceRack(tcb, report);
+  noteReordering(tcb, report, highest);
+  adaptReorderingWindow(tcb, report, roundOver);
+  judgeProbe(tcb, ack, report);
+  const isPlain =
+    tcb.caState === CaState.Open && report.advanced && !report.hasSacked && !report.hasEce && !report.duplicateSegments;
+  if (!isPlain) recover(tcb, report, now, fx);
+  else if (seqGeq(tcb.sndUna, tcb.recover)) tcb.recover = tcb.sndUna;
+  if (report.advanced) restartSendTimer(tcb, now, fx);
+  if (isReducing(tcb)) reduceWindow(tcb, report.delivered, report.advanced && tcb.lostBytes <= lostBefore);
+  else if (report.acked > 0) growWindow(tcb, report.delivered, rtt, now);
+  return outcome;
+}
+
+/** The sent ranges are told first, while SND.UNA is the old one. A round trip in ticks, -1 for none. */
+function measure(tcb: Tcb, segment: TcpHeader, ack: number, report: AckReport, fx: Effects): number {
+  if (report.advanced) fx.sent.acknowledge(tcb, ack, report);
+  const { now } = report;
+  let first = -1;
+  let last = -1;
+  if (report.hasSample && !report.retransmittedAcked) {
+    first = (now - report.firstSentAt) | 0;
+    last = (now - report.lastSentAt) | 0;
+  }
+  if (first < 0 && report.hasSackSample) first = (now - report.sackFirstSentAt) | 0;
+  if (last < 0 && report.hasSackSample) last = (now - report.sackLastSentAt) | 0;
+  // RFC 7323 4.1: an echo tells retransmissions apart.
+  if (first < 0 && report.advanced) {
+    first = echoTicks(tcb, segment, now);
+    last = first;
+  }
+  if (last >= 0) noteMinRtt(tcb, last, now);
+  if (first < 0) return -1;
+  sampleRtt(tcb, first);
+  return last;
+}
+
+/** SND.UNA moves: the send queue gives back what is acknowledged. */
+function advance(
+  tcb: Tcb,
+  ack: number,
+  report: AckReport,
+  buffers: NetBufferCursor,
+  sampled: boolean,
+  fx: Effects,
+): AckOutcome {
   const acked = (ack - tcb.sndUna) | 0;
-  const sampled = measureRtt(tcb, segment, now);
   const fin = finOutstanding(tcb.state) && acked > tcb.sendDataBytes;
   tcb.sndUna = ack;
   if (seqLt(tcb.sndNxt, ack)) tcb.sndNxt = ack;
@@ -82,30 +158,41 @@ function newAck(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: num
   if (dataAcked > 0 || tcb.sendDataHead !== 0) acknowledgeSend(tcb, dataAcked, buffers, fx);
   if (isRtxRunning(tcb, TcpTimer.Persist)) tcb.rtxCount = 0;
   endBackoff(tcb, sampled);
-  if (inRecovery(tcb)) {
-    recoveryAck(tcb, acked);
-  } else {
-    growWindow(tcb, acked);
-  }
   tcb.dupAckCount = 0;
-  // RFC 6298 5.2, 5.3.
-  if (tcb.sndUna === tcb.sndMax) {
-    stopSendTimer(tcb);
-  } else {
-    startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
-  }
+  acknowledgeDuplicates(tcb, report);
+  const head = tcb.sentHead;
+  report.isReneging = head !== 0 && (fx.sent.flags(head) & SentFlag.Sacked) !== 0;
   return fin ? AckOutcome.FinAcked : AckOutcome.Ok;
 }
 
-/** RFC 7323 4.1 with timestamps; else Karn's timing of one segment at a time (RFC 6298 3). True: there was a sample. */
-export function measureRtt(tcb: Tcb, segment: TcpHeader, now: number): boolean {
-  if ((tcb.constFlags & TcpConstFlag.Timestamp) !== 0) {
-    tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-    return segment.hasTimestamp && sampleTimestamp(tcb, segment.tsEcr, now);
+function highestSacked(tcb: Tcb, fx: Effects): number {
+  const { sent } = fx;
+  let highest = tcb.sndUna;
+  for (let at = tcb.sentHead; at !== 0; at = sent.next(at)) {
+    if ((sent.flags(at) & SentFlag.Sacked) !== 0) highest = sent.end(at);
   }
-  if ((tcb.privateFlags & TcpPrivateFlag.Timing) === 0 || !seqGt(segment.segAck, tcb.rttSeq)) return false;
+  return highest;
+}
+
+/** RFC 6298 5.2, 5.3; RFC 8985 7.2. RACK's own timer goes on. */
+function restartSendTimer(tcb: Tcb, now: number, fx: Effects): void {
+  if (tcb.sndUna === tcb.sndMax) {
+    stopSendTimer(tcb);
+    return;
+  }
+  if (isRtxRunning(tcb, TcpTimer.Reordering)) return;
+  const ticks = rto(tcb, fx);
+  if (!scheduleProbe(tcb, ticks, now, fx)) startRtx(tcb, TcpTimer.Retransmit, (now + ticks) | 0, fx);
+}
+
+/** The handshake's only sample: of the SYN if it was sent once, by the echo otherwise. True: there was one. */
+export function measureSyn(tcb: Tcb, segment: TcpHeader, now: number): boolean {
+  const timed = (tcb.privateFlags & TcpPrivateFlag.Timing) !== 0;
   tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-  sampleRtt(tcb, (now - tcb.rttAt) | 0);
+  const ticks = timed ? (now - tcb.lastSendAt) | 0 : echoTicks(tcb, segment, now);
+  if (ticks < 0) return false;
+  sampleRtt(tcb, ticks);
+  noteMinRtt(tcb, ticks, now);
   return true;
 }
 

@@ -1,103 +1,113 @@
 /**
- * Congestion control: slow start and congestion avoidance (RFC 5681), NewReno fast recovery (RFC 6582), limited
- * transmit (RFC 3042), an initial window of ten segments (RFC 6928).
+ * The congestion window: how it starts, grows and is used (RFC 5681, RFC 6928, RFC 7661). How much a loss takes from it is
+ * asked of the algorithm here (`ssthreshAfterLoss`); when that happens is decided in recovery.ts.
  *
- * Called by acknowledge.ts (new and duplicate ACKs) and timer-fired.ts (time-out). `recover` and the Recovery flag are
- * delegated state: a connection that is handed over in the middle of recovery goes on with it.
+ * As in Linux the window grows only while it is used, and by what an ACK acknowledges, not by a segment for each ACK
+ * (RFC 3465, without its limit: stretch ACKs of receive offloads would starve the sender).
  */
-import { seqGt, seqLt } from '../base/seq.ts';
+import { seqGeq } from '../base/seq.ts';
+import { cubicGrow, cubicIdle, cubicSsthresh } from './cubic.ts';
 import type { Effects } from './effects.ts';
-import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag } from './tcb.ts';
+import { hyStartAck, hyStartReset } from './hystart.ts';
+import { avoidCongestion, SSTHRESH_MAX } from './reno.ts';
+import { CaState, CongestionControl, type Tcb, TcpDelegatedFlag, TcpLossFlag } from './tcb.ts';
+import { rto } from './timers.ts';
 
-/** No window is wider (RFC 7323 2.3): CWnd and SsThresh beyond it mean no limit. */
-export const SSTHRESH_MAX = 0x3fffffff;
+/** RFC 6928 2: of the default ten segments. */
+const INITIAL_WINDOW_BYTES = 14600;
 
 /** RFC 6928 2; one segment after a SYN was lost (RFC 5681 3.1). */
-export function initialWindow(tcb: Tcb): number {
+export function initialWindow(tcb: Tcb, fx: Effects): number {
   const mss = tcb.effectiveMss;
   if ((tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0) return mss;
-  return Math.min(10 * mss, Math.max(2 * mss, 14600));
+  const segments = fx.params.initialWindowSegments;
+  return segments === 10 ? Math.min(10 * mss, Math.max(2 * mss, INITIAL_WINDOW_BYTES)) : segments * mss;
 }
 
-export function startCongestionControl(tcb: Tcb): void {
-  tcb.cwnd = initialWindow(tcb);
+export function startCongestionControl(tcb: Tcb, fx: Effects): void {
+  tcb.congestionControl =
+    fx.params.congestionControl === 'newreno' ? CongestionControl.NewReno : CongestionControl.Cubic;
+  tcb.cwnd = initialWindow(tcb, fx);
   tcb.ssthresh = SSTHRESH_MAX;
   tcb.recover = tcb.iss;
+  tcb.cwndUsageSeq = tcb.sndNxt;
+  hyStartReset(tcb);
 }
 
+/** RFC 5681 2: sent and not cumulatively acknowledged. */
 export function flightSize(tcb: Tcb): number {
   return (tcb.sndMax - tcb.sndUna) | 0;
 }
 
-export function inRecovery(tcb: Tcb): boolean {
-  return (tcb.delegatedFlags & TcpDelegatedFlag.Recovery) !== 0;
+/** RFC 6675 "pipe": what is probably still in the network. */
+export function inFlight(tcb: Tcb): number {
+  return flightSize(tcb) - tcb.sackedBytes - tcb.lostBytes + tcb.retransBytes;
 }
 
-/** An ACK for `acked` new bytes outside recovery: RFC 5681 3.1, equations (2) and (3). */
-export function growWindow(tcb: Tcb, acked: number): void {
-  const mss = tcb.effectiveMss;
-  if (tcb.cwnd < tcb.ssthresh) tcb.cwnd += Math.min(acked, mss);
-  else tcb.cwnd += Math.max(1, Math.floor((mss * mss) / tcb.cwnd));
-  if (tcb.cwnd > SSTHRESH_MAX) tcb.cwnd = SSTHRESH_MAX;
+export function inSlowStart(tcb: Tcb): boolean {
+  return tcb.cwnd < tcb.ssthresh;
 }
 
-/** RFC 5681 equation (4). */
-function halveThreshold(tcb: Tcb): void {
-  tcb.ssthresh = Math.max(flightSize(tcb) >> 1, 2 * tcb.effectiveMss);
+/** RFC 7661 4: was the window used, so that what arrived says something about it? In slow start half is enough (Linux). */
+function isCwndLimited(tcb: Tcb): boolean {
+  if (inSlowStart(tcb)) return tcb.cwnd < 2 * tcb.maxFlight;
+  return (tcb.lossFlags & TcpLossFlag.CwndLimited) !== 0;
 }
 
-/**
- * A duplicate ACK. RFC 6582 3.2: at the threshold, unless the loss belongs to an earlier recovery, retransmit and
- * enter recovery; each further one inflates the window by a segment that left the network.
- */
-export function duplicateAck(tcb: Tcb, fx: Effects): void {
-  if (tcb.dupAckCount < 255) tcb.dupAckCount++;
-  if (inRecovery(tcb)) {
-    tcb.cwnd = Math.min(SSTHRESH_MAX, tcb.cwnd + tcb.effectiveMss);
-    return;
+/** After sending: the strongest sign of this window's use counts until the window is acknowledged. */
+export function noteWindowUse(tcb: Tcb, limited: boolean): void {
+  const flight = flightSize(tcb);
+  const was = (tcb.lossFlags & TcpLossFlag.CwndLimited) !== 0;
+  if (!seqGeq(tcb.sndUna, tcb.cwndUsageSeq) && !limited && (was || flight <= tcb.maxFlight)) return;
+  tcb.maxFlight = flight;
+  tcb.cwndUsageSeq = tcb.sndNxt;
+  if (limited) tcb.lossFlags |= TcpLossFlag.CwndLimited;
+  else tcb.lossFlags &= ~TcpLossFlag.CwndLimited;
+}
+
+/** An ACK for `acked` new bytes outside of recovery: RFC 5681 3.1. `rtt` in ticks, -1 without a sample. */
+export function growWindow(tcb: Tcb, acked: number, rtt: number, now: number): void {
+  const isCubic = tcb.congestionControl === CongestionControl.Cubic;
+  if (!isCwndLimited(tcb)) return;
+  let left = acked;
+  if (inSlowStart(tcb)) {
+    const grown = isCubic ? hyStartAck(tcb, acked, rtt) : acked;
+    const cwnd = Math.min(tcb.cwnd + grown, tcb.ssthresh);
+    left = grown === acked ? acked - (cwnd - tcb.cwnd) : 0;
+    tcb.cwnd = Math.min(cwnd, SSTHRESH_MAX);
+    if (left <= 0) return;
   }
-  if (tcb.dupAckCount !== fx.params.dupAckThreshold) return;
-  // RFC 6582 3.2 step 2: only if the cumulative ACK covers more than `recover`, which is one past the highest sent here.
-  if (!seqGt(tcb.sndUna, tcb.recover)) return;
-  halveThreshold(tcb);
-  tcb.recover = tcb.sndMax;
-  tcb.delegatedFlags |= TcpDelegatedFlag.Recovery;
-  tcb.cwnd = tcb.ssthresh + 3 * tcb.effectiveMss;
-  tcb.privateFlags |= TcpPrivateFlag.RetransmitFirst;
+  if (isCubic) cubicGrow(tcb, left, now);
+  else avoidCongestion(tcb, Math.max(1, Math.floor(tcb.cwnd / tcb.effectiveMss)), left);
 }
 
-/** RFC 3042: the first two duplicate ACKs each let one new segment out, beyond cwnd. */
-export function limitedTransmit(tcb: Tcb, fx: Effects): number {
-  const count = tcb.dupAckCount;
-  if (count === 0 || inRecovery(tcb) || count >= fx.params.dupAckThreshold) return 0;
-  // While going back after a time-out nothing is new.
-  if (seqLt(tcb.sndNxt, tcb.sndMax)) return 0;
-  return count * tcb.effectiveMss;
-}
-
-/** A new ACK while in recovery: RFC 6582 3.2 step 3, full or partial. */
-export function recoveryAck(tcb: Tcb, acked: number): void {
+/** What the algorithm leaves of the window after a loss: whole segments, at least two. */
+export function ssthreshAfterLoss(tcb: Tcb): number {
   const mss = tcb.effectiveMss;
-  if (!seqGt(tcb.recover, tcb.sndUna)) {
-    tcb.cwnd = Math.min(tcb.ssthresh, Math.max(flightSize(tcb), mss) + mss);
-    tcb.delegatedFlags &= ~TcpDelegatedFlag.Recovery;
-    tcb.privateFlags &= ~TcpPrivateFlag.RetransmitFirst;
-    return;
-  }
-  tcb.cwnd = Math.max(mss, tcb.cwnd - acked + (acked >= mss ? mss : 0));
-  tcb.privateFlags |= TcpPrivateFlag.RetransmitFirst;
+  const segments = Math.floor(tcb.cwnd / mss);
+  const left = tcb.congestionControl === CongestionControl.Cubic ? cubicSsthresh(tcb) : segments >> 1;
+  return Math.max(2, left) * mss;
 }
 
-/** The retransmission timer expired: RFC 5681 3.1 (loss window of one segment), RFC 6582 4. */
-export function timedOut(tcb: Tcb): void {
-  if (tcb.rtxCount === 0) halveThreshold(tcb);
-  tcb.cwnd = tcb.effectiveMss;
-  tcb.recover = tcb.sndMax;
-  tcb.delegatedFlags &= ~TcpDelegatedFlag.Recovery;
-  tcb.dupAckCount = 0;
+/** The threshold worth restoring: what has been proven, unless a reduction is under way. */
+export function currentSsthresh(tcb: Tcb): number {
+  if (tcb.caState === CaState.Cwr || tcb.caState === CaState.Recovery) return tcb.ssthresh;
+  return Math.max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2));
 }
 
-/** RFC 5681 4.1: after an idle time of more than one RTO the window restarts. */
-export function restartAfterIdle(tcb: Tcb): void {
-  tcb.cwnd = Math.min(tcb.cwnd, initialWindow(tcb));
+/** RFC 5681 4.1, RFC 2861 3.1: after an idle time of more than one RTO the window restarts, halved for each RTO that passed. */
+export function restartAfterIdle(tcb: Tcb, idle: number, fx: Effects): void {
+  const patience = rto(tcb, fx);
+  const least = Math.min(initialWindow(tcb, fx), tcb.cwnd);
+  tcb.ssthresh = currentSsthresh(tcb);
+  let cwnd = tcb.cwnd;
+  for (let left = idle - patience; left > 0 && cwnd > least; left -= patience) cwnd >>= 1;
+  tcb.cwnd = Math.max(cwnd, least);
+  tcb.maxFlight = 0;
+  tcb.cwndCount = 0;
+}
+
+/** Sending begins again after `idle` ticks in which nothing was in flight. */
+export function startedSending(tcb: Tcb, idle: number): void {
+  if (tcb.congestionControl === CongestionControl.Cubic) cubicIdle(tcb, idle);
 }

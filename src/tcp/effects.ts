@@ -5,6 +5,7 @@
 import type { ChallengeBudget } from './challenge-budget.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpParams } from './params.ts';
+import type { SentRanges } from './sent-ranges.ts';
 
 /** Why a connection ended, as `closed` reports it. */
 export const CloseReason = {
@@ -27,6 +28,8 @@ export interface Effects {
   readonly params: TcpParams;
   /** Of all connections of the owner. */
   readonly challenges: ChallengeBudget;
+  /** What the owner's connections have sent: one store for all of them. */
+  readonly sent: SentRanges;
   /**
    * Sends one segment: flags, SEG.SEQ and `length` payload bytes taken from the send queue at `seq`.
    * False when there is no room: nothing was sent, `transmit` will be called again.

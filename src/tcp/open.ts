@@ -7,6 +7,7 @@ import { defaultSendMss, familyFlag, mssFor } from './address-family.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import type { TcpParams } from './params.ts';
+import { startRack } from './rack.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
@@ -130,13 +131,14 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   // Eff.snd.MSS, RFC 9293 3.7.1: the smaller of both, less the options every segment carries (RFC 6691).
   const options = (flags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
   tcb.effectiveMss = Math.max(1, Math.min(tcb.remoteMss, mssFor(tcb, fx.params.mss)) - options);
-  startCongestionControl(tcb);
+  startCongestionControl(tcb, fx);
+  startRack(tcb, now);
 }
 
 /** The handshake is done: its retransmissions are forgotten, but for what they say of the path (initialWindow). */
 export function enterEstablished(tcb: Tcb, fx: Effects): void {
   endBackoff(tcb, true);
-  tcb.cwnd = initialWindow(tcb);
+  tcb.cwnd = initialWindow(tcb, fx);
   fx.established(tcb);
 }
 

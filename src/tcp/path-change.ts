@@ -6,9 +6,11 @@
  * the peer's segments may have found an answer lost. The idea is that of draft-eggert-tcpm-tcp-retransmit-now.
  */
 import { headersOf } from './address-family.ts';
-import { flightSize, restartAfterIdle } from './congestion.ts';
+import { flightSize, initialWindow } from './congestion.ts';
 import type { Effects } from './effects.ts';
-import { type Tcb, TcpConstFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { endFrto, markAllLost } from './recovery.ts';
+import { CaState, type Tcb, TcpConstFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
+import { isRtxRunning } from './timers.ts';
 import { transmit } from './transmit.ts';
 
 export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
@@ -17,12 +19,7 @@ export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
   if (state === TcpState.SynSent || state === TcpState.SynReceived) {
     tcb.sndNxt = tcb.iss;
   } else {
-    if (tcb.sndWnd > 0 && tcb.sndMax !== tcb.sndUna) {
-      tcb.sndNxt = tcb.sndUna;
-      restartAfterIdle(tcb);
-      // Karn (RFC 6298 3): what is sent again is not timed.
-      tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-    }
+    if (tcb.sndWnd > 0 && tcb.sndMax !== tcb.sndUna) sendAllAgain(tcb, fx);
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
   }
   transmit(tcb, now, fx);
@@ -44,10 +41,16 @@ export function segmentSizeChanged(tcb: Tcb, mss: number, now: number, fx: Effec
   const smaller = mss < tcb.effectiveMss;
   tcb.effectiveMss = mss;
   if (!smaller || tcb.state < TcpState.Established || tcb.state === TcpState.TimeWait) return;
-  if (tcb.sndWnd > 0 && flightSize(tcb) > mss) {
-    tcb.sndNxt = tcb.sndUna;
-    restartAfterIdle(tcb);
-    tcb.privateFlags &= ~(TcpPrivateFlag.Timing | TcpPrivateFlag.RetransmitFirst);
-  }
+  if (tcb.sndWnd > 0 && flightSize(tcb) > mss) sendAllAgain(tcb, fx);
   transmit(tcb, now, fx);
+}
+
+/** Within the restart window (RFC 5681 4.1); what is SACKed stays where it is. */
+function sendAllAgain(tcb: Tcb, fx: Effects): void {
+  markAllLost(tcb, fx);
+  tcb.cwnd = Math.min(tcb.cwnd, initialWindow(tcb, fx));
+  tcb.recover = tcb.sndNxt;
+  tcb.caState = CaState.Loss;
+  endFrto(tcb);
+  if (isRtxRunning(tcb, TcpTimer.LossProbe)) tcb.rtxKind = TcpTimer.Retransmit;
 }

@@ -65,6 +65,7 @@ export function reportClosed(tcb: Tcb, reason: CloseReason, fx: Effects): void {
   tcb.timers = 0;
   tcb.rtxKind = TcpTimer.None;
   tcb.privateFlags &= TcpPrivateFlag.TransmitPending;
+  fx.sent.clear(tcb);
   fx.closed(tcb, reason);
 }
 

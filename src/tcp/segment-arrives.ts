@@ -6,7 +6,7 @@
  */
 import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
-import { AckOutcome, acknowledge, measureRtt } from './acknowledge.ts';
+import { AckOutcome, acknowledge, measureSyn } from './acknowledge.ts';
 import { endValidation } from './blind-attack.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
@@ -72,7 +72,7 @@ function synSent(
   if ((flags & TcpFlag.Syn) === 0) return false;
   takeSyn(tcb, segment, now, fx);
   if (acked) {
-    measureRtt(tcb, segment, now);
+    measureSyn(tcb, segment, now);
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
     tcb.sndUna = segment.segAck;
     tcb.sndNxt = segment.segAck;
@@ -244,7 +244,7 @@ function acknowledgeAtClosedWindow(
 /** SYN-RECEIVED: the ACK must be of our SYN. */
 function synReceivedAck(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
   if (seqLeq(segment.segAck, tcb.sndUna) || seqGt(segment.segAck, tcb.sndMax)) return false;
-  measureRtt(tcb, segment, now);
+  measureSyn(tcb, segment, now);
   tcb.sndUna = (tcb.iss + 1) | 0;
   tcb.sndNxt = tcb.sndUna;
   stopRtx(tcb);

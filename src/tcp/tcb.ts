@@ -106,7 +106,7 @@ export const TcbLayout = record('TCB', 384, {
   undoRetrans: d(u16('retransmissions that no D-SACK has named yet'), '', 'segments', 'RFC 2883'),
   prrDelivered: d(word('prr_delivered'), '', 'bytes', 'RFC 6937'),
   prrOut: d(word('prr_out'), '', 'bytes', 'RFC 6937'),
-  recoverFs: d(word('RecoverFS: flight when recovery began'), '', 'bytes', 'RFC 6937'),
+  cwndCount: d(word('acknowledged in congestion avoidance since cwnd grew last'), '', 'bytes', 'RFC 9438'),
   rackSentAt: d(word('RACK.xmit_ts; at the hand-over its age'), '', 'ticks', 'RFC 8985'),
   rackEndSeq: d(word('RACK.end_seq'), '', 'sequence', 'RFC 8985'),
   rackRtt: d(u16('RACK.rtt'), '', 'ticks', 'RFC 8985'),
@@ -117,8 +117,13 @@ export const TcbLayout = record('TCB', 384, {
   cubicOrigin: d(word('window at which the cubic has its plateau'), '', 'bytes', 'RFC 9438'),
   cubicK: d(word('K'), '', 'ticks', 'RFC 9438'),
   cubicWEst: d(word('W_est'), '', 'bytes', 'RFC 9438'),
-  undoCwnd: d(word('cwnd before the reduction'), '', 'bytes', 'RFC 5682'),
-  undoSsthresh: d(word('ssthresh before the reduction'), '', 'bytes', 'RFC 5682'),
+  priorCwnd: d(
+    word('cwnd before the reduction: what PRR divides by, and what an undo restores'),
+    '',
+    'bytes',
+    'RFC 6937',
+  ),
+  priorSsthresh: d(word('ssthresh before the reduction, 0 = not to be restored'), '', 'bytes', 'RFC 5682'),
   // Private: never handed over.
   localAddress: p(word('IPv4, int32')),
   remoteAddress: p(word('IPv4, int32')),
@@ -131,8 +136,8 @@ export const TcbLayout = record('TCB', 384, {
   curBuffer: p(word('NET_BUFFER of the send queue that holds curSeq, or 0: where copying goes on')),
   curSeq: p(word('sequence number of the first byte of curBuffer')),
   oooHead: p(word('out-of-order NET_BUFFERs by segSeq, or 0')),
-  rttSeq: p(word('sequence number being timed when timestamps are off')),
-  rttAt: p(word('tick at which rttSeq was sent')),
+  maxFlight: p(word('largest flight of the window that ends at cwndUsageSeq (RFC 7661)')),
+  cwndUsageSeq: p(word('SND.NXT when maxFlight was taken')),
   lastSendAt: p(word('tick of the last data segment sent')),
   iss: p(word('ISS')),
   irs: p(word('IRS')),
@@ -152,7 +157,7 @@ export const TcbLayout = record('TCB', 384, {
   sentHead: p(word('first SentRange + 1, or 0')),
   sentTail: p(word('last SentRange + 1, or 0')),
   sackedBytes: p(word('SACKed, above SND.UNA')),
-  lostBytes: p(word('marked lost and not sent again')),
+  lostBytes: p(word('marked lost, whether sent again or not')),
   retransBytes: p(word('sent again and neither acknowledged nor lost again')),
   sackedSegments: p(u16('segments in sackedBytes; without SACK duplicate ACKs')),
   hyStartLastRtt: p(u16('lastRoundMinRTT, 0xffff = none')),
@@ -160,7 +165,7 @@ export const TcbLayout = record('TCB', 384, {
   hyStartBaseline: p(u16('cssBaselineMinRtt')),
   hyStartEnd: p(word('windowEnd: the round ends when it is acknowledged')),
   minRttAt: p(word('tick of the sample in minRtt')),
-  lastCongestionAt: p(word('tick of the last window reduction for ECN or loss')),
+  undoMarker: p(word('SND.UNA when the window was reduced: older D-SACKs do not count')),
   // Receive side.
   dsackLeft: p(word('D-SACK to report with the next ACK: left edge')),
   dsackLength: p(u16('its length in sequence numbers; 0: none')),
@@ -228,10 +233,10 @@ export const CongestionControl = { Cubic: 0, NewReno: 1 } as const;
 export type CongestionControl = (typeof CongestionControl)[keyof typeof CongestionControl];
 
 export const TcpLossFlag = {
-  /** F-RTO is deciding whether the time-out was spurious (RFC 5682): step 2 and step 3. */
-  FrtoFirst: 1,
-  FrtoSecond: 2,
-  /** The reduction may be undone: undoCwnd and undoSsthresh are valid. */
+  /** F-RTO is deciding whether the time-out was spurious (RFC 5682 3.1): after step 1; and after step 2b, new data is out. */
+  Frto: 1,
+  FrtoProbing: 2,
+  /** The reduction may be undone: priorCwnd and priorSsthresh are valid. */
   Undo: 4,
   /** A tail loss probe is in flight, up to tlpEndSeq. */
   TlpProbe: 8,
@@ -258,16 +263,12 @@ export const TcpCachedFlag = {
   UpdateRcvWnd: 16,
 } as const;
 export const TcpDelegatedFlag = {
-  /** In fast recovery, RFC 6582. */
-  Recovery: 1,
   /** A FIN of the peer was received and indicated. */
   FinReceived: 2,
   /** The first retransmission time-out of a SYN happened: IW is one segment (RFC 5681 3.1). */
   SynRetransmitted: 4,
   /** At a hand-over: the new owner owes the peer an ACK. */
   AckOwed: 8,
-  /** At a hand-over: the segment at SND.UNA is to be sent again first (fast retransmit). */
-  RetransmitOwed: 16,
 } as const;
 export const TcpPrivateFlag = {
   /** Send an ACK at the next transmit, whether or not there is data. */
@@ -276,14 +277,12 @@ export const TcpPrivateFlag = {
   CloseWhenEstablished: 2,
   /** In the owner's list of connections whose segments found no room. */
   TransmitPending: 4,
-  /** rttSeq is being timed. */
+  /** The SYN is being timed. */
   Timing: 8,
   /** Opened by a SYN of the peer: goes back to LISTEN rather than to an error. */
   Passive: 16,
   /** A hand-over is under way: nothing is transmitted. */
   Frozen: 32,
-  /** The segment at SND.UNA is to be sent again before anything else (fast retransmit). */
-  RetransmitFirst: 64,
   /**
    * A device has asked for the connection with a mandatory reason. On the device: it processes nothing more of it. On the
    * host: segments and calls are held, although the state is still there, until it has been taken back.

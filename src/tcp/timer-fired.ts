@@ -4,16 +4,15 @@
  *
  * The owner calls `timerFired` at or before a deadline; what is not due yet is armed again (timers.ts).
  */
-import { seqGt } from '../base/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { nextLook, probeInterval, probesMax } from './blind-attack.ts';
-import { timedOut } from './congestion.ts';
 import { CloseReason, type Effects } from './effects.ts';
+import { mayProbe, ticksUntilRto } from './loss-probe.ts';
+import { enterLoss, reorderingTimeOut } from './recovery.ts';
 import { endConnection, reportClosed } from './reset.ts';
-import { segmentRoom } from './sack-report.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
 import { isDue, rearm, rto, startKeepAlive, startRtx, stopDelayedAck, stopRtx } from './timers.ts';
-import { emit, transmit } from './transmit.ts';
+import { emit, sendLossProbe, transmit, transmitOverride } from './transmit.ts';
 import { TcpEvent, setState } from './transitions.ts';
 
 /** Doublings of the probe interval; RTO's own maximum is reached before. */
@@ -35,6 +34,13 @@ function rtxFired(tcb: Tcb, now: number, fx: Effects): void {
   switch (tcb.rtxKind) {
     case TcpTimer.Retransmit:
       retransmissionTimeOut(tcb, now, fx);
+      return;
+    case TcpTimer.LossProbe:
+      probeTimeOut(tcb, now, fx);
+      return;
+    case TcpTimer.Reordering:
+      stopRtx(tcb);
+      reorderingTimeOut(tcb, now, fx);
       return;
     case TcpTimer.Persist:
       persistTimeOut(tcb, now, fx);
@@ -60,14 +66,17 @@ function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
     return;
   }
   tcb.totalRt += rto(tcb, fx);
-  if (opening) tcb.delegatedFlags |= TcpDelegatedFlag.SynRetransmitted;
-  else timedOut(tcb);
-  if (tcb.rtxCount < 255) tcb.rtxCount++;
-  // Karn: what is sent again is not timed.
-  tcb.privateFlags &= ~(TcpPrivateFlag.Timing | TcpPrivateFlag.RetransmitFirst);
-  tcb.sndNxt = opening ? tcb.iss : tcb.sndUna;
   stopRtx(tcb);
   let kind: TcpTimer = TcpTimer.Retransmit;
+  if (opening) {
+    tcb.delegatedFlags |= TcpDelegatedFlag.SynRetransmitted;
+    // Karn: what is sent again is not timed.
+    tcb.privateFlags &= ~TcpPrivateFlag.Timing;
+    tcb.sndNxt = tcb.iss;
+  } else {
+    enterLoss(tcb, now, fx);
+  }
+  if (tcb.rtxCount < 255) tcb.rtxCount++;
   if (!opening && tcb.sndWnd === 0) {
     // RFC 9293 MUST-35, SHLD-17: the window closed on data in flight. It is probed, which ends only with the answers.
     kind = TcpTimer.Persist;
@@ -81,6 +90,14 @@ function retransmissionsMax(state: number, { params }: Effects): number {
   return state === TcpState.SynReceived ? params.synAckRetransmissionsMax : params.retransmissionsMax;
 }
 
+/** RFC 8985 7.3. The retransmission timer follows, whole if a probe left. */
+function probeTimeOut(tcb: Tcb, now: number, fx: Effects): void {
+  stopRtx(tcb);
+  const probed = mayProbe(tcb) && sendLossProbe(tcb, now, fx);
+  const ticks = probed ? rto(tcb, fx) : ticksUntilRto(tcb, now, fx);
+  startRtx(tcb, TcpTimer.Retransmit, (now + ticks) | 0, fx);
+}
+
 /**
  * MaxRT (C09): 0 is the adapter's count, -1 never gives up. Reduced below what has been spent it ends the connection at the
  * next time-out: only MAX_RT_RESTART forgets TotalRT.
@@ -91,7 +108,7 @@ function isOverdue(tcb: Tcb, countMax: number): boolean {
   return maxRt !== -1 && tcb.totalRt >>> 0 >= maxRt >>> 0;
 }
 
-/** RFC 9293 MUST-36, MUST-37: probe a zero window with one octet, for as long as the peer answers. */
+/** RFC 9293 MUST-36, MUST-37: probe a zero window for as long as the peer answers. */
 function persistTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   if (tcb.sndWnd > 0) {
     sendOverride(tcb, now, fx);
@@ -106,26 +123,19 @@ function persistTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   startRtx(tcb, TcpTimer.Persist, (now + rto(tcb, fx)) | 0, fx);
 }
 
-/** The first octet beyond the window, or the FIN. SND.NXT stays: the peer has not made room for it. */
+/**
+ * DEVIATION RFC 9293 3.8.6.1: as in Linux and BSD the probe is an old number without text, which any peer answers with its
+ * window, rather than an octet that it has no room for.
+ */
 function probe(tcb: Tcb, fx: Effects): void {
-  const length = tcb.sendDataBytes > 0 ? 1 : 0;
-  const flags = length > 0 ? TcpFlag.Ack : TcpFlag.Ack | TcpFlag.Fin;
-  if (!emit(tcb, flags, tcb.sndUna, length, fx)) return;
-  tcb.sndWndProbeCount++;
-  const end = (tcb.sndUna + 1) | 0;
-  if (seqGt(end, tcb.sndMax)) tcb.sndMax = end;
+  if (emit(tcb, TcpFlag.Ack, (tcb.sndUna - 1) | 0, 0, fx)) tcb.sndWndProbeCount++;
 }
 
 /** A window smaller than a segment: RFC 9293 3.8.6.2.1 (4), the override time-out sends what fits. */
 function sendOverride(tcb: Tcb, now: number, fx: Effects): void {
   stopRtx(tcb);
   tcb.rtxCount = 0;
-  const length = Math.min(tcb.sndWnd, segmentRoom(tcb), tcb.sendDataBytes);
-  if (length > 0 && emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) {
-    tcb.sndNxt = (tcb.sndUna + length) | 0;
-    tcb.lastSendAt = now;
-    if (seqGt(tcb.sndNxt, tcb.sndMax)) tcb.sndMax = tcb.sndNxt;
-  }
+  if (tcb.sndNxt === tcb.sndUna) transmitOverride(tcb, now, fx);
   // `transmit` follows and starts the timer that fits: retransmission, or persist again when there was no room.
 }
 

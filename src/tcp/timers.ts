@@ -6,12 +6,16 @@
  * finds nothing due and re-arms (base/timer-wheel.ts).
  */
 import { seqLeq, seqLt } from '../base/seq.ts';
+import type { TcpHeader } from '../wire/tcp.ts';
 import type { Effects } from './effects.ts';
-import { type Tcb, TcpDelegatedFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
+import { type Tcb, TcpConstFlag, TcpDelegatedFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
 
 const BACKOFF_MAX = 10;
 /** An echo older than this is a peer's nonsense. */
 const SAMPLE_MAX_TICKS = 600_000;
+const MIN_RTT_TICKS = 300_000;
+/** 0xffff says that there is none. */
+const MIN_RTT_MAX = 0xfffe;
 
 export function startRtx(tcb: Tcb, kind: TcpTimer, deadline: number, fx: Effects): void {
   tcb.rtxKind = kind;
@@ -27,7 +31,8 @@ export function stopRtx(tcb: Tcb): void {
 
 /** Nothing is outstanding or waits for a window any more. */
 export function stopSendTimer(tcb: Tcb): void {
-  if (tcb.rtxKind === TcpTimer.Retransmit || tcb.rtxKind === TcpTimer.Persist) stopRtx(tcb);
+  const { rtxKind } = tcb;
+  if (rtxKind !== TcpTimer.FinWait2 && rtxKind !== TcpTimer.TimeWait) stopRtx(tcb);
 }
 
 export function isRtxRunning(tcb: Tcb, kind: TcpTimer): boolean {
@@ -77,11 +82,14 @@ export function rearm(tcb: Tcb, fx: Effects): void {
   fx.armTimer(tcb, deadline);
 }
 
-/** RTO with back-off: RFC 6298 2.3 and 5.5. SRTT is kept × 8, RTTVAR × 4, so SRTT + 4·RTTVAR is cheap. */
+/**
+ * RTO with back-off: RFC 6298 2.3 and 5.5. SRTT is kept × 8, RTTVAR × 4, so SRTT + 4·RTTVAR is cheap.
+ *
+ * DEVIATION RFC 6298 2.4: as in Linux the minimum is one of the variation, not of the whole: a path of 100 ms waits 300.
+ */
 export function rto(tcb: Tcb, fx: Effects): number {
   const { rtoMinTicks, rtoMaxTicks } = fx.params;
-  let ticks = tcb.srtt === 0 ? initialRto(tcb, fx) : (tcb.srtt >> 3) + Math.max(1, tcb.rttvar);
-  if (ticks < rtoMinTicks) ticks = rtoMinTicks;
+  let ticks = tcb.srtt === 0 ? initialRto(tcb, fx) : (tcb.srtt >> 3) + Math.max(rtoMinTicks, tcb.rttvar);
   const backoff = Math.min(BACKOFF_MAX, tcb.rtxCount + tcb.rtoBackoff);
   ticks *= 1 << backoff;
   return ticks > rtoMaxTicks ? rtoMaxTicks : ticks;
@@ -103,23 +111,28 @@ export function endBackoff(tcb: Tcb, sampled: boolean): void {
   tcb.totalRt = 0;
 }
 
-/** The echoed timestamp of an ACK as a sample; false when it is not one of ours (RFC 7323 4.1). */
-export function sampleTimestamp(tcb: Tcb, tsEcr: number, now: number): boolean {
-  const ticks = (now + tcb.tsOffset - tsEcr) | 0;
-  if (tsEcr === 0 || ticks < 0 || ticks > SAMPLE_MAX_TICKS) return false;
-  sampleRtt(tcb, ticks);
-  return true;
+/** The round trip by the echoed timestamp of an ACK; -1 when it is not one of ours (RFC 7323 4.1). */
+export function echoTicks(tcb: Tcb, segment: TcpHeader, now: number): number {
+  if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp || segment.tsEcr === 0) return -1;
+  const ticks = (now + tcb.tsOffset - segment.tsEcr) | 0;
+  return ticks < 0 || ticks > SAMPLE_MAX_TICKS ? -1 : ticks;
 }
 
-/** A round-trip sample in ticks: RFC 6298 2.2 and 2.3 with alpha 1/8, beta 1/4. */
+/** RFC 8985 6.2 step 1: the least round trip, of the last five minutes. */
+export function noteMinRtt(tcb: Tcb, ticks: number, now: number): void {
+  if (ticks > tcb.minRtt && ((now - tcb.minRttAt) | 0) < MIN_RTT_TICKS) return;
+  tcb.minRtt = Math.min(ticks, MIN_RTT_MAX);
+  tcb.minRttAt = now;
+}
+
+/** A round-trip sample in ticks: RFC 6298 2.2 and 2.3 with alpha 1/8, beta 1/4. An SRTT of 0 would say that there is none. */
 export function sampleRtt(tcb: Tcb, ticks: number): void {
-  const r = ticks < 1 ? 1 : ticks;
   if (tcb.srtt === 0) {
-    tcb.srtt = r << 3;
-    tcb.rttvar = r << 1;
+    tcb.srtt = Math.max(1, ticks << 3);
+    tcb.rttvar = ticks << 1;
     return;
   }
-  const delta = r - (tcb.srtt >> 3);
-  tcb.rttvar = Math.max(1, tcb.rttvar + Math.abs(delta) - (tcb.rttvar >> 2));
+  const delta = ticks - (tcb.srtt >> 3);
+  tcb.rttvar = tcb.rttvar + Math.abs(delta) - (tcb.rttvar >> 2);
   tcb.srtt = Math.max(1, tcb.srtt + delta);
 }

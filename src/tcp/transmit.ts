@@ -4,14 +4,19 @@
  * Every entry point of the engine ends here, so that an ACK rides on data where there is any. Returns early when the
  * owner has no room for a segment; the owner calls again.
  */
-import { seqGt, seqLt } from '../base/seq.ts';
+import { seqGt } from '../base/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
-import { flightSize, limitedTransmit, restartAfterIdle } from './congestion.ts';
+import { inFlight, noteWindowUse, restartAfterIdle, startedSending } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { segmentRoom } from './sack-report.ts';
+import { isWatching, lastSegment, probeSent, scheduleProbe, ticksUntilRto } from './loss-probe.ts';
+import { isReducing } from './prr.ts';
+import { endFrto } from './recovery.ts';
 import { finOutstanding } from './send-queue.ts';
-import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
+import { SentFlag } from './sent-flag.ts';
+import { CaState, type Tcb, TcpCachedFlag, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning, rto, startRtx, stopDelayedAck } from './timers.ts';
+import { noteSentAgain } from './undo.ts';
 
 export function transmit(tcb: Tcb, now: number, fx: Effects): void {
   if ((tcb.privateFlags & TcpPrivateFlag.Frozen) !== 0) return;
@@ -21,8 +26,10 @@ export function transmit(tcb: Tcb, now: number, fx: Effects): void {
     transmitSyn(tcb, now, fx);
     return;
   }
-  if ((tcb.privateFlags & TcpPrivateFlag.RetransmitFirst) !== 0 && !retransmitFirst(tcb, fx)) return;
-  const hadRoom = transmitNew(tcb, now, fx);
+  let hadRoom = true;
+  if ((tcb.lossFlags & TcpLossFlag.FrtoProbing) !== 0) hadRoom = probeTimeOut(tcb, now, fx);
+  if (hadRoom && tcb.lostBytes > 0) hadRoom = retransmitLost(tcb, now, fx);
+  if (hadRoom) hadRoom = transmitNew(tcb, now, fx);
   superviseSending(tcb, hadRoom, now, fx);
   if (hadRoom && (tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0) sendAck(tcb, fx);
 }
@@ -35,7 +42,8 @@ function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
     tcb.sndNxt = (tcb.iss + 1) | 0;
     if (seqGt(tcb.sndNxt, tcb.sndMax)) {
       tcb.sndMax = tcb.sndNxt;
-      startTiming(tcb, tcb.iss, now);
+      tcb.privateFlags |= TcpPrivateFlag.Timing;
+      tcb.lastSendAt = now;
     }
     startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
   } else if ((tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0 && tcb.state === TcpState.SynReceived) {
@@ -43,51 +51,155 @@ function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
   }
 }
 
-/** Fast retransmit: the first unacknowledged segment again, as far as it was sent and the window goes; SND.NXT unmoved. */
-function retransmitFirst(tcb: Tcb, fx: Effects): boolean {
-  const queued = tcb.sendDataBytes;
-  const sent = Math.min(flightSize(tcb), tcb.sndWnd);
-  const length = Math.min(segmentRoom(tcb), queued, sent);
-  const fin = length === queued && sent > queued;
-  if (length > 0 || fin) {
-    if (!emit(tcb, TcpFlag.Ack | (fin ? TcpFlag.Fin : 0), tcb.sndUna, length, fx)) return false;
+/** RFC 5682 3.1 step 2b: new data is to show whether the time-out was spurious. Without any the loss is taken for real. */
+function probeTimeOut(tcb: Tcb, now: number, fx: Effects): boolean {
+  if (seqGt(tcb.sndNxt, tcb.recover)) return true;
+  const hadRoom = transmitNew(tcb, now, fx);
+  if (hadRoom && !seqGt(tcb.sndNxt, tcb.recover)) endFrto(tcb);
+  return hadRoom;
+}
+
+/** Sends again what is lost, from the lowest on, as far as cwnd allows (RFC 6675 5, RFC 8985 6). False: no room. */
+function retransmitLost(tcb: Tcb, now: number, fx: Effects): boolean {
+  if (tcb.caState < CaState.Recovery || (tcb.lossFlags & TcpLossFlag.FrtoProbing) !== 0) return true;
+  const { sent } = fx;
+  let start = tcb.sndUna;
+  for (let at = tcb.sentHead; at !== 0;) {
+    const end = sent.end(at);
+    if (!isToBeSentAgain(sent.flags(at))) {
+      start = end;
+      at = sent.next(at);
+      continue;
+    }
+    const room = segmentRoom(tcb);
+    const length = Math.min(room, lostRun(at, start, room, fx));
+    if (tcb.cwnd - inFlight(tcb) < length) return true;
+    const beyond = (start - tcb.sndUna) | 0;
+    // Into a window that shrank only the first goes (RFC 9293 SHLD-16).
+    if (beyond > 0 && beyond + length > tcb.sndWnd) return true;
+    at = resend(tcb, at, start, start, length, now, fx);
+    if (at < 0) return false;
+    if (beyond === 0 && !isRtxRunning(tcb, TcpTimer.Reordering)) {
+      startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
+    }
+    start = (start + length) | 0;
   }
-  tcb.privateFlags &= ~(TcpPrivateFlag.RetransmitFirst | TcpPrivateFlag.Timing);
   return true;
 }
 
-/** Sends what windows, Nagle and room allow from SND.NXT on. False when there was no room. */
-function transmitNew(tcb: Tcb, now: number, fx: Effects): boolean {
+function isToBeSentAgain(flags: number): boolean {
+  return (flags & (SentFlag.Lost | SentFlag.Retransmitted | SentFlag.Sacked)) === SentFlag.Lost;
+}
+
+/** Bytes that are to be sent again in a row from here on, as far as `most`: small segments are sent again as one. */
+function lostRun(first: number, start: number, most: number, fx: Effects): number {
+  const { sent } = fx;
+  let end = start;
+  for (let at = first; at !== 0 && isToBeSentAgain(sent.flags(at)); at = sent.next(at)) {
+    end = sent.end(at);
+    if (((end - start) | 0) >= most) break;
+  }
+  return (end - start) | 0;
+}
+
+/** Sends [start, start + length) again, which begins in the range `first`, itself beginning at `firstStart`. The range behind it (0: none), -1 without room. */
+function resend(
+  tcb: Tcb,
+  first: number,
+  firstStart: number,
+  start: number,
+  length: number,
+  now: number,
+  fx: Effects,
+): number {
+  const { sent } = fx;
+  const offset = (start - tcb.sndUna) | 0;
+  const payload = Math.min(length, tcb.sendDataBytes - offset);
+  let flags: number = TcpFlag.Ack;
+  if (length > payload) flags |= TcpFlag.Fin;
+  if (payload > 0 && offset + payload === tcb.sendDataBytes) flags |= TcpFlag.Psh;
+  if (!emit(tcb, flags, start, payload, fx)) return -1;
+  const stop = (start + length) | 0;
+  let range = first;
+  let from = start;
+  while (from !== stop) {
+    const end = sent.end(range);
+    const to = seqGt(end, stop) ? stop : end;
+    range = sent.next(sent.sentAgain(tcb, range, from === start ? firstStart : from, from, to, now));
+    from = to;
+  }
+  noteSentAgain(tcb, Math.ceil(length / tcb.effectiveMss));
+  if (isReducing(tcb)) tcb.prrOut += length;
+  return range;
+}
+
+/** RFC 8985 7.3: new data if there is some, beyond cwnd if need be, else the last segment once more. False: no room. */
+export function sendLossProbe(tcb: Tcb, now: number, fx: Effects): boolean {
+  const before = tcb.sndNxt;
+  if (!transmitNew(tcb, now, fx, tcb.effectiveMss)) return false;
+  if (tcb.sndNxt !== before) {
+    probeSent(tcb, false);
+    return true;
+  }
+  const { rangeStart, start, length } = lastSegment(tcb, fx);
+  if (resend(tcb, tcb.sentTail, rangeStart, start, length, now, fx) < 0) return false;
+  probeSent(tcb, true);
+  return true;
+}
+
+/** Sends what windows, Nagle and room allow from SND.NXT on; `extra` bytes beyond cwnd. False when there was no room. */
+function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0): boolean {
   const fin = finOutstanding(tcb.state);
   let offset = (tcb.sndNxt - tcb.sndUna) | 0;
   const queued = tcb.sendDataBytes;
   if (offset >= queued && (!fin || offset > queued)) return true;
-  if (flightSize(tcb) === 0 && queued > 0 && (now - tcb.lastSendAt) >>> 0 > rto(tcb, fx)) restartAfterIdle(tcb);
-  const window = Math.min(tcb.sndWnd, tcb.cwnd + limitedTransmit(tcb, fx));
+  if (offset === 0 && queued > 0) wakeUp(tcb, now, fx);
+  let more = extra;
+  let limited = false;
   for (;;) {
     // Anew for each segment: the first one out may take a D-SACK with it.
     const mss = segmentRoom(tcb);
     const left = queued - offset;
-    let length = Math.min(left, mss, window - offset);
+    let length = Math.min(left, mss, tcb.sndWnd - offset);
     if (length < 0) length = 0;
-    if (left > 0) {
-      if (length === 0) return true;
-      if (length < mss && !maySendPartial(tcb, length, left, offset, fin)) return true;
-    } else if (!fin || left < 0 || tcb.sndWnd <= offset) {
-      // A FIN takes a sequence number, and so a place in the window.
-      return true;
-    }
     const last = length === left;
     const withFin = last && fin && tcb.sndWnd > offset + length;
+    if (left > 0) {
+      if (length === 0 || (length < mss && extra === 0 && !maySendPartial(tcb, length, left, offset, fin))) break;
+      // The window does not hold back the last segment of all.
+      limited = !(withFin && left <= mss) && tcb.cwnd - inFlight(tcb) + more < length;
+      if (limited) break;
+    } else if (!withFin || left < 0) {
+      // A FIN takes a sequence number, and so a place in the window.
+      break;
+    }
     let flags: number = TcpFlag.Ack;
     if (withFin) flags |= TcpFlag.Fin;
     // RFC 9293 MUST-61: PSH on the last buffered segment.
     if (last && length > 0) flags |= TcpFlag.Psh;
     if (!emit(tcb, flags, tcb.sndNxt, length, fx)) return false;
-    advanceSndNxt(tcb, length + (withFin ? 1 : 0), length, now);
+    advanceSndNxt(tcb, length + (withFin ? 1 : 0), length, now, fx);
     offset += length;
-    if (withFin) return true;
+    if (withFin) break;
+    if (extra > 0) more = -tcb.cwnd;
   }
+  if (offset > 0) noteWindowUse(tcb, limited || inFlight(tcb) + tcb.effectiveMss > tcb.cwnd);
+  return true;
+}
+
+/** RFC 9293 3.8.6.2.1 (4): what fits into a window smaller than a segment. */
+export function transmitOverride(tcb: Tcb, now: number, fx: Effects): void {
+  const length = Math.min(tcb.sndWnd, segmentRoom(tcb), tcb.sendDataBytes);
+  if (length > 0 && emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) {
+    advanceSndNxt(tcb, length, length, now, fx);
+  }
+}
+
+/** Sending begins again with nothing in flight: congestion window validation (RFC 5681 4.1, RFC 2861). */
+function wakeUp(tcb: Tcb, now: number, fx: Effects): void {
+  const idle = (now - tcb.lastSendAt) >>> 0;
+  if (fx.params.slowStartAfterIdle && idle > rto(tcb, fx)) restartAfterIdle(tcb, idle, fx);
+  startedSending(tcb, idle);
 }
 
 /** RFC 9293 3.8.6.2.1 (sender's SWS avoidance) with Nagle's (2)/(3); a closing connection does not wait for more. */
@@ -95,40 +207,37 @@ function maySendPartial(tcb: Tcb, length: number, left: number, offset: number, 
   if (length === left) {
     if (offset === 0 || fin) return true;
     if ((tcb.cachedFlags & TcpCachedFlag.NaglingEnabled) === 0) return true;
-    if (seqLt(tcb.sndNxt, tcb.sndMax)) return true;
   }
-  // After a time-out something must go, also into a window that shrank (RFC 9293 SHLD-16).
-  if (offset === 0 && seqLt(tcb.sndNxt, tcb.sndMax) && isRtxRunning(tcb, TcpTimer.Retransmit)) return true;
   return length >= tcb.maxSndWnd >> 1;
 }
 
-function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number): void {
-  const from = tcb.sndNxt;
-  tcb.sndNxt = (from + count) | 0;
+function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number, fx: Effects): void {
+  tcb.sndNxt = (tcb.sndNxt + count) | 0;
+  tcb.sndMax = tcb.sndNxt;
+  fx.sent.append(tcb, tcb.sndNxt, now);
   if (payload > 0) tcb.lastSendAt = now;
-  if (seqGt(tcb.sndNxt, tcb.sndMax)) {
-    // Karn: only what is sent for the first time is timed.
-    if (from === tcb.sndMax) startTiming(tcb, from, now);
-    tcb.sndMax = tcb.sndNxt;
+  if (isReducing(tcb)) tcb.prrOut += count;
+  // RFC 8985 7.2: what was sent last is what a probe would ask about.
+  if (!isRtxRunning(tcb, TcpTimer.Reordering)) {
+    const ticks = ticksUntilRto(tcb, now, fx);
+    if (!scheduleProbe(tcb, ticks, now, fx) && !isRtxRunning(tcb, TcpTimer.Retransmit)) startWatch(tcb, ticks, now, fx);
   }
 }
 
-function startTiming(tcb: Tcb, seq: number, now: number): void {
-  if ((tcb.privateFlags & TcpPrivateFlag.Timing) !== 0) return;
-  tcb.privateFlags |= TcpPrivateFlag.Timing;
-  tcb.rttSeq = seq;
-  tcb.rttAt = now;
+/** RFC 6298 5.1. */
+function startWatch(tcb: Tcb, ticks: number, now: number, fx: Effects): void {
+  if (isRtxRunning(tcb, TcpTimer.Persist)) tcb.rtxCount = 0;
+  startRtx(tcb, TcpTimer.Retransmit, (now + ticks) | 0, fx);
 }
 
 /**
  * Keeps a timer on whatever the peer owes us: RFC 6298 5.1 for what is in flight; RFC 9293 3.8.6.1 (persist) when
- * something waits and nothing is in flight but, at most, a window probe.
+ * something waits and nothing is in flight.
  */
 function superviseSending(tcb: Tcb, hadRoom: boolean, now: number, fx: Effects): void {
   if (tcb.sndNxt !== tcb.sndUna) {
-    if (isRtxRunning(tcb, TcpTimer.Retransmit)) return;
-    if (isRtxRunning(tcb, TcpTimer.Persist)) tcb.rtxCount = 0;
-    startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
+    if (isWatching(tcb) || (isRtxRunning(tcb, TcpTimer.Persist) && tcb.sndWnd === 0)) return;
+    startWatch(tcb, rto(tcb, fx), now, fx);
     return;
   }
   if (!hadRoom || (tcb.sendDataBytes === 0 && !finOutstanding(tcb.state))) return;
@@ -142,11 +251,7 @@ export function sendAck(tcb: Tcb, fx: Effects): boolean {
   return emit(tcb, TcpFlag.Ack, acceptableSeq(tcb), 0, fx);
 }
 
-/**
- * The number of a segment without text. While going back after a time-out SND.NXT lies below what the peer has, so it is
- * the highest number sent; but never beyond the peer's window (a probe of a closed one, RFC 9293 A.2), where the peer
- * would answer instead of listening.
- */
+/** The number of a segment without text: the highest sent, but never beyond a window that shrank, where it would not be heard. */
 export function acceptableSeq(tcb: Tcb): number {
   const edge = (tcb.sndUna + tcb.sndWnd) | 0;
   return seqGt(tcb.sndMax, edge) ? edge : tcb.sndMax;

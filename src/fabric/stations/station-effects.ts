@@ -12,6 +12,7 @@ import type { Memory } from '../../memory/memory.ts';
 import { NetBuffer } from '../../memory/net-buffer.ts';
 import type { CloseReason, Effects } from '../../tcp/effects.ts';
 import type { TcpParams } from '../../tcp/params.ts';
+import { SentRanges } from '../../tcp/sent-ranges.ts';
 import { SegmentWriter } from '../../tcp/segment-writer.ts';
 import type { NetBufferCursor } from '../../tcp/send-queue.ts';
 import type { Tcb } from '../../tcp/tcb.ts';
@@ -27,6 +28,7 @@ import type { StationLink } from './station-link.ts';
 export class StationEffects implements Effects {
   readonly params: TcpParams;
   readonly challenges: ChallengeBudget;
+  readonly sent: SentRanges;
   /** Ticks; set at every step of the population. */
   now: number;
   /** The segment that the engine works on. */
@@ -58,6 +60,7 @@ export class StationEffects implements Effects {
   ) {
     this.params = params;
     this.challenges = new ChallengeBudget(params.challengeAcksPerSecond, prng);
+    this.sent = new SentRanges(connections.table.capacity);
     this.now = now;
     this.#memory = memory;
     this.#connections = connections;
