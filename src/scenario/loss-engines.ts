@@ -18,6 +18,7 @@ import { DEFAULT_TCP_PARAMS, type TcpParams } from '../tcp/params.ts';
 import { ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { AddressTable } from '../wire/address-table.ts';
+import { SentRanges } from '../tcp/sent-ranges.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type Tcb, TcbLayout, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
@@ -98,6 +99,7 @@ interface EndRegions {
 class End implements Effects, TimerHandler {
   readonly params: TcpParams;
   readonly challenges: ChallengeBudget;
+  readonly sent = new SentRanges(1);
   readonly tcb: Tcb;
   readonly wheel = new TimerWheel(1, 0);
   readonly flight: Flight;

@@ -6,7 +6,7 @@ import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { SentFlag } from './sent-flag.ts';
 import { type Tcb, TcpConstFlag } from './tcb.ts';
 
-const { Sacked, EverRetransmitted, Retransmitted } = SentFlag;
+const { Sacked, Lost, EverRetransmitted, Retransmitted } = SentFlag;
 
 export class AckReport {
   now = 0;
@@ -96,9 +96,7 @@ export class AckReport {
       this.retransmittedAcked = true;
       if (this.#answersOriginal(sentAt)) this.isSpurious = true;
     } else if ((flags & Sacked) === 0) {
-      this.lastSentAt = sentAt;
-      if (!this.hasSample) this.firstSentAt = sentAt;
-      this.hasSample = true;
+      if ((flags & Lost) === 0) this.#sample(sentAt);
       this.#noteOrder(from);
       if (seqLeq(end, tcb.recover)) this.originalArrived = true;
     }
@@ -112,13 +110,24 @@ export class AckReport {
     this.delivered += length;
     this.hasSacked = true;
     if ((flags & Retransmitted) === 0 && (flags & EverRetransmitted) === 0) {
-      if (!this.hasSackSample) this.sackFirstSentAt = sentAt;
-      this.hasSackSample = true;
-      this.sackLastSentAt = sentAt;
+      if ((flags & Lost) === 0) this.#sackSample(sentAt);
       this.#noteOrder(from);
       if (seqLeq(end, tcb.recover)) this.originalArrived = true;
     }
     if (!((flags & EverRetransmitted) !== 0 && this.#answersOriginal(sentAt))) this.#noteRack(tcb, end, sentAt, flags);
+  }
+
+  /** Not of what was taken for lost: it may have arrived long ago, and the ACKs that said so were lost. */
+  #sample(sentAt: number): void {
+    this.lastSentAt = sentAt;
+    if (!this.hasSample) this.firstSentAt = sentAt;
+    this.hasSample = true;
+  }
+
+  #sackSample(sentAt: number): void {
+    this.sackLastSentAt = sentAt;
+    if (!this.hasSackSample) this.sackFirstSentAt = sentAt;
+    this.hasSackSample = true;
   }
 
   #answersOriginal(sentAgainAt: number): boolean {

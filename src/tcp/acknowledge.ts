@@ -130,8 +130,8 @@ function measure(tcb: Tcb, segment: TcpHeader, ack: number, report: AckReport, f
   }
   if (first < 0 && report.hasSackSample) first = (now - report.sackFirstSentAt) | 0;
   if (last < 0 && report.hasSackSample) last = (now - report.sackLastSentAt) | 0;
-  // RFC 7323 4.1: an echo tells retransmissions apart.
-  if (first < 0 && report.advanced) {
+  // RFC 7323 4.1: an echo tells retransmissions apart. With a D-SACK it is that of an earlier one, whose ACKs were lost.
+  if (first < 0 && report.advanced && report.duplicateSegments === 0) {
     first = echoTicks(tcb, segment, now);
     last = first;
   }
@@ -185,12 +185,13 @@ function restartSendTimer(tcb: Tcb, now: number, fx: Effects): void {
   if (!scheduleProbe(tcb, ticks, now, fx)) startRtx(tcb, TcpTimer.Retransmit, (now + ticks) | 0, fx);
 }
 
-/** The handshake's only sample: of the SYN if it was sent once, by the echo otherwise. True: there was one. */
+/** The handshake's only sample: of the SYN if it was sent once, else by the echo of the last one. True: there was one. */
 export function measureSyn(tcb: Tcb, segment: TcpHeader, now: number): boolean {
   const timed = (tcb.privateFlags & TcpPrivateFlag.Timing) !== 0;
   tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-  const ticks = timed ? (now - tcb.lastSendAt) | 0 : echoTicks(tcb, segment, now);
-  if (ticks < 0) return false;
+  const sinceSent = (now - tcb.lastSendAt) | 0;
+  const ticks = timed ? sinceSent : echoTicks(tcb, segment, now);
+  if (ticks < 0 || ticks > sinceSent) return false;
   sampleRtt(tcb, ticks);
   noteMinRtt(tcb, ticks, now);
   return true;

@@ -16,17 +16,23 @@ import { rto } from './timers.ts';
 /** RFC 6928 2: of the default ten segments. */
 const INITIAL_WINDOW_BYTES = 14600;
 
+const ALGORITHMS = {
+  cubic: CongestionControl.Cubic,
+  newreno: CongestionControl.NewReno,
+  none: CongestionControl.None,
+} as const;
+
 /** RFC 6928 2; one segment after a SYN was lost (RFC 5681 3.1). */
 export function initialWindow(tcb: Tcb, fx: Effects): number {
   const mss = tcb.effectiveMss;
+  if (isUncontrolled(tcb)) return SSTHRESH_MAX;
   if ((tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0) return mss;
   const segments = fx.params.initialWindowSegments;
   return segments === 10 ? Math.min(10 * mss, Math.max(2 * mss, INITIAL_WINDOW_BYTES)) : segments * mss;
 }
 
 export function startCongestionControl(tcb: Tcb, fx: Effects): void {
-  tcb.congestionControl =
-    fx.params.congestionControl === 'newreno' ? CongestionControl.NewReno : CongestionControl.Cubic;
+  tcb.congestionControl = ALGORITHMS[fx.params.congestionControl];
   tcb.cwnd = initialWindow(tcb, fx);
   tcb.ssthresh = SSTHRESH_MAX;
   tcb.recover = tcb.iss;
@@ -42,6 +48,10 @@ export function flightSize(tcb: Tcb): number {
 /** RFC 6675 "pipe": what is probably still in the network. */
 export function inFlight(tcb: Tcb): number {
   return flightSize(tcb) - tcb.sackedBytes - tcb.lostBytes + tcb.retransBytes;
+}
+
+export function isUncontrolled(tcb: Tcb): boolean {
+  return tcb.congestionControl === CongestionControl.None;
 }
 
 export function inSlowStart(tcb: Tcb): boolean {
@@ -68,7 +78,7 @@ export function noteWindowUse(tcb: Tcb, limited: boolean): void {
 /** An ACK for `acked` new bytes outside of recovery: RFC 5681 3.1. `rtt` in ticks, -1 without a sample. */
 export function growWindow(tcb: Tcb, acked: number, rtt: number, now: number): void {
   const isCubic = tcb.congestionControl === CongestionControl.Cubic;
-  if (!isCwndLimited(tcb)) return;
+  if (!isCwndLimited(tcb) || isUncontrolled(tcb)) return;
   let left = acked;
   if (inSlowStart(tcb)) {
     const grown = isCubic ? hyStartAck(tcb, acked, rtt) : acked;
@@ -83,6 +93,7 @@ export function growWindow(tcb: Tcb, acked: number, rtt: number, now: number): v
 
 /** What the algorithm leaves of the window after a loss: whole segments, at least two. */
 export function ssthreshAfterLoss(tcb: Tcb): number {
+  if (isUncontrolled(tcb)) return SSTHRESH_MAX;
   const mss = tcb.effectiveMss;
   const segments = Math.floor(tcb.cwnd / mss);
   const left = tcb.congestionControl === CongestionControl.Cubic ? cubicSsthresh(tcb) : segments >> 1;

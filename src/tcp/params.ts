@@ -17,7 +17,8 @@ export interface TcpParams {
   readonly dsack: boolean;
   /** RFC 3168: ask for it and accept it; accept it when the peer asks (Linux's default); neither. */
   readonly ecn: 'on' | 'passive' | 'off';
-  readonly congestionControl: 'cubic' | 'newreno';
+  /** RFC 9438, RFC 6582; 'none' for links of one's own where losses are not congestion: the peer's window is the only one. */
+  readonly congestionControl: 'cubic' | 'newreno' | 'none';
   /** RFC 6928: segments of the initial window. */
   readonly initialWindowSegments: number;
   /** RFC 5681 4.1: the window restarts after an idle time of an RTO. */

@@ -4,9 +4,8 @@
  *
  * `cwnd` is set anew with each ACK to what is in flight and what may be sent in answer to it.
  */
-import { inFlight } from './congestion.ts';
+import { inFlight, isUncontrolled, ssthreshAfterLoss } from './congestion.ts';
 import type { Effects } from './effects.ts';
-import { ssthreshAfterLoss } from './congestion.ts';
 import { CaState, type Tcb, TcpLossFlag } from './tcb.ts';
 
 /** RFC 6937 3: at the begin of a reduction, for loss or ECN. */
@@ -24,7 +23,7 @@ export function beginReduction(tcb: Tcb): void {
 
 /** RFC 6937 3, on every ACK: `delivered` bytes are news; `isSafe`: SND.UNA has moved, and nothing more was lost. */
 export function reduceWindow(tcb: Tcb, delivered: number, isSafe: boolean): void {
-  if (delivered <= 0 || tcb.priorCwnd === 0) return;
+  if (delivered <= 0 || tcb.priorCwnd === 0 || isUncontrolled(tcb)) return;
   const mss = tcb.effectiveMss;
   const pipe = inFlight(tcb);
   const gap = tcb.ssthresh - pipe;

@@ -12,7 +12,7 @@
  */
 import { seqGeq, seqGt } from '../base/seq.ts';
 import type { AckReport } from './ack-report.ts';
-import { currentSsthresh, flightSize, inFlight, ssthreshAfterLoss } from './congestion.ts';
+import { currentSsthresh, flightSize, inFlight, isUncontrolled, ssthreshAfterLoss } from './congestion.ts';
 import { cubicReset } from './cubic.ts';
 import type { Effects } from './effects.ts';
 import { beginReduction, endReduction, enterCwr, isReducing, reduceWindow } from './prr.ts';
@@ -249,7 +249,7 @@ export function enterLoss(tcb: Tcb, now: number, fx: Effects): void {
     beginUndo(tcb);
   }
   cubicReset(tcb);
-  tcb.cwnd = inFlight(tcb) + tcb.effectiveMss;
+  if (!isUncontrolled(tcb)) tcb.cwnd = inFlight(tcb) + tcb.effectiveMss;
   tcb.cwndCount = 0;
   tcb.caState = CaState.Loss;
   tcb.recover = tcb.sndNxt;

@@ -229,7 +229,12 @@ export const CaState = {
 } as const;
 export type CaState = (typeof CaState)[keyof typeof CaState];
 
-export const CongestionControl = { Cubic: 0, NewReno: 1 } as const;
+export const CongestionControl = {
+  Cubic: 0,
+  NewReno: 1,
+  /** No window but the peer's: for links of one's own, where losses are not congestion. */
+  None: 2,
+} as const;
 export type CongestionControl = (typeof CongestionControl)[keyof typeof CongestionControl];
 
 export const TcpLossFlag = {

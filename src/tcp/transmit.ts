@@ -40,10 +40,10 @@ function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
     const flags = tcb.state === TcpState.SynSent ? TcpFlag.Syn : TcpFlag.Syn | TcpFlag.Ack;
     if (!emit(tcb, flags, tcb.iss, 0, fx)) return;
     tcb.sndNxt = (tcb.iss + 1) | 0;
+    tcb.lastSendAt = now;
     if (seqGt(tcb.sndNxt, tcb.sndMax)) {
       tcb.sndMax = tcb.sndNxt;
       tcb.privateFlags |= TcpPrivateFlag.Timing;
-      tcb.lastSendAt = now;
     }
     startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
   } else if ((tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0 && tcb.state === TcpState.SynReceived) {
