@@ -14,7 +14,7 @@ import type { Effects } from './effects.ts';
 import { judgeProbe, scheduleProbe } from './loss-probe.ts';
 import { isReducing, reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
-import { acknowledgeDuplicates, recover } from './recovery.ts';
+import { acknowledgeDuplicates, isSackUsed, recover } from './recovery.ts';
 import { challengeAck } from './reset.ts';
 import { takeSack } from './sack.ts';
 import { acknowledgeSend, finOutstanding, type NetBufferCursor } from './send-queue.ts';
@@ -113,8 +113,12 @@ function answer(
   if (!isPlain) recover(tcb, report, now, fx);
   else if (seqGeq(tcb.sndUna, tcb.recover)) tcb.recover = tcb.sndUna;
   if (report.advanced) restartSendTimer(tcb, now, fx);
-  if (isReducing(tcb)) reduceWindow(tcb, report.delivered, report.advanced && tcb.lostBytes <= lostBefore);
-  else if (report.acked > 0) growWindow(tcb, report.delivered, rtt, now);
+  if (isReducing(tcb)) {
+    const isPartial = report.advanced && !isSackUsed(tcb) && tcb.caState === CaState.Recovery;
+    reduceWindow(tcb, report.delivered, report.advanced && tcb.lostBytes <= lostBefore, isPartial);
+  } else if (report.acked > 0) {
+    growWindow(tcb, report.delivered, rtt, now);
+  }
   return outcome;
 }
 

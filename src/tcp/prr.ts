@@ -21,8 +21,11 @@ export function beginReduction(tcb: Tcb): void {
   tcb.lossFlags |= TcpLossFlag.CwrOwed;
 }
 
-/** RFC 6937 3, on every ACK: `delivered` bytes are news; `isSafe`: SND.UNA has moved, and nothing more was lost. */
-export function reduceWindow(tcb: Tcb, delivered: number, isSafe: boolean): void {
+/**
+ * RFC 6937 3, on every ACK: `delivered` bytes are news; `isSafe`: SND.UNA has moved, and nothing more was lost; `mustSend`: it
+ * is the first ACK, or a partial one without SACK (RFC 6582 3.2 step 3), which both send something again whatever is in flight.
+ */
+export function reduceWindow(tcb: Tcb, delivered: number, isSafe: boolean, mustSend: boolean): void {
   if (delivered <= 0 || tcb.priorCwnd === 0 || isUncontrolled(tcb)) return;
   const mss = tcb.effectiveMss;
   const pipe = inFlight(tcb);
@@ -38,8 +41,7 @@ export function reduceWindow(tcb: Tcb, delivered: number, isSafe: boolean): void
     count = Math.max(tcb.prrDelivered - tcb.prrOut, delivered) + (isSafe ? mss : 0);
     count = Math.min(gap, count);
   }
-  // The first ACK of a recovery always sends something: the fast retransmit.
-  tcb.cwnd = pipe + Math.max(count, tcb.prrOut === 0 ? mss : 0);
+  tcb.cwnd = pipe + Math.max(count, mustSend || tcb.prrOut === 0 ? mss : 0);
 }
 
 export function isReducing(tcb: Tcb): boolean {

@@ -184,7 +184,7 @@ export function reorderingTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   const timeout = detectLoss(tcb, now, fx);
   if (inFlight(tcb) !== before) {
     if (tcb.caState !== CaState.Recovery && tcb.caState !== CaState.Loss) enterRecovery(tcb, false, fx);
-    if (isReducing(tcb)) reduceWindow(tcb, 1, false);
+    if (isReducing(tcb)) reduceWindow(tcb, 1, false, false);
   }
   if (timeout > 0) armReordering(tcb, timeout, now, fx);
 }

@@ -71,12 +71,11 @@ function retransmitLost(tcb: Tcb, now: number, fx: Effects): boolean {
       at = sent.next(at);
       continue;
     }
-    const room = segmentRoom(tcb);
-    const length = Math.min(room, lostRun(at, start, room, fx));
-    if (tcb.cwnd - inFlight(tcb) < length) return true;
     const beyond = (start - tcb.sndUna) | 0;
-    // Into a window that shrank only the first goes (RFC 9293 SHLD-16).
-    if (beyond > 0 && beyond + length > tcb.sndWnd) return true;
+    // Into a window that shrank goes what fits of the first (RFC 9293 MUST-34, SHLD-16); a closed one is probed instead.
+    const room = beyond > 0 ? segmentRoom(tcb) : Math.min(segmentRoom(tcb), tcb.sndWnd);
+    const length = Math.min(room, lostRun(at, start, room, fx));
+    if (length === 0 || beyond + length > tcb.sndWnd || tcb.cwnd - inFlight(tcb) < length) return true;
     at = resend(tcb, at, start, start, length, now, fx);
     if (at < 0) return false;
     if (beyond === 0 && !isRtxRunning(tcb, TcpTimer.Reordering)) {
