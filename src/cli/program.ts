@@ -1,5 +1,5 @@
 /**
- * The command line: `chimney storm`, `simulate`, `ladder`, `packetdrill`, `cost`, `bench`.
+ * The command line: `chimney storm`, `simulate`, `fuzz`, `ladder`, `packetdrill`, `cost`, `bench`.
  *
  * Exit codes: 0 success, 1 a failed result, 2 a usage error, told in one line that names the option and the remedy.
  */
@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { ChimneyError } from '../base/errors.ts';
 import { benchCommand } from './bench.ts';
 import { costCommand } from './cost.ts';
+import { fuzzCommand } from './fuzz.ts';
 import { ladderCommand } from './ladder.ts';
 import { printJson } from './output.ts';
 import { packetdrillCommand } from './packetdrill.ts';
@@ -32,6 +33,7 @@ Examples:
   chimney storm                    the main job, with a failover half-way
   chimney storm --help             its options
   chimney simulate --seeds 200     200 seeded machines in virtual time
+  chimney fuzz                     a million forged frames
   chimney ladder fig3              a connection is offloaded, step by step
   chimney packetdrill FILE...      packetdrill scripts against this stack
   chimney cost --quick             what offload costs here, and when it pays
@@ -58,8 +60,16 @@ function makeProgram(setExitCode: (code: number) => void): Command {
     .description('An emulator of network adapters that take over whole TCP connections (TCP chimney offload).')
     .version(packageVersion(), '-V, --version', 'print the version')
     .addHelpText('after', EXAMPLES);
-  for (const make of [stormCommand, simulateCommand, ladderCommand, packetdrillCommand, costCommand, benchCommand])
-    program.addCommand(make(setExitCode));
+  const commands = [
+    stormCommand,
+    simulateCommand,
+    fuzzCommand,
+    ladderCommand,
+    packetdrillCommand,
+    costCommand,
+    benchCommand,
+  ];
+  for (const make of commands) program.addCommand(make(setExitCode));
   for (const command of [program, ...program.commands]) {
     command.exitOverride();
     command.configureOutput({ outputError: text => complain(oneLine(text), command) });

@@ -69,6 +69,8 @@ export class InvariantChecker {
   /** Conditions looked at so far. */
   checked = 0;
   readonly #sim: Simulation;
+  /** The NICs of the host that is looked at, which is the first; others may be peers. */
+  readonly #nics: Simulation['nics'];
   readonly #talk: Talk;
   readonly #wire: WireWatch;
   readonly #neighborWatch: NeighborWatch;
@@ -89,18 +91,21 @@ export class InvariantChecker {
   constructor(sim: Simulation) {
     const { host } = sim.host;
     this.#sim = sim;
-    this.#talk = new Talk(sim.memory, sim.nics.length);
+    this.#nics = sim.nics.slice(0, host.miniports.length);
+    this.#talk = new Talk(sim.memory, this.#nics.length);
     this.#wire = new WireWatch(sim.memory, (ip, tcp) => this.#hasSmallerBuffer(ip, tcp));
-    this.#neighborWatch = new NeighborWatch(sim.memory, sim.nics);
+    this.#neighborWatch = new NeighborWatch(sim.memory, this.#nics);
     this.#buffers = new BufferWatch(sim);
-    for (const tap of [this.#talk, this.#wire, this.#neighborWatch]) sim.fabric.addTap(tap);
+    for (const index of this.#nics.keys()) {
+      for (const tap of [this.#talk, this.#wire, this.#neighborWatch]) sim.fabric.cables[index]!.addTap(tap, index);
+    }
     sim.onStep = component => this.#neighborWatch.stepped(component);
     this.#tcb = host.transport.table.cursor();
     this.#buffer = NetBuffer.view(sim.memory);
     this.#owners = new Uint8Array(host.transport.table.capacity);
     this.#largestRcvWnd = new Int32Array(host.transport.table.capacity);
     this.#handles = new Int32Array(host.transport.table.capacity);
-    this.#nicDependents = sim.nics.map(nic => new Int32Array(nic.objects.paths.capacity));
+    this.#nicDependents = this.#nics.map(nic => new Int32Array(nic.objects.paths.capacity));
   }
 
   /** Between two rounds. */
@@ -123,7 +128,7 @@ export class InvariantChecker {
   /** When all connections are over and nothing is under way. */
   checkEnd(): void {
     this.check();
-    const { nics, fabric } = this.#sim;
+    const { fabric } = this.#sim;
     for (const checker of this.#sim.checkers) checker.checkEnd();
     const { host, team, vlans } = this.#sim.host;
     this.#hold(host.tli.active === 0, 'connections left on the switch', host.tli.active);
@@ -134,7 +139,7 @@ export class InvariantChecker {
     this.#hold(host.blocks.inUse === 0, 'blocks lost', host.blocks.inUse);
     this.#hold(host.chimney.offloaded === 0, 'connections left in the chimney', host.chimney.offloaded);
     this.#hold(host.chimney.requestsPending === 0, 'requests unanswered', host.chimney.requestsPending);
-    nics.forEach((nic, index) => {
+    this.#nics.forEach((nic, index) => {
       const { connections, paths, neighbors } = nic.tree;
       this.#hold(connections === 0, `${nic.boot.config.name}: connections left`, connections);
       this.#hold(paths === 0, `${nic.boot.config.name}: paths left`, paths);
@@ -174,7 +179,7 @@ export class InvariantChecker {
   #devices(): void {
     const tcb = this.#tcb;
     this.#owners.fill(0);
-    this.#sim.nics.forEach((nic, index) => {
+    this.#nics.forEach((nic, index) => {
       // What a device that was given up has is nobody's.
       if (this.#sim.host.host.miniports[index]?.dead === true) return;
       const { firmware, objects, boot } = nic;
@@ -247,7 +252,7 @@ export class InvariantChecker {
     const below = vlans === null ? handle : vlans.lowerOf(handle);
     const member = team === null ? 0 : team.memberOf(below);
     const lowest = team === null ? below : team.lowerOf(below);
-    return member >= 0 && this.#sim.nics[member]!.firmware.table.slotOfHandle(lowest) >= 0;
+    return member >= 0 && this.#nics[member]!.firmware.table.slotOfHandle(lowest) >= 0;
   }
 
   #connections(): void {
@@ -353,7 +358,7 @@ export class InvariantChecker {
 
   /** What the device was given for certain is in its tables, by its handle, and nothing beyond what it may have. */
   #slots(): void {
-    this.#sim.nics.forEach((nic, index) => {
+    this.#nics.forEach((nic, index) => {
       const checker = this.#sim.checkers.find(({ adapter }) => adapter.name === nic.boot.config.name);
       if (checker === undefined || this.#sim.host.host.miniports[index]?.dead === true) return;
       const { neighbors, paths } = nic.objects;

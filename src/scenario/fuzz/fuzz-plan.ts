@@ -1,0 +1,101 @@
+/**
+ * The machine that a seed of the fuzzer feeds: two hosts, small rings and pools, sometimes a team or VLANs, short timers.
+ * Little memory, for machines by the thousand: most of what one costs is clearing it.
+ */
+import type { HostWiring, InterfacePlan } from '../../assemble-host.ts';
+import type { Prng } from '../../base/prng.ts';
+import type { HostPlan, MachinePlan } from '../../machine-layout.ts';
+import { planMachine } from '../../machine-plan.ts';
+import type { TcpParams } from '../../tcp/params.ts';
+import { drawForms, type Forms } from '../simulate-plan.ts';
+import { oneOf } from './draw.ts';
+import { SOURCE_BYTES } from './frame-source.ts';
+import { APPLICATION_BYTES } from './fuzz-application.ts';
+import { RECORDED_BYTES } from './recorded-frames.ts';
+
+const NET = 0x0a000000;
+/** How many connections a host may have; SYNs from nowhere fill the rest. */
+const CONNECTIONS = 64;
+const TCB_ENTRIES = 16;
+
+export interface FuzzPlan {
+  readonly machine: MachinePlan;
+  readonly wiring: readonly Omit<HostWiring, 'policy'>[];
+  readonly vids: readonly number[];
+  /** Every connection is a candidate when it is young. */
+  readonly isAutomatic: readonly boolean[];
+}
+
+export function addressOf(host: number, vid: number): number {
+  return NET | (vid << 8) | (host + 1);
+}
+
+export function drawFuzz(prng: Prng, seed: number): FuzzPlan {
+  const vids = prng.chance(0.2) ? [10, 20] : [0];
+  const teams = [prng.chance(0.2), false];
+  const forms = teams.map(() => drawForms(prng));
+  return {
+    machine: drawMachine(prng, teams, forms, seed),
+    wiring: teams.map((team, host) => ({
+      interfaces: vids.map((vid): InterfacePlan => ({ address: addressOf(host, vid), prefixLength: 24, vid })),
+      routes: [],
+      team,
+    })),
+    vids,
+    isAutomatic: teams.map(() => prng.chance(0.5)),
+  };
+}
+
+function drawMachine(prng: Prng, teams: readonly boolean[], forms: readonly Forms[], seed: number): MachinePlan {
+  const mtu = oneOf(prng, [1500, 1500, 600]);
+  const plan = planMachine({
+    hosts: teams.map((team, index) => ({
+      name: 'ab'[index]!,
+      nics: (team ? ['0', '1'] : ['0']).map(suffix => ({
+        name: `${'ab'[index]!}${suffix}`,
+        tcpEntries: oneOf(prng, [TCB_ENTRIES, TCB_ENTRIES, 2]),
+        pathEntries: 8,
+        neighborEntries: 8,
+        target: forms[index]!.target,
+      })),
+      offload: forms[index]!.host,
+      connections: CONNECTIONS,
+      mtu,
+      blockList: oneOf(prng, [1, 8]),
+      applicationBytes: APPLICATION_BYTES + (index === 0 ? SOURCE_BYTES + RECORDED_BYTES : 0),
+      copyBuffers: 32,
+      tcp: drawTcp(prng),
+    })),
+    seed,
+    small: true,
+  });
+  return { ...plan, hosts: plan.hosts.map(narrow), lineFrames: 64 };
+}
+
+function drawTcp(prng: Prng): Partial<TcpParams> {
+  return {
+    timestamps: prng.chance(0.7),
+    windowScaling: prng.chance(0.7),
+    nagle: prng.chance(0.7),
+    rcvBuffer: oneOf(prng, [65_535, 262_140, 16_384, 4096]),
+    ackFrequency: oneOf(prng, [2, 1]),
+    blindAttack: oneOf(prng, ['challenge', 'challenge', 'shipped']),
+    // Short: much is to happen, and in the end all of it is to be over soon.
+    retransmissionsMax: 4,
+    synRetransmissionsMax: 2,
+    rtoMaxTicks: 1000,
+    rtoInitialTicks: 300,
+    timeWaitTicks: 1000,
+    finWait2Ticks: 2000,
+    kaInterval: 100,
+    kaProbeMax: 3,
+  };
+}
+
+function narrow(host: HostPlan): HostPlan {
+  return {
+    ...host,
+    config: { ...host.config, txBuffers: 128, sendDescriptors: 128, blocks: 256 },
+    nics: host.nics.map(nic => ({ ...nic, receiveBuffers: 128, descriptorSlots: 128, wireSlots: 128 })),
+  };
+}
