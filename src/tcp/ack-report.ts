@@ -53,6 +53,10 @@ export class AckReport {
   hasRack = false;
   rackSentAt = 0;
   rackEnd = 0;
+  /** Round trip of the last of them in the order in which the ACK names them (Linux takes that, not the latest sent). */
+  rackRtt = 0;
+  /** Bytes found to be lost, or lost again, since the ACK came. */
+  lost = 0;
   #tsEcr = 0;
   #hasEcho = false;
 
@@ -76,6 +80,7 @@ export class AckReport {
     this.hasSackSample = false;
     this.hasOrder = false;
     this.hasRack = false;
+    this.lost = 0;
     this.#hasEcho = hasTimestamp && tsEcr !== 0 && (tcb.constFlags & TcpConstFlag.Timestamp) !== 0;
     this.#tsEcr = (tsEcr - tcb.tsOffset) | 0;
   }
@@ -141,7 +146,9 @@ export class AckReport {
 
   /** RFC 8985 6.2 step 2: a retransmission acknowledged in less than the least round trip was not what arrived. */
   #noteRack(tcb: Tcb, end: number, sentAt: number, flags: number): void {
-    if ((flags & EverRetransmitted) !== 0 && tcb.minRtt !== 0xffff && ((this.now - sentAt) | 0) < tcb.minRtt) return;
+    const rtt = Math.max(0, (this.now - sentAt) | 0);
+    if ((flags & EverRetransmitted) !== 0 && tcb.minRtt !== 0xffff && rtt < tcb.minRtt) return;
+    this.rackRtt = rtt;
     if (this.hasRack && !sentAfter(sentAt, end, this.rackSentAt, this.rackEnd)) return;
     this.hasRack = true;
     this.rackSentAt = sentAt;

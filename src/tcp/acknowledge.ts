@@ -95,7 +95,6 @@ function answer(
   fx: Effects,
 ): AckOutcome {
   const ack = segment.segAck;
-  const lostBefore = tcb.lostBytes;
   const highest = tcb.sackedBytes > 0 ? highestSacked(tcb, fx) : tcb.sndUna;
   report.hasEce = (segment.flags & TcpFlag.Ece) !== 0 && (tcb.constFlags & TcpConstFlag.Ecn) !== 0;
   takeSack(tcb, segment, fx.sent, report);
@@ -115,7 +114,7 @@ function answer(
   if (report.advanced) restartSendTimer(tcb, now, fx);
   if (isReducing(tcb)) {
     const isPartial = report.advanced && !isSackUsed(tcb) && tcb.caState === CaState.Recovery;
-    reduceWindow(tcb, report.delivered, report.advanced && tcb.lostBytes <= lostBefore, isPartial);
+    reduceWindow(tcb, report.delivered, report.advanced && report.lost === 0, isPartial);
   } else if (report.acked > 0) {
     growWindow(tcb, report.delivered, rtt, now);
   }

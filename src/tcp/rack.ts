@@ -24,7 +24,7 @@ export function startRack(tcb: Tcb, now: number): void {
 /** RFC 8985 6.2 step 2: the latest sent of what this ACK delivered. */
 export function advanceRack(tcb: Tcb, report: AckReport): void {
   if (!report.hasRack) return;
-  tcb.rackRtt = Math.min(RTT_NONE, Math.max(0, (report.now - report.rackSentAt) | 0));
+  tcb.rackRtt = Math.min(RTT_NONE, report.rackRtt);
   if (!sentAfter(report.rackSentAt, report.rackEnd, tcb.rackSentAt, tcb.rackEndSeq)) return;
   tcb.rackSentAt = report.rackSentAt;
   tcb.rackEndSeq = report.rackEnd;

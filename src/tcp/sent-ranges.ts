@@ -133,6 +133,7 @@ export class SentRanges {
     const flags = this.#flags[range]!;
     if ((flags & Lost) === 0) tcb.lostBytes += length;
     if ((flags & Retransmitted) !== 0) tcb.retransBytes -= length;
+    this.report.lost += length;
     this.#flags[range] = (flags | Lost) & ~Retransmitted;
   }
 
