@@ -31,6 +31,7 @@ export function exportDelegated(tcb: Tcb, now: number): void {
   tcb.kaTimeoutDelta = (timers & TcpTimerBit.KeepAlive) !== 0 ? Math.max(0, (tcb.kaAt - now) | 0) : NOT_RUNNING;
   tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
   tcb.rackSentAt = (now - tcb.rackSentAt) | 0;
+  tcb.lastSendAt = (now - tcb.lastSendAt) | 0;
   tcb.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   tcb.tsTime = (now + tcb.tsOffset) | 0;
   tcb.delayedAckSegments = 0;
@@ -56,6 +57,7 @@ export function snapshotDelegated(tcb: Tcb, copy: Tcb, now: number, receiveBackl
   copy.kaTimeoutDelta = (timers & TcpTimerBit.KeepAlive) !== 0 ? Math.max(0, (tcb.kaAt - now) | 0) : NOT_RUNNING;
   copy.tsRecentAge = (now - tcb.tsRecentAge) | 0;
   copy.rackSentAt = (now - tcb.rackSentAt) | 0;
+  copy.lastSendAt = (now - tcb.lastSendAt) | 0;
   copy.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   copy.tsTime = (now + tcb.tsOffset) | 0;
   copy.delayedAckSegments = 0;
@@ -88,6 +90,7 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.ssthresh = atMost(tcb.ssthresh);
   tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
   tcb.rackSentAt = (now - tcb.rackSentAt) | 0;
+  tcb.lastSendAt = (now - tcb.lastSendAt) | 0;
   tcb.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   tcb.tsOffset = (tcb.tsTime - now) | 0;
   const { delegatedFlags } = tcb;
@@ -97,11 +100,7 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.curSeq = tcb.sndUna;
   tcb.dsackLength = 0;
   tcb.unackedBytes = 0;
-  tcb.lastSendAt = now;
   tcb.minRttAt = now;
-  tcb.maxFlight = (tcb.sndMax - tcb.sndUna) | 0;
-  tcb.cwndUsageSeq = tcb.sndMax;
-  tcb.undoMarker = tcb.sndUna;
   hyStartReset(tcb);
   tcb.rtoBackoff = 0;
   tcb.challengeAt = (now - 0x10000000) | 0;

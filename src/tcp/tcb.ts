@@ -1,7 +1,7 @@
 /**
  * The transmission control block (RFC 9293 3.3.1) as a shared-memory record: one layout for host, NIC and stations.
  *
- *   | CONST 16 | CACHED 32 | DELEGATED 180 | private 156 |
+ *   | CONST 16 | CACHED 32 | DELEGATED 196 | private 140 |
  *
  * Offload copies the first three ranges, update the second, upload the third (architecture §2.2–2.3). Private fields
  * belong to whoever runs the engine at the moment and are made anew by the next owner. Fields carry RFC names; beside
@@ -123,6 +123,10 @@ export const TcbLayout = record('TCB', 384, {
     'bytes',
     'RFC 6937',
   ),
+  lastSendAt: d(word('tick of the last data segment sent; at the hand-over its age'), '', 'ticks', 'RFC 5681'),
+  maxFlight: d(word('largest flight of the window that ends at cwndUsageSeq'), '', 'bytes', 'RFC 7661'),
+  cwndUsageSeq: d(word('SND.NXT when maxFlight was taken'), '', 'sequence', 'RFC 7661'),
+  undoMarker: d(word('SND.UNA at the reduction: older D-SACKs do not count'), '', 'sequence', 'RFC 2883'),
   priorSsthresh: d(word('ssthresh before the reduction, 0 = not to be restored'), '', 'bytes', 'RFC 5682'),
   // Private: never handed over.
   localAddress: p(word('IPv4, int32')),
@@ -136,9 +140,6 @@ export const TcbLayout = record('TCB', 384, {
   curBuffer: p(word('NET_BUFFER of the send queue that holds curSeq, or 0: where copying goes on')),
   curSeq: p(word('sequence number of the first byte of curBuffer')),
   oooHead: p(word('out-of-order NET_BUFFERs by segSeq, or 0')),
-  maxFlight: p(word('largest flight of the window that ends at cwndUsageSeq (RFC 7661)')),
-  cwndUsageSeq: p(word('SND.NXT when maxFlight was taken')),
-  lastSendAt: p(word('tick of the last data segment sent')),
   iss: p(word('ISS')),
   irs: p(word('IRS')),
   challengeAt: p(word('tick of the last challenge ACK')),
@@ -165,7 +166,6 @@ export const TcbLayout = record('TCB', 384, {
   hyStartBaseline: p(u16('cssBaselineMinRtt')),
   hyStartEnd: p(word('windowEnd: the round ends when it is acknowledged')),
   minRttAt: p(word('tick of the sample in minRtt')),
-  undoMarker: p(word('SND.UNA when the window was reduced: older D-SACKs do not count')),
   // Receive side.
   dsackLeft: p(word('D-SACK to report with the next ACK: left edge')),
   dsackLength: p(u16('its length in sequence numbers; 0: none')),
