@@ -12,8 +12,10 @@ const SEEDS = [1, 2, 3, 4, 5];
 /** @returns {Promise<import('./rows.mjs').Row[]>} */
 export async function run({ quick }) {
   const seeds = quick ? SEEDS.slice(0, 3) : SEEDS;
-  return lossSweep({ ways: Object.keys(LOSS_WAYS), seeds }).map(({ way, lossPercent, goodput, smoltcp, verdict }) => {
-    const name = `${way}, ${lossPercent} % loss${verdict === '' ? '' : `: ${verdict}`}`;
+  return lossSweep({ ways: Object.keys(LOSS_WAYS), seeds }).map(row => {
+    const { way, congestionControl, lossPercent, goodput, smoltcp, verdict } = row;
+    const control = congestionControl === 'none' ? 'no congestion control' : congestionControl;
+    const name = `${way}, ${control}, ${lossPercent} % loss${verdict === '' ? '' : `: ${verdict}`}`;
     return rateRow(BENCH, name, 'B/s', goodput, 'smoltcp', smoltcp);
   });
 }

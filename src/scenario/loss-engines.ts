@@ -23,12 +23,11 @@ import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { type Tcb, TcbLayout, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
-import { consumed, send } from '../tcp/user-calls.ts';
+import { send } from '../tcp/user-calls.ts';
 import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
-import { LOSS, type LossRun } from './loss-case.ts';
+import { LOSS, type LossControl, type LossRun, lossTcp } from './loss-case.ts';
 
-/** The send buffer in pieces: an ACK makes room by as many as it covers whole. */
-export const PIECE_BYTES = 512;
+const PIECE_BYTES = LOSS.pieceBytes;
 const RX_POOL = { count: 128, dataBytes: 2048 };
 const TX_POOL = { count: LOSS.bufferBytes / PIECE_BYTES, dataBytes: 64 };
 const FRAME_BYTES = 1536;
@@ -37,14 +36,6 @@ const FLIGHT_FRAMES = 1024;
 /** Payload repeats; no piece and no segment is a divisor of it. */
 const PATTERN_BYTES = 4093;
 const IDLE = 0x3fffffff;
-
-/** A link must not end a connection, however bad its luck: smoltcp's sockets have no time-out either. */
-export const LOSS_TCP: Partial<TcpParams> = {
-  rcvBuffer: LOSS.bufferBytes,
-  nagle: false,
-  retransmissionsMax: 255,
-  synRetransmissionsMax: 255,
-};
 
 /** One direction of the link: frames in the order they were sent, each due half an RTT later. */
 class Flight {
@@ -178,8 +169,6 @@ class End implements Effects, TimerHandler {
       return;
     }
     segmentArrives(this.tcb, header, this.#buffers, this.now, this, this.#reply);
-    const { rcvPending } = this.tcb;
-    if (rcvPending > 0) consumed(this.tcb, rcvPending, this.now, this);
   }
 
   /** What is due by now; a blocked sender tries again. */
@@ -222,12 +211,14 @@ class End implements Effects, TimerHandler {
     return address;
   }
 
-  indicateReceive(_tcb: Tcb, buffer: number): void {
+  /** The application reads at once: before the ACK, which says how much more may come. */
+  indicateReceive(tcb: Tcb, buffer: number): void {
     const { dataAddress, dataLength } = this.#buffers.at(buffer);
     const { u8 } = this.#memory;
     const expected = this.#patternAt + (this.received % PATTERN_BYTES);
     assert(u8[dataAddress] === u8[expected], 'the first byte is the one that is due');
     this.received += dataLength;
+    tcb.rcvPending -= dataLength;
     const last = this.#patternAt + ((this.received - 1) % PATTERN_BYTES);
     assert(u8[dataAddress + dataLength - 1] === u8[last], 'and so is the last');
     this.#rxPool.free(buffer);
@@ -260,8 +251,14 @@ const SENDER = 0x0a000002;
 const RECEIVER = 0x0a000001;
 
 /** Loss sweep, one run: sender and receiver in virtual time until the receiver has all. */
-export function runLossEngines(lossPercent: number, seed: number, tcp: Partial<TcpParams> = {}): LossRun {
-  const { sender, receiver, prng } = makeEnds(lossPercent, seed, { ...DEFAULT_TCP_PARAMS, ...LOSS_TCP, ...tcp });
+export function runLossEngines(
+  lossPercent: number,
+  seed: number,
+  congestionControl: LossControl,
+  tcp: Partial<TcpParams> = {},
+): LossRun {
+  const params = { ...DEFAULT_TCP_PARAMS, ...lossTcp(congestionControl), ...tcp };
+  const { sender, receiver, prng } = makeEnds(lossPercent, seed, params);
   const receiverIss = prng.int32();
   const toReceiver = (at: number, length: number): void => receiver.arrive(at, length, receiverIss);
   const toSender = (at: number, length: number): void => sender.arrive(at, length, 0);

@@ -14,10 +14,10 @@ import { NOTHING } from '../host/policy/nothing.ts';
 import { planMachine } from '../machine-plan.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
 import { Simulation } from '../simulation.ts';
-import { LOSS, type LossRun } from './loss-case.ts';
-import { LOSS_TCP, PIECE_BYTES } from './loss-engines.ts';
+import { LOSS, type LossControl, type LossRun, lossTcp } from './loss-case.ts';
 
 const PORT = 80;
+const PIECE_BYTES = LOSS.pieceBytes;
 const NET = 0x0a000000;
 const SENDER = NET | 1;
 const RECEIVER = NET | 2;
@@ -96,16 +96,16 @@ class Receiver implements TliHandler {
   }
 }
 
-export function runLossHost(lossPercent: number, seed: number): LossRun {
-  return runMachine(lossPercent, seed, false);
+export function runLossHost(lossPercent: number, seed: number, control: LossControl): LossRun {
+  return runMachine(lossPercent, seed, control, false);
 }
 
-export function runLossOffloaded(lossPercent: number, seed: number): LossRun {
-  return runMachine(lossPercent, seed, true);
+export function runLossOffloaded(lossPercent: number, seed: number, control: LossControl): LossRun {
+  return runMachine(lossPercent, seed, control, true);
 }
 
-function runMachine(lossPercent: number, seed: number, offload: boolean): LossRun {
-  const sim = makeMachine(seed, offload);
+function runMachine(lossPercent: number, seed: number, control: LossControl, offload: boolean): LossRun {
+  const sim = makeMachine(seed, control, offload);
   const { memory, fabric, layout, clock } = sim;
   fabric.setFaults('a0', { lossPercent, delayUs: LOSS.rttMs * 500 });
   const [a, b] = [sim.hosts[0]!, sim.hosts[1]!];
@@ -125,7 +125,7 @@ function runMachine(lossPercent: number, seed: number, offload: boolean): LossRu
   return { goodput: (receiver.bytes / us) * 1e6, virtualMs: us / 1000 };
 }
 
-function makeMachine(seed: number, offload: boolean): Simulation {
+function makeMachine(seed: number, control: LossControl, offload: boolean): Simulation {
   const plan = planMachine({
     hosts: ['a', 'b'].map(name => ({
       name,
@@ -133,7 +133,7 @@ function makeMachine(seed: number, offload: boolean): Simulation {
       connections: 16,
       applicationBytes: PATTERN_BYTES + PIECE_BYTES,
       copyBuffers: 4,
-      tcp: LOSS_TCP,
+      tcp: lossTcp(control),
     })),
     seed,
     small: true,
