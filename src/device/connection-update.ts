@@ -7,6 +7,7 @@
 import type { Kernels } from '../memory/kernels.ts';
 import { copyRange, StateRange } from '../offload/state-objects.ts';
 import type { Effects } from '../tcp/effects.ts';
+import { superviseFinWait2 } from '../tcp/half-close.ts';
 import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { windowUpdateDue } from '../tcp/window.ts';
@@ -36,6 +37,7 @@ export function updateConnection(
     if (asWritten && (tcb.kaTimeout !== kaTimeout || tcb.kaInterval !== kaInterval)) restart = true;
   }
   superviseIdleness(tcb, restart, now, fx);
+  superviseFinWait2(tcb, now, fx);
   if ((commands & TcpCachedFlag.UpdateRcvWnd) !== 0 && windowUpdateDue(tcb)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
 }
 

@@ -54,7 +54,9 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       return true;
     }
     const una = tcb.sndUna;
-    segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply);
+    if (segmentArrives(tcb, header, this.buffers, this.now, this, this.#reply)) {
+      this.emitSegment(tcb, this.#reply.flags, this.#reply.segSeq, 0);
+    }
     if (tcb.sndUna !== una) this.tree.progress(tcb.path, this.now);
     this.#recount(slot, tcb.state);
     this.advisor.noteSegment(slot, forwarded, tcb.oooCount);

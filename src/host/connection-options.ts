@@ -38,6 +38,11 @@ export class ConnectionOptions {
     this.#set(connection, slot => this.#transport.setReceiveBuffer(slot, bytes));
   }
 
+  /** Who still reads (Transport.setReader). */
+  reader(connection: TliConnection, isHalfClosed: boolean, isGone: boolean): void {
+    this.#set(connection, slot => this.#transport.setReader(slot, isHalfClosed, isGone));
+  }
+
   maxRetransmissionTime(connection: TliConnection, ticks: number): void {
     this.#set(connection, slot => this.#transport.setMaxRetransmissionTime(slot, ticks));
   }

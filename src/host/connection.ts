@@ -88,6 +88,8 @@ export class TliConnection {
   givenHeld = 0;
   givenReceives = 0;
   endedPending = false;
+  /** The handler before `close`. */
+  closer: TliHandler | null = null;
   /** Consumed bytes that the device has not been told of yet. */
   credit = 0;
   /** Bytes taken and not consumed yet (creditsLater). */
@@ -173,14 +175,27 @@ export class TliConnection {
     this.#tli.accept(this);
   }
 
-  /** Graceful close of the sending direction. */
+  /** Graceful close of the sending direction; the peer has a minute without a segment to close its own. */
   disconnect(): boolean {
     return this.#tli.sends.disconnect(this);
   }
 
+  /** shutdown(2): as `disconnect`, but the application reads on for as long as the peer sends, or (SHUT_RDWR) not at all. */
+  shutdown(readsOn = true): boolean {
+    return this.#tli.closing.shutdown(this, readsOn);
+  }
+
+  /**
+   * close(2): the application is gone. What it sent still arrives; what it has not read, and what comes from now on, the
+   * peer is told by a reset. `sent` and `closed` follow, nothing else.
+   */
+  close(): void {
+    this.#tli.closing.close(this);
+  }
+
   /** RST. `closed` follows. */
   abort(): void {
-    this.#tli.abort(this);
+    this.#tli.closing.abort(this);
   }
 
   /** `count` bytes that were taken before have been read (creditsLater): the window may open. */

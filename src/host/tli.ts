@@ -9,11 +9,10 @@ import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
 import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
-import { DisconnectFlag } from '../offload/descriptors.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { CloseReason } from '../tcp/effects.ts';
-import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
-import { callRoute } from './call-route.ts';
+import { TcpCachedFlag, TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
+import { Closing } from './closing.ts';
 import { TliConnection } from './connection.ts';
 import type { HostOffloadOptions } from './offload-options.ts';
 import { ReceiveSide } from './receive-side.ts';
@@ -29,6 +28,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
   readonly sends: SendSide;
   /** What comes of received bytes and posted receives. */
   readonly receives: ReceiveSide;
+  readonly closing: Closing;
   readonly #forms: HostOffloadOptions;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   accepted = 0;
@@ -45,6 +45,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
     this.#forms = options;
     this.sends = new SendSide(memory, transport, descriptors, copies);
     this.receives = new ReceiveSide(memory, transport, this.connections, descriptors);
+    this.closing = new Closing(transport, this.sends, this.receives, this.options);
     this.#buffer = NetBuffer.view(memory);
   }
 
@@ -66,32 +67,6 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
     const owed = Math.min(count, connection.owedBytes);
     connection.owedBytes -= owed;
     this.receives.consumed(connection, owed);
-  }
-
-  abort(connection: TliConnection): void {
-    if (connection.aborted || connection.handler === null) return;
-    connection.aborted = true;
-    connection.sendClosed = true;
-    const tcb = this.transport.at(connection.slot);
-    if (connection.closePending) {
-      // Already closed in order; what it held nobody will see.
-      this.receives.dropHeld(connection);
-      this.resume(connection);
-      return;
-    }
-    switch (callRoute(tcb)) {
-      case OffloadState.InHost:
-        this.transport.abort(connection.slot);
-        return;
-      case OffloadState.Offloaded: {
-        const { down } = this.transport.interfaceOf(tcb).adapter;
-        down.tcpOffloadDisconnect(tcb.offloadHandle, 0, DisconnectFlag.Abortive);
-        return;
-      }
-      case OffloadState.Offloading:
-      case OffloadState.Uploading:
-        connection.queuedAbort = true;
-    }
   }
 
   resume(connection: TliConnection): void {
@@ -326,7 +301,7 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
     connection.queuedAbort = false;
     if (!abortDue || connection.handler === null) return;
     connection.aborted = false;
-    this.abort(connection);
+    this.closing.abort(connection);
   }
 
   /** What travels with a connection that is offloaded, as the options say. */
@@ -387,7 +362,8 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
       // RFC 9293 3.10.7.1: from here on segments find nobody, though the slot may wait for the application.
       this.transport.table.remove(slot);
       // An orderly end has been told of before; what is left is FIN-WAIT-2's patience, or a peer that does not answer.
-      const gaveUp = connection.finAcked ? CloseReason.Normal : CloseReason.TimedOut;
+      const isPatient = (tcb.cachedFlags & TcpCachedFlag.HalfClosed) !== 0;
+      const gaveUp = connection.finAcked && !isPatient ? CloseReason.Normal : CloseReason.TimedOut;
       this.#closed(connection, slot, lost ? CloseReason.Reset : gaveUp);
       return;
     }

@@ -13,16 +13,7 @@ import { adoptOutOfOrder, dropOutOfOrder } from '../tcp/reassembly.ts';
 import { resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { takeSendQueue } from '../tcp/send-queue.ts';
-import {
-  type CongestionControl,
-  mayOffload,
-  type Tcb,
-  TcpCachedFlag,
-  TcpLossFlag,
-  TcpPrivateFlag,
-  TcpState,
-} from '../tcp/tcb.ts';
-import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
+import { type Tcb, TcpState } from '../tcp/tcb.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
@@ -30,19 +21,18 @@ import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
 import { type Ipv4Header, IpProtocol } from '../wire/ipv4.ts';
 import { parseTcp, type TcpHeader, TcpParse } from '../wire/tcp.ts';
-import { windowUpdateDue } from '../tcp/window.ts';
 import type { Interface } from './interface.ts';
 import { confirm } from './neighbor.ts';
-import { HostListening } from './listening.ts';
 import type { TransportInput } from './network.ts';
 import type { Path } from './path.ts';
+import { HostSocketOptions } from './socket-options.ts';
 
 export interface SegmentDiversion {
   /** The delegated state is not here: takes the segment's buffer, which now describes the segment alone. */
   divert(slot: number, buffer: number): void;
 }
 
-export class Transport extends HostListening implements TransportInput {
+export class Transport extends HostSocketOptions implements TransportInput {
   diversion: SegmentDiversion | null = null;
   checksumErrors = 0;
 
@@ -54,64 +44,6 @@ export class Transport extends HostListening implements TransportInput {
     if (path === null) return 0;
     this.network.release(path);
     return path.source;
-  }
-
-  setNoDelay(slot: number, noDelay: boolean): void {
-    const tcb = this.at(slot);
-    if (noDelay) tcb.cachedFlags &= ~TcpCachedFlag.NaglingEnabled;
-    else tcb.cachedFlags |= TcpCachedFlag.NaglingEnabled;
-    if (tcb.offloadState === OffloadState.InHost) transmit(tcb, this.now, this);
-  }
-
-  /** RFC 9293 MUST-24 to MUST-28; `timeout` 0 leaves the time as it is. */
-  setKeepAlive(slot: number, enabled: boolean, timeout: number): void {
-    const tcb = this.at(slot);
-    if (timeout > 0) tcb.kaTimeout = timeout;
-    if (enabled) tcb.cachedFlags |= TcpCachedFlag.KeepAliveEnabled;
-    else tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveEnabled;
-    if (tcb.offloadState !== OffloadState.InHost) tcb.cachedFlags |= TcpCachedFlag.KeepAliveRestart;
-    else if (!enabled) stopKeepAlive(tcb);
-    else if (mayOffload(tcb.state)) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
-  }
-
-  /** SO_RCVBUF. A smaller buffer takes nothing back that the peer was offered (C05). */
-  setReceiveBuffer(slot: number, bytes: number): void {
-    const tcb = this.at(slot);
-    tcb.initialRcvWnd = bytes;
-    if (tcb.offloadState !== OffloadState.InHost) {
-      tcb.cachedFlags |= TcpCachedFlag.UpdateRcvWnd;
-    } else if (windowUpdateDue(tcb)) {
-      tcb.privateFlags |= TcpPrivateFlag.AckNow;
-      transmit(tcb, this.now, this);
-    }
-  }
-
-  /** MaxRT: ticks that one segment may be retransmitted; 0 = by count, -1 = for ever (C09). */
-  setMaxRetransmissionTime(slot: number, ticks: number): void {
-    this.at(slot).maxRt = ticks;
-  }
-
-  /** TCP_CONGESTION. The variables of one algorithm mean nothing to another; false on a device, where they are its own. */
-  setCongestionControl(slot: number, algorithm: CongestionControl): boolean {
-    const tcb = this.at(slot);
-    if (tcb.offloadState !== OffloadState.InHost) return false;
-    tcb.congestionControl = algorithm;
-    tcb.lossFlags &= ~TcpLossFlag.CubicEpoch;
-    return true;
-  }
-
-  /** TCP_KEEPINTVL and TCP_KEEPCNT; 0 leaves either as it is. */
-  setKeepAliveProbes(slot: number, interval: number, probes: number): void {
-    const tcb = this.at(slot);
-    if (interval > 0) tcb.kaInterval = interval;
-    if (probes > 0) tcb.kaProbeMax = probes;
-  }
-
-  /** IP_TTL and IP_TOS of what the connection sends. */
-  setIpOptions(slot: number, ttl: number, tos: number): void {
-    const tcb = this.at(slot);
-    tcb.ttl = ttl;
-    tcb.tos = tos;
   }
 
   /** Active OPEN: the slot, or -1 when there is no slot, no route or the address pair is taken. */

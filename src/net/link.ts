@@ -15,7 +15,6 @@ import type { TliConnection } from '../host/connection.ts';
 import { CloseReason } from '../tcp/effects.ts';
 import { transferError } from './errors.ts';
 import { Incoming } from './incoming.ts';
-import type { NetTimer } from './net-host.ts';
 import { Outgoing } from './outgoing.ts';
 
 export interface LinkOwner {
@@ -40,7 +39,6 @@ export interface LinkCore {
   waitForRoom(link: Link): void;
   waitNoMore(link: Link): void;
   orphan(connection: TliConnection, isHeld: boolean): void;
-  startTimer(ms: number, callback: () => void): NetTimer;
 }
 
 export type Done = (error?: Error | null) => void;
@@ -49,11 +47,6 @@ const UNACKED_MAX = 262144;
 /** Less room than this is not worth a write, unless it is for the last of the bytes. */
 const ROOM_MIN = UNACKED_MAX >> 2;
 const PIECE_MAX = 65536;
-/**
- * FIN-WAIT-2 ends after a minute without a segment (TcpParams.finWait2Ticks), whoever still waits there. A socket that has
- * ended its own direction has the peer probed, so that only a dead one runs into that.
- */
-const HALF_OPEN_MS = 20_000;
 
 export class Link {
   readonly #core: LinkCore;
@@ -75,9 +68,6 @@ export class Link {
   #progressDue = false;
   #endedDue = false;
   #failure: CloseReason | null = null;
-  #isEnded = false;
-  #halfOpen: NetTimer | null = null;
-  #isProbing = false;
 
   constructor(core: LinkCore, owner: LinkOwner) {
     this.#core = core;
@@ -122,7 +112,6 @@ export class Link {
   }
 
   ended(): void {
-    this.#isEnded = true;
     this.#endedDue = true;
     this.schedule();
   }
@@ -134,9 +123,8 @@ export class Link {
 
   closed(reason: number): void {
     this.connection = null;
-    // In order: both directions have been closed. Without the peer's FIN it is the end of a wait for it.
+    // In order: both directions have been closed.
     if (reason !== CloseReason.Normal) this.#failure = reason as CloseReason;
-    else if (!this.#isEnded) this.#failure = CloseReason.TimedOut;
     this.schedule();
   }
 
@@ -168,7 +156,6 @@ export class Link {
   close(reset: boolean, error: Error | null): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#halfOpen?.close();
     const isCut = reset || this.#isOpening || this.#incoming.length > 0 || this.#outgoing.remaining > 0;
     this.#core.waitNoMore(this);
     this.#incoming.clear();
@@ -183,11 +170,7 @@ export class Link {
     } else {
       this.#core.enter();
       if (isCut) connection.abort();
-      else {
-        // Nobody waits any more: the minute counts.
-        if (this.#isProbing) connection.setKeepAlive(false, 0);
-        connection.disconnect();
-      }
+      else connection.close();
       this.#core.orphan(connection, this.#isHeld);
       this.#core.wake();
     }
@@ -269,21 +252,12 @@ export class Link {
     if (this.#shutdownDone === null || this.#isClosed) return;
     if (this.connection !== null) {
       this.#core.enter();
-      this.connection.disconnect();
+      this.connection.shutdown();
       this.#core.wake();
-      if (!this.#isEnded) this.#halfOpen = this.#core.startTimer(HALF_OPEN_MS, () => this.#probe());
     }
     const done = this.#shutdownDone;
     this.#shutdownDone = null;
     done(null);
-  }
-
-  #probe(): void {
-    if (this.connection === null || this.#isEnded) return;
-    this.#isProbing = true;
-    this.#core.enter();
-    this.connection.setKeepAlive(true, HALF_OPEN_MS);
-    this.#core.wake();
   }
 
   #handOver(connection: TliConnection): void {

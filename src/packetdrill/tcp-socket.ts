@@ -102,15 +102,13 @@ export class TcpSocket implements TliHandler {
     this.options.applyTo(connection);
   }
 
-  received(connection: TliConnection, address: number, length: number): number {
+  received(_connection: TliConnection, address: number, length: number): number {
     const { u8 } = this.world.machine.sim.memory;
     for (let i = 0; i < length; i++) {
       assert(u8[address + i] === receivedByte(this.received_ + i), 'each byte is received once, in its place');
     }
     this.received_ += length;
     this.wakeups++;
-    // RFC 1122 4.2.2.13: data for a program that is gone is answered with a reset.
-    if (this.orphaned) connection.abort();
     return length;
   }
 
@@ -244,7 +242,7 @@ export class TcpSocket implements TliHandler {
     if (how !== 0 && !this.writeShut) {
       this.writeShut = true;
       if (this.stage === TcpStage.Connecting) this.connection!.abort();
-      else this.connection!.disconnect();
+      else this.connection!.shutdown(!this.readShut);
     }
     this.wakeups++;
     return ok();
@@ -272,7 +270,7 @@ export class TcpSocket implements TliHandler {
     // RFC 2525 2.17: what was not read is lost, and the peer has to know.
     const isLost = this.unread > 0 || (options.lingerOn && options.lingerSeconds === 0);
     if (isLost || this.stage === TcpStage.Connecting) connection.abort();
-    else if (!this.writeShut) connection.disconnect();
+    else connection.close();
     this.writeShut = true;
   }
 

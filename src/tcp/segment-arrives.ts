@@ -9,6 +9,7 @@ import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { AckOutcome, acknowledge, measureSyn } from './acknowledge.ts';
 import { endValidation } from './blind-attack.ts';
 import { CloseReason, type Effects } from './effects.ts';
+import { isUnwanted, prolongFinWait2, startFinWait2 } from './half-close.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
 import { receiveText } from './reassembly.ts';
 import {
@@ -23,8 +24,8 @@ import {
 } from './reset.ts';
 import { noteDuplicate } from './sack-report.ts';
 import { finOutstanding, type NetBufferCursor } from './send-queue.ts';
-import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
-import { startKeepAlive, startRtx, stopRtx } from './timers.ts';
+import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { startKeepAlive, stopRtx } from './timers.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
 import { isAcceptable, segmentWindow, updateSendWindow } from './window.ts';
@@ -124,11 +125,18 @@ function otherStates(
   if ((segment.flags & TcpFlag.Ack) === 0) return false;
   recordTimestamp(tcb, segment, now);
   if (tcb.state === TcpState.SynReceived && !synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
-  return synchronized(tcb, segment, buffers, now, fx);
+  return synchronized(tcb, segment, buffers, now, fx, reply);
 }
 
-/** The rest of 3.10.7.4 from the ACK field on. Always false: nothing is reset. */
-function synchronized(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
+/** The rest of 3.10.7.4 from the ACK field on. */
+function synchronized(
+  tcb: Tcb,
+  segment: TcpHeader,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+  reply: ResetReply,
+): boolean {
   const outcome = acknowledge(tcb, segment, buffers, now, fx);
   if (outcome === AckOutcome.Drop) return false;
   noteActivity(tcb, now, fx);
@@ -137,6 +145,10 @@ function synchronized(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, no
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
     startTimeWait(tcb, now, fx);
     return false;
+  }
+  if (isUnwanted(tcb, segment)) {
+    endConnection(tcb, CloseReason.Reset, fx);
+    return resetFor(segment, reply);
   }
   // Seventh, process the segment text; eighth, check the FIN bit.
   if (segment.payloadLength > 0 || (segment.flags & TcpFlag.Fin) !== 0) textAndFin(tcb, segment, buffers, now, fx);
@@ -188,7 +200,7 @@ function handshakeSyn(
   }
   if (!synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
-  return synchronized(tcb, segment, buffers, now, fx);
+  return synchronized(tcb, segment, buffers, now, fx, reply);
 }
 
 /** The SYN is due again; whichever of them is acknowledged then says nothing about the round trip (Karn). */
@@ -261,7 +273,7 @@ function finAcked(tcb: Tcb, now: number, fx: Effects): boolean {
   setState(tcb, TcpEvent.FinAcked);
   fx.finAcknowledged(tcb);
   if (tcb.state === TcpState.FinWait2) {
-    startRtx(tcb, TcpTimer.FinWait2, (now + fx.params.finWait2Ticks) | 0, fx);
+    startFinWait2(tcb, now, fx);
   } else if (tcb.state === TcpState.TimeWait) {
     enterTimeWait(tcb, now, fx);
   } else {
@@ -309,5 +321,5 @@ function noteActivity(tcb: Tcb, now: number, fx: Effects): void {
     tcb.kaProbeCount = 0;
     startKeepAlive(tcb, tcb.kaTimeout, now, fx);
   }
-  if (tcb.state === TcpState.FinWait2) startRtx(tcb, TcpTimer.FinWait2, (now + fx.params.finWait2Ticks) | 0, fx);
+  if (tcb.state === TcpState.FinWait2) prolongFinWait2(tcb, now, fx);
 }

@@ -29,7 +29,12 @@ export const TcbLayout = record('TCB', 384, {
   reservedConst: c(u16('zero'), '', '–', EMULATOR),
   hashValue: c(word('RSS hash, computed once'), 'HashValue', 'hash', SHIPPED),
   // CACHED: the host's, written through on change (R3).
-  cachedFlags: h(u16('TcpCachedFlag: keep-alive, Nagle, and three commands'), 'Flags', 'bits', '¶81, shipped'),
+  cachedFlags: h(
+    u16('TcpCachedFlag: keep-alive, Nagle, three commands; cork, reader'),
+    'Flags',
+    'bits',
+    '¶81, shipped',
+  ),
   kaProbeMax: h(u8('keep-alive probes before giving up'), 'KaProbeCount', 'probes', '¶81, shipped'),
   ttl: h(u8('IPv4 TTL'), 'TtlOrHopLimit', 'hops', SHIPPED),
   tos: h(u8('IPv4 TOS, IPv6 traffic class'), 'TosOrTrafficClass', 'octet', '¶81, shipped'),
@@ -266,6 +271,12 @@ export const TcpCachedFlag = {
   KeepAliveRestart: 4,
   MaxRtRestart: 8,
   UpdateRcvWnd: 16,
+  /** TCP_CORK: no segment that is not full. */
+  Corked: 32,
+  /** Nobody reads any more: close(2). Text is answered with RST (tcp/half-close.ts). */
+  NoReader: 64,
+  /** shutdown(2): the user reads on after its FIN, for as long as it likes. */
+  HalfClosed: 128,
 } as const;
 export const TcpDelegatedFlag = {
   /** A FIN of the peer was received and indicated. */

@@ -69,7 +69,7 @@ describe.each(POLICIES)('a socket $name', ({ policy }) => {
       expect(String(await collect(near))).toBe('answer');
     }));
 
-  it('may be half open for long, and not for ever when the peer is gone', () =>
+  it('may be half open for long; with keep-alive not for ever when the peer is gone', () =>
     withMachine({ policy: policy() }, async machine => {
       const [near, far] = await pair(machine, { allowHalfOpen: true });
       near.end('question');
@@ -81,6 +81,7 @@ describe.each(POLICIES)('a socket $name', ({ policy }) => {
       expect(String(await collect(near))).toBe('part of the answer;rest');
       const [other, left] = await pair(machine, { allowHalfOpen: true });
       const error = failure(other);
+      other.setKeepAlive(true, 20_000);
       other.end();
       machine.sim.fabric.cable('far')!.pull();
       expect((await error).code).toBe('ETIMEDOUT');

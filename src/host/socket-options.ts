@@ -1,0 +1,93 @@
+/**
+ * Options of connections on the host (socket options): what each changes in the TCB, and what it sets going at once.
+ *
+ * Cached state is changed here also while the connection is on a device; there it does its work when the update arrives
+ * (device/connection-update.ts). Which of both is the case the switch knows (connection-options.ts).
+ */
+import { OffloadState } from '../offload/offload-state.ts';
+import { superviseFinWait2 } from '../tcp/half-close.ts';
+import {
+  type CongestionControl,
+  mayOffload,
+  type Tcb,
+  TcpCachedFlag,
+  TcpLossFlag,
+  TcpPrivateFlag,
+} from '../tcp/tcb.ts';
+import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
+import { transmit } from '../tcp/transmit.ts';
+import { windowUpdateDue } from '../tcp/window.ts';
+import { HostListening } from './listening.ts';
+
+export class HostSocketOptions extends HostListening {
+  setNoDelay(slot: number, noDelay: boolean): void {
+    const tcb = this.at(slot);
+    if (noDelay) tcb.cachedFlags &= ~TcpCachedFlag.NaglingEnabled;
+    else tcb.cachedFlags |= TcpCachedFlag.NaglingEnabled;
+    if (tcb.offloadState === OffloadState.InHost) transmit(tcb, this.now, this);
+  }
+
+  /** RFC 9293 MUST-24 to MUST-28; `timeout` 0 leaves the time as it is. */
+  setKeepAlive(slot: number, enabled: boolean, timeout: number): void {
+    const tcb = this.at(slot);
+    if (timeout > 0) tcb.kaTimeout = timeout;
+    if (enabled) tcb.cachedFlags |= TcpCachedFlag.KeepAliveEnabled;
+    else tcb.cachedFlags &= ~TcpCachedFlag.KeepAliveEnabled;
+    if (tcb.offloadState !== OffloadState.InHost) tcb.cachedFlags |= TcpCachedFlag.KeepAliveRestart;
+    else if (!enabled) stopKeepAlive(tcb);
+    else if (mayOffload(tcb.state)) startKeepAlive(tcb, tcb.kaTimeout, this.now, this);
+  }
+
+  /** SO_RCVBUF. A smaller buffer takes nothing back that the peer was offered (C05). */
+  setReceiveBuffer(slot: number, bytes: number): void {
+    const tcb = this.at(slot);
+    tcb.initialRcvWnd = bytes;
+    if (tcb.offloadState !== OffloadState.InHost) {
+      tcb.cachedFlags |= TcpCachedFlag.UpdateRcvWnd;
+    } else if (windowUpdateDue(tcb)) {
+      tcb.privateFlags |= TcpPrivateFlag.AckNow;
+      transmit(tcb, this.now, this);
+    }
+  }
+
+  /** MaxRT: ticks that one segment may be retransmitted; 0 = by count, -1 = for ever (C09). */
+  setMaxRetransmissionTime(slot: number, ticks: number): void {
+    this.at(slot).maxRt = ticks;
+  }
+
+  /** TCP_CONGESTION. The variables of one algorithm mean nothing to another; false on a device, where they are its own. */
+  setCongestionControl(slot: number, algorithm: CongestionControl): boolean {
+    const tcb = this.at(slot);
+    if (tcb.offloadState !== OffloadState.InHost) return false;
+    tcb.congestionControl = algorithm;
+    tcb.lossFlags &= ~TcpLossFlag.CubicEpoch;
+    return true;
+  }
+
+  /** TCP_KEEPINTVL and TCP_KEEPCNT; 0 leaves either as it is. */
+  setKeepAliveProbes(slot: number, interval: number, probes: number): void {
+    const tcb = this.at(slot);
+    if (interval > 0) tcb.kaInterval = interval;
+    if (probes > 0) tcb.kaProbeMax = probes;
+  }
+
+  /** IP_TTL and IP_TOS of what the connection sends. */
+  setIpOptions(slot: number, ttl: number, tos: number): void {
+    const tcb = this.at(slot);
+    tcb.ttl = ttl;
+    tcb.tos = tos;
+  }
+
+  /** shutdown(2) or close(2) of the application's: who still reads (tcp/half-close.ts). */
+  setReader(slot: number, isHalfClosed: boolean, isGone: boolean): void {
+    const tcb = this.at(slot);
+    setFlag(tcb, TcpCachedFlag.HalfClosed, isHalfClosed);
+    setFlag(tcb, TcpCachedFlag.NoReader, isGone);
+    if (tcb.offloadState === OffloadState.InHost) superviseFinWait2(tcb, this.now, this);
+  }
+}
+
+function setFlag(tcb: Tcb, flag: number, isOn: boolean): void {
+  if (isOn) tcb.cachedFlags |= flag;
+  else tcb.cachedFlags &= ~flag;
+}
