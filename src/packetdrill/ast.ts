@@ -72,8 +72,6 @@ export interface TcpSpec {
   readonly urgent: number;
   /** null: `<...>`, whatever options there are. */
   readonly options: readonly TcpOptionSpec[] | null;
-  /** Of what was seen: how many segments it was. */
-  readonly segments?: number;
 }
 
 export type TcpOptionSpec =

@@ -59,7 +59,7 @@ export function setsockopt(socket: TcpSocket, args: CallArguments): CallResult {
   const number = args.boxed(3);
   if (level === SOL_SOCKET && (name === SO.SndBuf || name === SO.RcvBuf)) return setBuffer(socket, name, number);
   if (level === SOL_TCP && name === TCP.NotsentLowat) {
-    socket.sendBuffer.notsentLowat = number === 0 ? 0xffffffff : number >>> 0;
+    socket.sendBuffer.notsentLowat = number >>> 0;
     socket.options.set(level, name, number);
     return ok();
   }
@@ -144,7 +144,7 @@ function valueOf(world: SocketWorld, socket: TcpSocket, level: number, name: num
     if (name === SO.Domain) return 2;
   }
   if (level === SOL_TCP && name === TCP.MaxSeg) return socket.sending?.mss ?? set ?? 536;
-  if (level === SOL_TCP && name === TCP.NotsentLowat) return set ?? world.settings.notsentLowat;
+  if (level === SOL_TCP && name === TCP.NotsentLowat) return set ?? 0;
   if (level === SOL_IP && name === IP_MTU) return world.settings.mtu;
   const known = KNOWN[`${level}:${name}`];
   if (known === undefined) throw new Unsupported(line, `getsockopt ${level}:${name}`);

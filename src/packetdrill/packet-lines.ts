@@ -113,7 +113,7 @@ export class PacketLines {
     } while (length < expected.length && !this.#settings.strictSegments);
     const { tsTickUs, toleranceUs } = this.#settings;
     const difference =
-      differenceOf(expected, joined(specs), { tsTickUs, toleranceUs }, socket) ||
+      differenceOf(expected, joined(specs), specs.length, { tsTickUs, toleranceUs }, socket) ||
       ipDifference(action.ip, packets.at(-1)!.ip);
     if (difference !== '') throw this.#mismatch(event, difference, packets, socket);
     packets.forEach((packet, i) => {

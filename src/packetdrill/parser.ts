@@ -5,7 +5,7 @@
 import type { Action, CommandAction, EventTime, Script, ScriptEvent, ScriptOption } from './ast.ts';
 import { parseCall } from './parse-call.ts';
 import { parsePacket } from './parse-packet.ts';
-import { ScriptError } from './script-error.ts';
+import { ScriptError, Unsupported } from './script-error.ts';
 import { TokenStream } from './token-stream.ts';
 
 /** `definitions`: words to replace, besides those that the script defines itself. */
@@ -29,6 +29,7 @@ function parseOption(tokens: TokenStream): ScriptOption {
   const { text, line } = tokens.take();
   const match = /^--(\w+)(?:\s*=\s*([\s\S]*))?$/.exec(text)!;
   const option = { name: match[1]!, value: unquoted(match[2] ?? ''), line };
+  if (option.name.startsWith('psp')) throw new Unsupported(line, 'PSP');
   const definition = /^(\w+)=([\s\S]*)$/.exec(option.value);
   if (option.name === 'define' && definition !== null) tokens.define(definition[1]!, definition[2]!);
   return option;

@@ -64,7 +64,10 @@ export class Runner implements SocketWorld, CallObserver {
     this.#calls = new SystemCalls(this, this);
     this.#blocking = new BlockingCalls(this.machine, this.#clock);
     this.handOvers = new HandOvers(this.machine);
-    this.machine.sim.onRound = () => this.#blocking.retry();
+    this.machine.sim.onRound = () => {
+      this.#calls.lookForRoom();
+      this.#blocking.retry();
+    };
     for (const [name, value] of Object.entries(CODE_NAMES)) this.#python.set(name, value);
   }
 

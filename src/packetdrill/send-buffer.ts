@@ -21,7 +21,9 @@ export class SendBuffer {
   /** The application has set it: it does not grow any more. */
   isLocked = false;
   readonly #most: number;
-  notsentLowat: number;
+  /** TCP_NOTSENT_LOWAT, 0: the system's. */
+  notsentLowat = 0;
+  readonly #systemLowat: number;
   /** Ends of pieces, as offsets in the stream; the last is where the next byte goes. */
   #ends: number[] = [];
   written = 0;
@@ -31,7 +33,11 @@ export class SendBuffer {
   constructor(limit: number, most: number, notsentLowat: number) {
     this.limit = limit;
     this.#most = most;
-    this.notsentLowat = notsentLowat;
+    this.#systemLowat = notsentLowat;
+  }
+
+  get #lowat(): number {
+    return this.notsentLowat === 0 ? this.#systemLowat : this.notsentLowat;
   }
 
   inherit(from: SendBuffer): void {
@@ -91,14 +97,14 @@ export class SendBuffer {
 
   #hasMemory(state: SendState, sent: number): boolean {
     const queued = this.written - (state.written - state.queued);
-    return this.#used({ ...state, queued }) < this.limit && this.written - sent < this.notsentLowat;
+    return this.#used({ ...state, queued }) < this.limit && this.written - sent < this.#lowat;
   }
 
   /** POLLOUT, and what wakes a write: a third of the buffer is free. */
   isWritable(state: SendState): boolean {
     this.#sync(this.written - state.unsent, state);
     const used = this.#used(state);
-    return this.limit - used >= used >> 1 && state.unsent * 2 < this.notsentLowat;
+    return this.limit - used >= used >> 1 && state.unsent * 2 < this.#lowat;
   }
 
   /** The buffer grows with the congestion window, unless it was set. */

@@ -39,8 +39,9 @@ export class SystemCalls {
     this.#observer = observer;
   }
 
-  fileAt(fd: number): OpenFile | undefined {
-    return this.#files.get(fd);
+  /** Something has happened: there may be room to write. */
+  lookForRoom(): void {
+    for (const file of this.#files.values()) if (file instanceof TcpSocket) file.lookForRoom();
   }
 
   /** How a call line is done. */
@@ -176,6 +177,8 @@ export class SystemCalls {
     if (child === 'none') return null;
     if (child === 'not listening') return failed('EINVAL');
     if (args.count > 3) child.nonBlocking = (args.number(3) & O_NONBLOCK) !== 0;
+    // Scripts may accept anew under a number that they have not closed.
+    this.#files.delete(args.value(args.call.result));
     const result = this.#open(args, child);
     this.#observer.accepted(child, result.value);
     return result;
@@ -253,14 +256,17 @@ export class SystemCalls {
     const socket = this.#tcp(args, 0);
     if ((flags & MSG_FASTOPEN) !== 0) throw new Unsupported(args.line, 'MSG_FASTOPEN');
     if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
+    if ((flags & MSG.Eor) !== 0) throw new Unsupported(args.line, 'record boundaries (MSG_EOR)');
     if ((flags & MSG.More) !== 0) throw new Unsupported(args.line, 'MSG_MORE');
     const { name } = args.call;
     const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';
     const dontWait = (flags & MSG.DontWait) !== 0;
     let done = 0;
+    let isWaiting = false;
     return () => {
       if (isNull && count > 0) return failed('EFAULT');
-      const result = socket.write(count - done);
+      const result = socket.write(count - done, isWaiting);
+      isWaiting = true;
       if (result !== null && result.value < 0) return done > 0 ? ok(done) : result;
       done += result?.value ?? 0;
       if (done === count) return ok(done);

@@ -118,9 +118,14 @@ export class TcpSocket implements TliHandler {
   }
 
   sent(): void {
+    // Whole buffers only: room may have come before (`lookForRoom`).
+  }
+
+  /** Something has happened: whoever waits for room may have it. */
+  lookForRoom(): void {
     const state = this.sending;
     if (state === null || !this.sendBuffer.wantsRoom) return;
-    if (state.inFlight + state.mss >= state.cwnd || state.unsent > 0) this.sendBuffer.grow(state);
+    this.sendBuffer.grow(state);
     if (!this.sendBuffer.isWritable(state)) return;
     this.sendBuffer.wantsRoom = false;
     this.wakeups++;
@@ -209,11 +214,13 @@ export class TcpSocket implements TliHandler {
     return count === 0 ? ok(0) : null;
   }
 
-  /** Null: no room for a single byte. */
-  write(count: number): CallResult | null {
+  /** Null: no room for a single byte. `isWaiting`: the call has been told so before. */
+  write(count: number, isWaiting: boolean): CallResult | null {
     if (this.stage === TcpStage.Connecting) return null;
     if (this.error !== '') return failed(this.takeError());
     if (this.stage !== TcpStage.Connected || this.writeShut) return failed('EPIPE');
+    // Who sleeps for room is woken when there is enough of it.
+    if (isWaiting && this.sendBuffer.wantsRoom) return null;
     const taken = this.sendBuffer.take(count, this.sending!);
     if (taken === 0) return count === 0 ? ok(0) : null;
     this.#send(taken);
