@@ -49,7 +49,7 @@ export class Mac {
     this.macHi = config.macHi;
     this.macLo = config.macLo;
     this.#sink = sink;
-    this.#frameMax = config.mtu + ETHERNET.headerLength + 2 * VLAN.tagLength;
+    this.#frameMax = (config.receiveMtu ?? config.mtu) + ETHERNET.headerLength + 2 * VLAN.tagLength;
   }
 
   /** Address to write a frame to, or RING_FULL. Follow with `transmit`. */

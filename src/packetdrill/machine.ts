@@ -101,7 +101,7 @@ export class DrillMachine {
   static readonly sendMax = STREAM_BYTES;
 
   /** Settings that a script changes under way: for host and device alike, as they read them at each use. */
-  retune({ tcp }: Settings): void {
+  retune(tcp: Settings['tcp']): void {
     Object.assign(this.host.transport.params, tcp);
     for (const { firmware } of this.sim.nics) Object.assign(firmware.params, tcp);
   }

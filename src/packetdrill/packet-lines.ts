@@ -37,6 +37,7 @@ export class PacketLines {
     this.#settings = settings;
     this.#clock = clock;
     this.#inbound = new InboundDatagrams(settings);
+    machine.port.onSent = datagram => this.#record(new SeenPacket(datagram));
   }
 
   make(protocol: ScriptSocket['protocol']): ScriptSocket {
@@ -51,7 +52,10 @@ export class PacketLines {
   send(event: ScriptEvent, action: PacketAction): void {
     const socket = this.#socketForInbound(event, action);
     const { payload } = action;
-    if (payload.protocol === 'tcp') noteInbound(socket, payload);
+    if (payload.protocol === 'tcp') {
+      noteInbound(socket, payload);
+      recordInbound(socket, payload, this.#machine.nowUs);
+    }
     const bytes = this.#inbound.make(action, socket, event.line);
     this.#machine.call(() => this.#machine.port.send(bytes));
   }
@@ -73,6 +77,13 @@ export class PacketLines {
   }
 
   // --- outbound ---
+
+  #record(packet: SeenPacket): void {
+    if (packet.protocol !== IpProtocol.Tcp) return;
+    const isOf = ({ remotePort, localPort }: ScriptSocket): boolean =>
+      remotePort === packet.dstPort && (localPort === packet.srcPort || localPort === 0);
+    this.sockets.findLast(isOf)?.record.sent(packet.flags, packet.segSeq, packet.payloadLength);
+  }
 
   expect(event: ScriptEvent, action: PacketAction, due: DueTime): void {
     const { payload } = action;
@@ -184,6 +195,12 @@ function noteInbound(socket: ScriptSocket, { flags, seq }: TcpSpec): void {
     socket.scriptRemoteIsn = seq;
     socket.remoteIsn = seq | 0;
   }
+}
+
+function recordInbound(socket: ScriptSocket, { flags, seq, ack, length, options }: TcpSpec, nowUs: number): void {
+  const sacks = (options ?? []).flatMap(option => (option.kind === 'sack' ? option.blocks.flat() : []));
+  const edges = sacks.map(edge => socket.localSeq(flags, edge));
+  socket.record.received(flags, socket.remoteSeq(flags, seq), socket.localSeq(flags, ack), length, edges, nowUs);
 }
 
 /** The first segment for a line tells the host's ISN and port. */

@@ -116,7 +116,7 @@ export class Runner implements SocketWorld, CallObserver {
       case 'command': {
         const folder = dirname(this.#script.file);
         const sleptUs = runShell({ text: action.text, line, folder }, this.settings);
-        this.machine.retune(this.settings);
+        this.machine.retune(this.settings.tcp);
         this.machine.advanceTo(this.machine.nowUs + sleptUs);
         return;
       }
@@ -144,11 +144,15 @@ export class Runner implements SocketWorld, CallObserver {
     const file = underTest === null || underTest.fd < 0 ? undefined : this.#fileOf(underTest);
     if (file === undefined) return {};
     const { connection } = file;
-    if (connection === null) return { tcpi_state: linuxStateOf(file.tcpState) };
+    if (connection === null) {
+      return { tcpi_state: linuxStateOf(file.tcpState), ...underTest!.record.info(this.machine.nowUs) };
+    }
     const { transport } = this.machine.host;
     const pathMtu = transport.pathOf(transport.at(connection.slot)).mtu;
     const tcb = this.tcbs.of(connection);
-    return tcpInfoOf(tcb, { pathMtu, now: transport.now, rto: rto(tcb, transport) });
+    const { now, params } = transport;
+    const context = { pathMtu, now, rto: rto(tcb, transport), dupAckThreshold: params.dupAckThreshold };
+    return { ...tcpInfoOf(tcb, context), ...underTest!.record.info(this.machine.nowUs) };
   }
 
   #fileOf(socket: ScriptSocket): TcpSocket | undefined {

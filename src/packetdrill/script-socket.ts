@@ -5,6 +5,7 @@
  * end's ISN is the script's; the host chooses its own. A TS val that the host sent is known by the script's name for it.
  */
 import { TcpFlag } from '../wire/tcp.ts';
+import { WireRecord } from './wire-record.ts';
 
 export const SocketStage = {
   New: 0,
@@ -35,6 +36,8 @@ export class ScriptSocket {
   #firstScriptTs = 0;
   #firstTs = 0;
   readonly #tsByScript = new Map<number, number>();
+  /** What went over the wire for it. */
+  readonly record = new WireRecord();
   /** Fast Open cookies of the host's by the script's. */
   readonly cookies = new Map<string, string>();
 

@@ -50,7 +50,9 @@ export class SendBuffer {
   take(count: number, state: SendState): number {
     const goal = pieceSize(state);
     let sent = this.written - state.unsent;
-    const sendable = sent + Math.max(0, Math.min(state.cwnd, state.sndWnd) - state.inFlight);
+    // Whole segments only.
+    const room = Math.max(0, Math.min(state.cwnd, state.sndWnd) - state.inFlight);
+    const sendable = sent + room - (room % state.mss);
     this.#sync(sent, state);
     let left = count;
     while (left > 0) {

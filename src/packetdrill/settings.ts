@@ -83,7 +83,8 @@ function applyOption({ name, value, line }: ScriptOption, settings: Settings): v
   };
   switch (name) {
     case 'ip_version':
-      if (value !== 'ipv4') throw new Unsupported(line, `--ip_version=${value}`);
+      // The wire has IPv4 then, and sockets take addresses of either kind.
+      if (value !== 'ipv4' && value !== 'ipv4-mapped-ipv6') throw new Unsupported(line, `--ip_version=${value}`);
       return;
     case 'local_ip':
       settings.localAddress = address(name, value, line);

@@ -38,6 +38,7 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   const { line } = script;
   const name = basename(command);
   const unknown = (): Unsupported => new Unsupported(line, `shell command: ${words.join(' ').slice(0, 60)}`);
+  if (name === 'tc' && rest.some(word => word === 'fq' || word === 'netem')) throw unknown();
   if (HARMLESS.has(name) || /^sysctl_restore_.*\.sh$/.test(name)) return 0;
   if (name === 'sysctl' || name === 'set_sysctls.py') {
     for (const word of rest) if (!word.startsWith('-')) assign(word, settings, line);

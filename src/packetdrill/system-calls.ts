@@ -8,6 +8,7 @@ import type { CallAction } from './ast.ts';
 import { numberOf } from './constants.ts';
 import { Epoll } from './epoll.ts';
 import { epollCtl, epollWait, poll } from './poll-calls.ts';
+import { receivedMessage } from './message-calls.ts';
 import { getsockopt, setsockopt } from './option-calls.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
 import type { SocketWorld } from './socket-world.ts';
@@ -97,7 +98,11 @@ export class SystemCalls {
       case 'recvfrom':
         return this.#receive(args, args.number(2), args.number(3));
       case 'recvmsg':
-        return this.#receive(args, this.#messageLength(args), args.number(2));
+        return receivedMessage(
+          args,
+          this.#tcp(args, 0),
+          this.#receive(args, this.#messageLength(args), args.number(2)),
+        );
       case 'write':
         return this.#send(args, args.number(2), 0);
       case 'writev':

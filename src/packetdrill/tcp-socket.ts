@@ -6,6 +6,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { TliConnection, TliHandler } from '../host/connection.ts';
+import type { TliSwitch } from '../host/tli.ts';
 import { CloseReason } from '../tcp/effects.ts';
 import { TcpState } from '../tcp/tcb.ts';
 import { type CallResult, failed, ok } from './call-result.ts';
@@ -15,6 +16,9 @@ import { DrillMachine } from './machine.ts';
 import { SocketOptions } from './socket-options.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { receivedByte } from './stream-bytes.ts';
+
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
 
 export const TcpStage = { Closed: 0, Listening: 1, Connecting: 2, Connected: 3, Over: 4 } as const;
 export type TcpStage = (typeof TcpStage)[keyof typeof TcpStage];
@@ -125,7 +129,8 @@ export class TcpSocket implements TliHandler {
   lookForRoom(): void {
     const state = this.sending;
     if (state === null || !this.sendBuffer.wantsRoom) return;
-    this.sendBuffer.grow(state);
+    // A connection that fills its congestion window needs no larger buffer.
+    if (state.inFlight + state.mss <= state.cwnd) this.sendBuffer.grow(state);
     if (!this.sendBuffer.isWritable(state)) return;
     this.sendBuffer.wantsRoom = false;
     this.wakeups++;
@@ -155,14 +160,26 @@ export class TcpSocket implements TliHandler {
     if (this.stage !== TcpStage.Closed && this.stage !== TcpStage.Listening) return failed('EINVAL');
     this.backlog = Math.min(backlog, this.world.settings.somaxconn);
     if (this.stage === TcpStage.Listening) return ok();
-    if (!this.world.machine.host.tli.listen(this.localPort, this)) return failed('EADDRINUSE');
+    if (!this.#applyBuffer().listen(this.localPort, this, { backlog: this.backlog, acceptsLater: true }))
+      return failed('EADDRINUSE');
     this.stage = TcpStage.Listening;
     return ok();
   }
 
+  /** SO_RCVBUF holds for the SYN already: window and scale are made of it. One listener at a time has its own. */
+  #applyBuffer(): TliSwitch {
+    const { machine, settings } = this.world;
+    const set = this.options.get(SOL_SOCKET, SO_RCVBUF);
+    const own = set === undefined ? settings.tcp : { rcvBuffer: set >> 1, rcvBufferMax: 0 };
+    machine.retune({ ...settings.tcp, ...own });
+    return machine.host.tli;
+  }
+
   accept(): TcpSocket | 'none' | 'not listening' {
     if (this.stage !== TcpStage.Listening) return 'not listening';
-    return this.queue.shift() ?? 'none';
+    const child = this.queue.shift();
+    child?.connection?.accept();
+    return child ?? 'none';
   }
 
   /** A connect() now would not be the first. */
@@ -176,8 +193,7 @@ export class TcpSocket implements TliHandler {
     const error = this.takeError();
     if (error !== '') return failed(error);
     if (this.stage === TcpStage.Connecting) return this.nonBlocking ? failed('EALREADY') : this.#handshake();
-    const { tli } = this.world.machine.host;
-    const connection = tli.connect(address, port, this, this.localPort);
+    const connection = this.#applyBuffer().connect(address, port, this, this.localPort);
     if (connection === null) return failed('EADDRNOTAVAIL');
     this.stage = TcpStage.Connecting;
     this.peerEnded = false;

@@ -30,6 +30,8 @@ export class WirePort implements Port {
   readonly #arp = new ArpPacket();
   uplink: SwitchPort | null = null;
   readonly sent: SentDatagram[] = [];
+  /** Hears of each. */
+  onSent: (datagram: SentDatagram) => void = () => {};
 
   /** `scratch`: room for one frame. */
   constructor(
@@ -54,7 +56,9 @@ export class WirePort implements Port {
     else if (type === EtherType.Ipv4) {
       // The MAC pads short frames.
       const bytes = u8.slice(at, at + view.getUint16(at + IPV4.totalLength));
-      this.sent.push({ us: this.#clock.nowUs(), view: new DataView(bytes.buffer) });
+      const datagram = { us: this.#clock.nowUs(), view: new DataView(bytes.buffer) };
+      this.sent.push(datagram);
+      this.onSent(datagram);
     }
     return true;
   }

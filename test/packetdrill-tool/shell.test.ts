@@ -48,7 +48,7 @@ describe('the shell of scripts', () => {
 
   test('passes over what does nothing to the stack', () => {
     const text =
-      'tc qdisc replace dev tun0 root fq\nethtool -K tun0 tso off\n/tmp/sysctl_restore_${PPID}.sh\nip tcp_metrics flush all';
+      'tc qdisc add dev tun0 root pfifo\nethtool -K tun0 tso off\n/tmp/sysctl_restore_${PPID}.sh\nip tcp_metrics flush all';
     expect(after(text)).toEqual(defaultSettings());
   });
 
@@ -61,6 +61,7 @@ describe('the shell of scripts', () => {
     ['sysctl -q net.ipv4.tcp_frobnicate=1', 'tcp_frobnicate'],
     ['sysctl -q net.ipv4.tcp_ecn=3', 'tcp_ecn=3'],
     ['sysctl -q net.ipv4.tcp_congestion_control=bbr', 'bbr'],
+    ['tc qdisc replace dev tun0 root fq', 'tc qdisc'],
     ['nstat | grep Tcp', 'pipes'],
     ['./missing.sh', 'missing.sh'],
     ['ip route add 1.2.3.4 dev tun0', 'ip route'],

@@ -1,0 +1,124 @@
+/**
+ * What went over the wire for one connection, counted at the remote end: the part of TCP_INFO that no TCB holds. Numbers
+ * are the host's, as struct tcp_info has them.
+ *
+ *   sent segments  → segs_out, data_segs_out, bytes_sent, bytes_retrans, total_retrans
+ *   ACKs and SACKs → delivered, bytes_acked
+ */
+import { seqGeq, seqGt, seqLeq, seqLt } from '../base/seq.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+
+interface SentSegment {
+  readonly from: number;
+  readonly to: number;
+  delivered: boolean;
+}
+
+const US_PER_MS = 1000;
+
+export class WireRecord {
+  #segmentsOut = 0;
+  #dataSegmentsOut = 0;
+  #bytesSent = 0;
+  #bytesRetransmitted = 0;
+  #retransmissions = 0;
+  #segmentsIn = 0;
+  #dataSegmentsIn = 0;
+  #bytesReceived = 0;
+  /** One for the SYN, or the SYN with ACK. */
+  #delivered = 0;
+  #bytesAcked = 0;
+  #isOpen = false;
+  #iss = 0;
+  #highest = 0;
+  #una = 0;
+  #rcvHighest = 0;
+  #segments: SentSegment[] = [];
+  #lastDataInUs = 0;
+  #lastAckInUs = 0;
+
+  /** A segment of the host's. */
+  sent(flags: number, seq: number, length: number): void {
+    this.#segmentsOut++;
+    const isSyn = (flags & TcpFlag.Syn) !== 0;
+    if (isSyn && !this.#isOpen) {
+      this.#isOpen = true;
+      this.#iss = seq;
+      this.#highest = (seq + 1) | 0;
+      this.#una = seq;
+    } else if (isSyn) {
+      this.#retransmissions++;
+    }
+    if (length > 0) this.#sentData(isSyn ? (seq + 1) | 0 : seq, length);
+    else if ((flags & TcpFlag.Fin) !== 0 && seqGt((seq + 1) | 0, this.#highest)) this.#highest = (seq + 1) | 0;
+  }
+
+  #sentData(seq: number, length: number): void {
+    this.#dataSegmentsOut++;
+    this.#bytesSent += length;
+    const to = (seq + length) | 0;
+    if (seqLt(seq, this.#highest)) {
+      this.#retransmissions++;
+      this.#bytesRetransmitted += length;
+    }
+    if (!seqGt(to, this.#highest)) return;
+    this.#segments.push({ from: seqLt(seq, this.#highest) ? this.#highest : seq, to, delivered: false });
+    this.#highest = to;
+  }
+
+  /** A segment to the host; `sacks`: edges, on the wire. */
+  received(flags: number, seq: number, ack: number, length: number, sacks: readonly number[], nowUs: number): void {
+    this.#segmentsIn++;
+    if ((flags & TcpFlag.Syn) !== 0) this.#lastDataInUs = nowUs;
+    if (length > 0) {
+      this.#dataSegmentsIn++;
+      this.#lastDataInUs = nowUs;
+      const to = (seq + length) | 0;
+      if (this.#rcvHighest === 0 || seqGt(to, this.#rcvHighest)) {
+        this.#bytesReceived += length;
+        this.#rcvHighest = to;
+      }
+    }
+    if ((flags & TcpFlag.Ack) === 0 || !this.#isOpen) return;
+    this.#lastAckInUs = nowUs;
+    if (seqGt(ack, this.#una) && seqLeq(ack, this.#highest)) this.#acknowledged(ack);
+    for (let i = 0; i + 1 < sacks.length; i += 2) this.#deliver(sacks[i]!, sacks[i + 1]!);
+  }
+
+  #acknowledged(ack: number): void {
+    if (this.#una === this.#iss) {
+      this.#delivered++;
+      this.#bytesAcked--;
+    }
+    this.#bytesAcked += (ack - this.#una) | 0;
+    this.#deliver(this.#iss, ack);
+    this.#una = ack;
+    this.#segments = this.#segments.filter(({ to }) => seqGt(to, ack));
+  }
+
+  #deliver(from: number, to: number): void {
+    for (const segment of this.#segments) {
+      if (segment.delivered || !seqGeq(segment.from, from) || !seqLeq(segment.to, to)) continue;
+      segment.delivered = true;
+      this.#delivered++;
+    }
+  }
+
+  info(nowUs: number): Readonly<Record<string, number>> {
+    const since = (us: number): number => Math.round((nowUs - us) / US_PER_MS);
+    return {
+      tcpi_segs_out: this.#segmentsOut,
+      tcpi_data_segs_out: this.#dataSegmentsOut,
+      tcpi_bytes_sent: this.#bytesSent,
+      tcpi_bytes_retrans: this.#bytesRetransmitted,
+      tcpi_total_retrans: this.#retransmissions,
+      tcpi_segs_in: this.#segmentsIn,
+      tcpi_data_segs_in: this.#dataSegmentsIn,
+      tcpi_bytes_received: this.#bytesReceived,
+      tcpi_delivered: this.#delivered,
+      tcpi_bytes_acked: Math.max(0, this.#bytesAcked),
+      tcpi_last_data_recv: since(this.#lastDataInUs),
+      tcpi_last_ack_recv: since(this.#lastAckInUs),
+    };
+  }
+}
