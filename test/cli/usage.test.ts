@@ -38,6 +38,18 @@ describe('a usage error', () => {
     ['a seed for a campaign', ['simulate', '--seed', '1', '--seeds', '5'], ['--seed', '--first']],
     ['shrinking without a property', ['simulate', '--shrink'], ['--shrink', '--transparency']],
     ['threads without a campaign', ['simulate', '--threads', '2'], ['--threads', '--seeds']],
+    ['no script', ['packetdrill'], ["missing required argument 'file'"]],
+    ['a script that is not there', ['packetdrill', '/no/such.pkt'], ['<file...>', '/no/such.pkt']],
+    [
+      'no such path for scripts',
+      ['packetdrill', '--path', 'moon', 'x.pkt'],
+      ["'--path <path>'", 'host, chimney, every'],
+    ],
+    [
+      'a definition without a value',
+      ['packetdrill', '--define', 'X', 'x.pkt'],
+      ["'--define <name=value>'", 'NAME=VALUE'],
+    ],
     ['an unknown bench', ['bench', '--only', 'nothing'], ['--only', "'nothing'", 'ring']],
   ])('names %s', async (_what, words, named) => {
     expect(await runCommandLine(words)).toBe(2);

@@ -1,0 +1,52 @@
+/** SO_SNDBUF as a Linux kernel counts it. */
+import { describe, expect, test } from 'vitest';
+import { SendBuffer } from '../../src/packetdrill/send-buffer.ts';
+import type { SendState } from '../../src/packetdrill/send-state.ts';
+
+const MSS = 1000;
+const FOREVER = 0xffffffff;
+
+function state(written: number, acked: number, sent: number, cwnd = 10 * MSS): SendState {
+  const queued = written - acked;
+  const inFlight = sent - acked;
+  const windows = { cwnd, sndWnd: 32_896, maxSndWnd: 32_896 };
+  return { mss: MSS, remoteMss: MSS, ...windows, written, queued, inFlight, unsent: queued - inFlight };
+}
+
+describe('a send buffer', () => {
+  test('fills the piece that is begun whatever the limit: half of the window, less what has left of it', () => {
+    const buffer = new SendBuffer(50_000, 4_194_304, FOREVER);
+    // 10,000 go at once, the rest of that piece is filled up; then two pieces more.
+    expect(buffer.take(59_000, state(0, 0, 0))).toBe(58_000);
+    expect(buffer.wantsRoom).toBe(true);
+    expect(buffer.take(1000, state(58_000, 0, 10_000))).toBe(0);
+  });
+
+  test('takes no more than may be unsent', () => {
+    const buffer = new SendBuffer(50_000, 4_194_304, FOREVER);
+    buffer.notsentLowat = 32_000;
+    expect(buffer.take(59_000, state(0, 0, 0))).toBe(42_000);
+  });
+
+  test('is writable when a third of it is free', () => {
+    const buffer = new SendBuffer(42_000, 4_194_304, FOREVER);
+    buffer.isLocked = true;
+    buffer.take(100_000, state(0, 0, 0));
+    const { written } = buffer;
+    expect(buffer.isWritable(state(written, 0, 10_000))).toBe(false);
+    expect(buffer.isWritable(state(written, written - 30_000, written))).toBe(false);
+    expect(buffer.isWritable(state(written, written - 20_000, written))).toBe(true);
+  });
+
+  test('grows with the congestion window, unless it was set', () => {
+    const buffer = new SendBuffer(16_384, 4_194_304, FOREVER);
+    buffer.grow(state(0, 0, 0, 36 * MSS));
+    expect(buffer.limit).toBe(165_888);
+    buffer.isLocked = true;
+    buffer.grow(state(0, 0, 0, 72 * MSS));
+    expect(buffer.limit).toBe(165_888);
+    const small = new SendBuffer(16_384, 20_000, FOREVER);
+    small.grow(state(0, 0, 0, 36 * MSS));
+    expect(small.limit).toBe(20_000);
+  });
+});

@@ -1,0 +1,53 @@
+/** What the remote end counts for TCP_INFO. */
+import { expect, test } from 'vitest';
+import { WireRecord } from '../../src/packetdrill/wire-record.ts';
+import { TcpFlag } from '../../src/wire/tcp.ts';
+
+const { Syn, Ack } = TcpFlag;
+
+function opened(iss: number): WireRecord {
+  const record = new WireRecord();
+  record.sent(Syn, iss, 0);
+  record.received(Syn | Ack, 0, (iss + 1) | 0, 0, [], 0);
+  return record;
+}
+
+test('segments, bytes and retransmissions are counted as struct tcp_info has them', () => {
+  const iss = -500;
+  const record = opened(iss);
+  record.sent(Ack, (iss + 1) | 0, 1000);
+  record.sent(Ack, (iss + 1001) | 0, 500);
+  record.sent(Ack, (iss + 1) | 0, 1000);
+  expect(record.info(0)).toMatchObject({
+    tcpi_segs_out: 4,
+    tcpi_data_segs_out: 3,
+    tcpi_bytes_sent: 2500,
+    tcpi_bytes_retrans: 1000,
+    tcpi_total_retrans: 1,
+    tcpi_delivered: 1,
+    tcpi_bytes_acked: 0,
+  });
+});
+
+test('a segment is delivered once, by a SACK or an ACK', () => {
+  const record = opened(100);
+  record.sent(Ack, 101, 1000);
+  record.sent(Ack, 1101, 1000);
+  record.sent(Ack, 2101, 1000);
+  record.received(Ack, 1, 101, 0, [1101, 2101], 5000);
+  expect(record.info(5000)).toMatchObject({ tcpi_delivered: 2, tcpi_bytes_acked: 0 });
+  record.received(Ack, 1, 3101, 0, [], 6000);
+  expect(record.info(9000)).toMatchObject({ tcpi_delivered: 4, tcpi_bytes_acked: 3000, tcpi_last_ack_recv: 3 });
+});
+
+test('what comes in is counted, new bytes once', () => {
+  const record = opened(100);
+  record.received(Ack, 1, 101, 1000, [], 10_000);
+  record.received(Ack, 1, 101, 1000, [], 20_000);
+  expect(record.info(50_000)).toMatchObject({
+    tcpi_segs_in: 3,
+    tcpi_data_segs_in: 2,
+    tcpi_bytes_received: 1000,
+    tcpi_last_data_recv: 30,
+  });
+});
