@@ -2,29 +2,32 @@
  * From an inbound line of a script to the datagram that the host gets: the script's numbers become the wire's, and every
  * byte of the stream is the one that belongs to its place (stream-bytes.ts).
  */
-import { checksumOf, onesComplementSum, pseudoHeaderSum } from '../wire/checksum.ts';
-import { emitIcmpError, IcmpType, ParameterProblemCode, TimeExceededCode, UnreachableCode } from '../wire/icmp.ts';
-import { emitIpv4, IPV4, IpProtocol } from '../wire/ipv4.ts';
+import { checksumOf, onesComplementSum } from '../wire/checksum.ts';
+import { ICMP } from '../wire/icmp.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
 import { TCP, TcpFlag } from '../wire/tcp.ts';
 import { TcpOption } from '../wire/tcp-options.ts';
 import { UDP } from '../wire/udp.ts';
 import type { IcmpSpec, IpSpec, PacketAction, TcpOptionSpec, TcpSpec, UdpSpec } from './ast.ts';
+import { icmpNumbers } from './icmp-numbers.ts';
+import type { IpEnds } from './ip-ends.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
 import type { ScriptSocket } from './script-socket.ts';
 import type { Settings } from './settings.ts';
 import { receivedByte } from './stream-bytes.ts';
 
-const TTL = 255;
 /** A tail of the quoted datagram that says which connection it was (RFC 792). */
 const QUOTED_BYTES = 8;
+const NOTHING_SAID: IpSpec = { ecn: -1, tos: -1, ttl: -1, flowLabel: -1 };
 
 /** Datagrams to the host, for one script. */
 export class InboundDatagrams {
   readonly #settings: Settings;
-  #identification = 0;
+  readonly #ends: IpEnds;
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#ends = settings.ends;
   }
 
   make(action: PacketAction, socket: ScriptSocket, line: number): Uint8Array {
@@ -34,14 +37,19 @@ export class InboundDatagrams {
     return this.#icmp(payload, ip, socket, line);
   }
 
+  #datagram(payload: number): { bytes: Uint8Array; view: DataView; at: number } {
+    const { headerLength } = this.#ends;
+    const bytes = new Uint8Array(headerLength + payload);
+    return { bytes, view: new DataView(bytes.buffer), at: headerLength };
+  }
+
   #tcp(spec: TcpSpec, ip: IpSpec, socket: ScriptSocket, line: number): Uint8Array {
     const options = optionBytes(spec, socket, this.#settings.tsEcrScaled, line);
     const headerLength = TCP.headerLength + options.length;
     if (headerLength > TCP.headerLengthMax || (options.length & 3) !== 0) {
       throw new ScriptError(line, 'TCP options are not padded correctly, or too long');
     }
-    const { bytes, view } = datagram(headerLength + spec.length);
-    const at = IPV4.headerLength;
+    const { bytes, view, at } = this.#datagram(headerLength + spec.length);
     view.setUint16(at, spec.srcPort === 0 ? socket.remotePort : spec.srcPort);
     view.setUint16(at + TCP.dstPort, spec.dstPort === 0 ? socket.localPort : spec.dstPort);
     view.setInt32(at + TCP.segSeq, socket.remoteSeq(spec.flags, spec.seq));
@@ -62,8 +70,7 @@ export class InboundDatagrams {
 
   #udp(spec: UdpSpec, ip: IpSpec, socket: ScriptSocket): Uint8Array {
     const length = UDP.headerLength + spec.length;
-    const { bytes, view } = datagram(length);
-    const at = IPV4.headerLength;
+    const { bytes, view, at } = this.#datagram(length);
     view.setUint16(at, spec.srcPort === 0 ? socket.remotePort : spec.srcPort);
     view.setUint16(at + UDP.dstPort, spec.dstPort === 0 ? socket.localPort : spec.dstPort);
     view.setUint16(at + UDP.length, length);
@@ -73,90 +80,39 @@ export class InboundDatagrams {
 
   /** An error about something that the host has sent, which it quotes. */
   #icmp(spec: IcmpSpec, ip: IpSpec, socket: ScriptSocket, line: number): Uint8Array {
-    const { type, code, rest } = icmpNumbers(spec, line);
+    const { type, code, rest } = icmpNumbers(spec, this.#ends.version, line);
     const quoted = this.#quoted(spec, socket, line);
-    const length = 8 + quoted.length;
-    const { bytes, view } = datagram(length + quoted.length);
-    const at = IPV4.headerLength;
-    bytes.set(quoted, at + length);
-    emitIcmpError(view, at, type, code, rest, at + length, quoted.length);
-    const whole = bytes.slice(0, at + length);
-    this.#header(new DataView(whole.buffer), IpProtocol.Icmp, ip);
-    return whole;
+    const { bytes, view, at } = this.#datagram(ICMP.headerLength + quoted.length);
+    view.setUint8(at, type);
+    view.setUint8(at + ICMP.code, code);
+    view.setInt32(at + ICMP.rest, rest);
+    bytes.set(quoted, at + ICMP.headerLength);
+    // Only that of IPv6 has a pseudo-header.
+    this.#finish(view, this.#ends.icmpProtocol, ip, at + ICMP.checksum, this.#ends.version === 6);
+    return bytes;
   }
 
   #quoted({ echoed }: IcmpSpec, socket: ScriptSocket, line: number): Uint8Array {
     if (echoed.protocol === 'raw') throw new Unsupported(line, 'ICMP errors about raw datagrams');
-    const { localAddress, remoteAddress } = this.#settings;
     const isTcp = echoed.protocol === 'tcp';
-    const length = IPV4.headerLength + (isTcp ? TCP.headerLength : UDP.headerLength) + echoed.length;
-    const { bytes, view } = datagram(QUOTED_BYTES);
-    emitIpv4(view, 0, 0, length, 0, 0, TTL, isTcp ? IpProtocol.Tcp : IpProtocol.Udp, localAddress, remoteAddress);
-    view.setUint16(20, socket.localPort);
-    view.setUint16(22, socket.remotePort);
-    if (isTcp) view.setInt32(24, (echoed.seq + socket.localIsn) | 0);
-    else view.setUint16(24, UDP.headerLength + echoed.length);
+    const length = (isTcp ? TCP.headerLength : UDP.headerLength) + echoed.length;
+    const { bytes, view, at } = this.#datagram(QUOTED_BYTES);
+    this.#ends.writeHeader(view, 0, length, isTcp ? IpProtocol.Tcp : IpProtocol.Udp, NOTHING_SAID, true);
+    view.setUint16(at, socket.localPort);
+    view.setUint16(at + 2, socket.remotePort);
+    if (isTcp) view.setInt32(at + 4, (echoed.seq + socket.localIsn) | 0);
+    else view.setUint16(at + 4, length);
     return bytes;
   }
 
-  #header(view: DataView, protocol: number, ip: IpSpec): void {
-    const { localAddress, remoteAddress } = this.#settings;
-    const tos = ip.tos >= 0 ? ip.tos : Math.max(0, ip.ecn);
-    const id = ++this.#identification & 0xffff;
-    const ttl = ip.ttl > 0 ? ip.ttl : TTL;
-    emitIpv4(view, 0, tos, view.byteLength, id, 0, ttl, protocol, remoteAddress, localAddress);
+  #finish(view: DataView, protocol: number, ip: IpSpec, checksumAt: number, hasPseudo = true): void {
+    const ends = this.#ends;
+    const at = ends.headerLength;
+    const length = view.byteLength - at;
+    ends.writeHeader(view, 0, length, protocol, ip, false);
+    const pseudo = hasPseudo ? ends.pseudoSum(view, 0, protocol, length) : 0;
+    view.setUint16(checksumAt, checksumOf(onesComplementSum(view, at, length, pseudo)));
   }
-
-  #finish(view: DataView, protocol: number, ip: IpSpec, checksumAt: number): void {
-    const { localAddress, remoteAddress } = this.#settings;
-    const length = view.byteLength - IPV4.headerLength;
-    const pseudo = pseudoHeaderSum(remoteAddress, localAddress, protocol, length);
-    view.setUint16(checksumAt, checksumOf(onesComplementSum(view, IPV4.headerLength, length, pseudo)));
-    this.#header(view, protocol, ip);
-  }
-}
-
-function datagram(payload: number): { bytes: Uint8Array; view: DataView } {
-  const bytes = new Uint8Array(IPV4.headerLength + payload);
-  return { bytes, view: new DataView(bytes.buffer) };
-}
-
-const UNREACHABLE: Readonly<Record<string, number>> = {
-  net_unreachable: UnreachableCode.Net,
-  host_unreachable: UnreachableCode.Host,
-  protocol_unreachable: UnreachableCode.Protocol,
-  port_unreachable: UnreachableCode.Port,
-  frag_needed: UnreachableCode.FragmentationNeeded,
-  source_route_failed: UnreachableCode.SourceRouteFailed,
-  net_unknown: UnreachableCode.NetUnknown,
-  host_unknown: UnreachableCode.HostUnknown,
-  source_host_isolated: UnreachableCode.SourceHostIsolated,
-  net_prohibited: UnreachableCode.NetProhibited,
-  host_prohibited: UnreachableCode.HostProhibited,
-  net_unreachable_for_tos: UnreachableCode.NetTos,
-  host_unreachable_for_tos: UnreachableCode.HostTos,
-  packet_filtered: UnreachableCode.CommunicationProhibited,
-  precedence_violation: UnreachableCode.HostPrecedence,
-  precedence_cutoff: UnreachableCode.PrecedenceCutoff,
-};
-
-function icmpNumbers(spec: IcmpSpec, line: number): { type: number; code: number; rest: number } {
-  const { type, code, mtu } = spec;
-  if (type === 'unreachable') {
-    const number = code === '' ? UnreachableCode.Net : UNREACHABLE[code];
-    if (number === undefined) throw new ScriptError(line, `no such ICMP code: ${code}`);
-    return { type: IcmpType.DestinationUnreachable, code: number, rest: Math.max(0, mtu) };
-  }
-  if (type === 'source_quench') return { type: IcmpType.SourceQuench, code: 0, rest: 0 };
-  if (type === 'time_exceeded') {
-    const isTransit = code !== 'frag_time_exceeded';
-    const number = isTransit ? TimeExceededCode.Transit : TimeExceededCode.Reassembly;
-    return { type: IcmpType.TimeExceeded, code: number, rest: 0 };
-  }
-  if (type === 'parameter_problem') {
-    return { type: IcmpType.ParameterProblem, code: ParameterProblemCode.Pointer, rest: 0 };
-  }
-  throw new Unsupported(line, `ICMP ${type}`);
 }
 
 /** FOEXP: RFC 7413's option before it had a kind of its own; the experiment's number is IANA's 0xf989. */

@@ -10,6 +10,7 @@ import type { MachinePlan } from '../machine-layout.ts';
 import { planMachine } from '../machine-plan.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
 import { Simulation } from '../simulation.ts';
+import { Unsupported } from './script-error.ts';
 import type { Settings } from './settings.ts';
 import { sentByte, STREAM_PERIOD } from './stream-bytes.ts';
 import { scratchBytes, WirePort } from './wire-port.ts';
@@ -26,6 +27,8 @@ let shared: Memory | undefined;
 export class DrillMachine {
   readonly sim: Simulation;
   readonly port: WirePort;
+  /** As the host's calls have it. */
+  readonly remoteAddress: number;
   readonly #stream: number;
   #wants = false;
 
@@ -33,8 +36,11 @@ export class DrillMachine {
   constructor(settings: Settings, receiveMtu: number) {
     const largest = Math.max(receiveMtu, settings.mtu);
     const plan = planFor(settings, largest);
-    const { localAddress, prefixLength, gateway } = settings;
-    const interfaces = [{ address: localAddress, prefixLength, vid: 0 }];
+    const { ends } = settings;
+    if (ends.version === 6) throw new Unsupported(1, 'IPv6');
+    const { local, remote, prefixLength, gateway } = ends;
+    this.remoteAddress = remote;
+    const interfaces = [{ address: local, prefixLength, vid: 0 }];
     const routes = [{ prefix: 0, prefixLength: 0, gateway, iface: 0 }];
     // Nothing is offloaded but what the path under test says, and that at once.
     const policy: OffloadPolicy = { name: 'script', batchUs: 0, holdsData: false, wants: () => this.#wants };
@@ -47,7 +53,7 @@ export class DrillMachine {
     this.#stream = region + scratchBytes(largest);
     for (let i = 0; i < STREAM_BYTES + STREAM_PERIOD; i++) memory.u8[this.#stream + i] = sentByte(i);
     const { macHi, macLo } = plan.hosts[0]!.nics[0]!;
-    this.port = new WirePort(memory, clock, region, localAddress, { hi: macHi, lo: macLo | 0 });
+    this.port = new WirePort(memory, clock, region, local, { hi: macHi, lo: macLo | 0 });
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.sim.run(() => false, START_US);
     this.port.sent.length = 0;

@@ -37,7 +37,7 @@ export class PacketLines {
     this.#settings = settings;
     this.#clock = clock;
     this.#inbound = new InboundDatagrams(settings);
-    machine.port.onSent = datagram => this.#record(new SeenPacket(datagram));
+    machine.port.onSent = datagram => this.#record(new SeenPacket(datagram, settings.ends));
   }
 
   make(protocol: ScriptSocket['protocol']): ScriptSocket {
@@ -153,7 +153,7 @@ export class PacketLines {
     const { port } = this.#machine;
     const untilUs = due.isAny ? this.#machine.nowUs + ANY_TIME_US : Math.max(due.us, due.endUs) + PATIENCE_US;
     while (this.#machine.run(() => port.sent.length > 0, untilUs)) {
-      const packet = new SeenPacket(port.sent.shift()!);
+      const packet = new SeenPacket(port.sent.shift()!, this.#settings.ends);
       if (this.#isOf(packet, socket)) return packet;
     }
     return null;
@@ -161,7 +161,7 @@ export class PacketLines {
 
   #isOf(packet: SeenPacket, socket: ScriptSocket): boolean {
     const protocol = socket.protocol === 'udp' ? IpProtocol.Udp : IpProtocol.Tcp;
-    if (packet.protocol !== protocol || packet.destination !== this.#settings.remoteAddress) return false;
+    if (packet.protocol !== protocol || !packet.toRemote) return false;
     if (packet.dstPort !== socket.remotePort) return false;
     if (socket.localPort === packet.srcPort) return true;
     // The port of an active open is known by its SYN.

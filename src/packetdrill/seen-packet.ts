@@ -2,11 +2,12 @@
  * What the host sent, in a script's terms: the datagram read, sequence numbers and addresses made the script's, options in
  * their order with the padding, so that it compares with a line and prints as one.
  */
-import { IPV4, IpProtocol } from '../wire/ipv4.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
 import { TCP } from '../wire/tcp.ts';
 import { TcpOption } from '../wire/tcp-options.ts';
 import { UDP } from '../wire/udp.ts';
 import type { IpSpec, TcpOptionSpec, TcpSpec } from './ast.ts';
+import type { IpEnds } from './ip-ends.ts';
 import type { ScriptSocket } from './script-socket.ts';
 import type { SentDatagram } from './wire-port.ts';
 
@@ -16,7 +17,7 @@ export class SeenPacket {
   readonly view: DataView;
   readonly ip: IpSpec;
   readonly protocol: number;
-  readonly destination: number;
+  readonly toRemote: boolean;
   /** 0 where there are none. */
   readonly srcPort: number;
   readonly dstPort: number;
@@ -25,19 +26,18 @@ export class SeenPacket {
   readonly payloadLength: number;
   readonly #at: number;
 
-  constructor({ us, view }: SentDatagram) {
+  constructor({ us, view }: SentDatagram, ends: IpEnds) {
+    const { ip, protocol, payloadAt: at, toRemote } = ends.read(view);
     this.us = us;
     this.view = view;
-    const tos = view.getUint8(IPV4.tos);
-    this.ip = { ecn: tos & 3, tos, ttl: view.getUint8(IPV4.ttl), flowLabel: -1 };
-    this.protocol = view.getUint8(IPV4.protocol);
-    this.destination = view.getInt32(IPV4.destination);
-    const at = (view.getUint8(0) & 0xf) << 2;
+    this.ip = ip;
+    this.protocol = protocol;
+    this.toRemote = toRemote;
     this.#at = at;
-    const hasPorts = this.protocol === IpProtocol.Tcp || this.protocol === IpProtocol.Udp;
+    const hasPorts = protocol === IpProtocol.Tcp || protocol === IpProtocol.Udp;
     this.srcPort = hasPorts ? view.getUint16(at) : 0;
     this.dstPort = hasPorts ? view.getUint16(at + 2) : 0;
-    const isTcp = this.protocol === IpProtocol.Tcp;
+    const isTcp = protocol === IpProtocol.Tcp;
     this.flags = isTcp ? view.getUint8(at + TCP.flags) : 0;
     const header = isTcp ? (view.getUint8(at + TCP.dataOffset) >> 4) << 2 : hasPorts ? UDP.headerLength : 8;
     this.payloadAt = at + header;

@@ -3,15 +3,15 @@
  * packetdrill's: remote 192.0.2.1, ports 8080, MTU 1500, a tolerance of 4 ms or an eighth of the time since the event before.
  */
 import type { TcpParams } from '../tcp/params.ts';
-import { parseCidr, parseIpv4Address } from '../wire/ipv4-text.ts';
+import { parseIpv4Address } from '../wire/ipv4-text.ts';
+import { parseIpv6Address } from '../wire/ipv6-text.ts';
 import type { ScriptOption } from './ast.ts';
+import { Ipv4Ends } from './ipv4-ends.ts';
+import { Ipv6Ends } from './ipv6-ends.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
 
 export interface Settings {
-  localAddress: number;
-  remoteAddress: number;
-  gateway: number;
-  prefixLength: number;
+  ends: Ipv4Ends | Ipv6Ends;
   bindPort: number;
   connectPort: number;
   mtu: number;
@@ -32,15 +32,18 @@ export interface Settings {
   tcp: { -readonly [key in keyof TcpParams]?: TcpParams[key] };
 }
 
-const LOCAL = '192.168.0.1';
-const REMOTE = '192.0.2.1';
+/** What runners of public collections of scripts give packetdrill, whose own choice would be random. */
+const IPV4_TEXTS = { local: '192.168.0.1', remote: '192.0.2.1', gateway: '192.168.0.2', prefixLength: 16 };
+const IPV6_TEXTS = {
+  local: 'fd3d:a0b:17d6::1',
+  remote: 'fd3d:fa7b:d17d::1',
+  gateway: 'fd3d:a0b:17d6:8888::1',
+  prefixLength: 48,
+};
 
 export function defaultSettings(): Settings {
   return {
-    localAddress: parseIpv4Address(LOCAL)!,
-    remoteAddress: parseIpv4Address(REMOTE)!,
-    gateway: 0,
-    prefixLength: 16,
+    ends: ipv4Ends(IPV4_TEXTS)!,
     bindPort: 8080,
     connectPort: 8080,
     mtu: 1500,
@@ -69,10 +72,48 @@ const WITHOUT_MEANING = new Set(
 );
 
 export function applyOptions(options: readonly ScriptOption[], settings: Settings): void {
-  for (const option of options) applyOption(option, settings);
-  const { localAddress, gateway } = settings;
-  // On a tun device the gateway may be the host itself; on Ethernet somebody else has to answer ARP.
-  if (gateway === 0 || gateway === localAddress) settings.gateway = localAddress ^ 3;
+  const version = options.findLast(({ name }) => name === 'ip_version');
+  const isIpv6 = version?.value === 'ipv6';
+  const texts: AddressTexts = { ...(isIpv6 ? IPV6_TEXTS : IPV4_TEXTS) };
+  for (const option of options) {
+    const { name, value, line } = option;
+    const end = ADDRESS_OPTIONS[name];
+    if (end !== undefined) texts[end] = value.replace(/\/.*$/, '');
+    else if (name === 'netmask_ip') texts.prefixLength = prefixLengthOf(parseIpv4Address(value) ?? -1);
+    // Sockets of IPv6 with addresses of IPv4: the wire has IPv4 then.
+    else if (name !== 'ip_version') applyOption(option, settings);
+    else if (!['ipv4', 'ipv4-mapped-ipv6', 'ipv6'].includes(value)) {
+      throw new ScriptError(line, `--ip_version: no such version: ${value}`);
+    }
+  }
+  const ends = isIpv6 ? ipv6Ends(texts) : ipv4Ends(texts);
+  if (ends === undefined) throw new ScriptError(version?.line ?? 1, 'an address of the options is none');
+  settings.ends = ends;
+}
+
+interface AddressTexts {
+  local: string;
+  remote: string;
+  gateway: string;
+  prefixLength: number;
+}
+
+const ADDRESS_OPTIONS: Readonly<Record<string, 'local' | 'remote' | 'gateway'>> = {
+  local_ip: 'local',
+  remote_ip: 'remote',
+  gateway_ip: 'gateway',
+};
+
+function ipv4Ends({ local, remote, gateway, prefixLength }: AddressTexts): Ipv4Ends | undefined {
+  const [own, peer, hop] = [local, remote, gateway].map(parseIpv4Address);
+  if (own === undefined || peer === undefined || hop === undefined) return undefined;
+  return new Ipv4Ends(own, peer, hop, prefixLength);
+}
+
+function ipv6Ends({ local, remote, gateway, prefixLength }: AddressTexts): Ipv6Ends | undefined {
+  const [own, peer, hop] = [local, remote, gateway].map(parseIpv6Address);
+  if (own === undefined || peer === undefined || hop === undefined) return undefined;
+  return new Ipv6Ends(own, peer, hop, prefixLength);
 }
 
 function applyOption({ name, value, line }: ScriptOption, settings: Settings): void {
@@ -82,22 +123,6 @@ function applyOption({ name, value, line }: ScriptOption, settings: Settings): v
     return parsed;
   };
   switch (name) {
-    case 'ip_version':
-      // The wire has IPv4 then, and sockets take addresses of either kind.
-      if (value !== 'ipv4' && value !== 'ipv4-mapped-ipv6') throw new Unsupported(line, `--ip_version=${value}`);
-      return;
-    case 'local_ip':
-      settings.localAddress = address(name, value, line);
-      return;
-    case 'remote_ip':
-      settings.remoteAddress = address(name, value, line);
-      return;
-    case 'gateway_ip':
-      settings.gateway = address(name, value, line);
-      return;
-    case 'netmask_ip':
-      settings.prefixLength = prefixLengthOf(address(name, value, line));
-      return;
     case 'bind_port':
       settings.bindPort = number();
       return;
@@ -126,13 +151,6 @@ function applyOption({ name, value, line }: ScriptOption, settings: Settings): v
       if (WITHOUT_MEANING.has(name)) return;
       throw new Unsupported(line, `--${name}`);
   }
-}
-
-function address(name: string, text: string, line: number): number {
-  if (text.includes(':')) throw new Unsupported(line, `--${name}=${text}: IPv6`);
-  const parsed = parseIpv4Address(text) ?? parseCidr(text)?.address;
-  if (parsed === undefined) throw new ScriptError(line, `--${name}: not an address: ${text}`);
-  return parsed;
 }
 
 function prefixLengthOf(mask: number): number {

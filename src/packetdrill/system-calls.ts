@@ -192,13 +192,13 @@ export class SystemCalls {
   #connect(args: CallArguments): Attempt {
     const socket = this.#tcp(args, 0);
     if (!args.isEllipsis(1) && args.number(1) === AF_UNSPEC) throw new Unsupported(args.line, 'connect to AF_UNSPEC');
-    const { remoteAddress, connectPort } = this.#world.settings;
+    const { machine, settings } = this.#world;
     let begun = false;
     return () => {
       if (begun) return socket.connectDone();
       begun = true;
       if (!socket.isBusy) this.#observer.connecting(socket);
-      return socket.connect(remoteAddress, connectPort);
+      return socket.connect(machine.remoteAddress, settings.connectPort);
     };
   }
 
