@@ -3,11 +3,14 @@
  *
  * The life of a neighbor is the same for every address family; how one is asked for is the resolver's business (arp.ts).
  */
+import { broken } from '../base/assert.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import { type Interface, keyOf } from './interface.ts';
 import { confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
 
 const WAITING_MAX = 32;
+/** Neighbors that are asked for at once: above, the one that has not answered for longest is given up (RFC 6583 7.1). */
+const UNRESOLVED_MAX = 512;
 const RETRY_TICKS = 1000;
 const ATTEMPTS = 5;
 
@@ -30,11 +33,15 @@ export class NeighborTable {
   readonly #byId: Neighbor[] = [];
   readonly #unresolved = new Set<Neighbor>();
   now = 0;
+  /** Datagrams that wait for an address; all together no more than a quarter of the buffers, and those of one neighbor. */
+  waiting = 0;
+  readonly #waitingMax: number;
   /** Datagrams that gave way to later ones while the address was asked for. */
   waitingDropped = 0;
 
   constructor(tx: BufferPool, owner: NeighborOwner) {
     this.#tx = tx;
+    this.#waitingMax = Math.max(WAITING_MAX, tx.count >> 2);
     this.#owner = owner;
   }
 
@@ -69,18 +76,36 @@ export class NeighborTable {
 
   /** A datagram whose next hop's address is not known. */
   wait(neighbor: Neighbor, buffer: number): void {
-    if (neighbor.waiting.length >= WAITING_MAX) {
-      // RFC 1122 2.3.2.2: save at least the latest packet.
-      this.waitingDropped++;
-      this.#tx.free(neighbor.waiting.shift()!);
-    }
+    // RFC 1122 2.3.2.2: save at least the latest packet.
+    if (neighbor.waiting.length >= WAITING_MAX) this.#dropOldest(neighbor);
+    else if (this.waiting >= this.#waitingMax) this.#dropOldest(this.#longestAsked);
     neighbor.waiting.push(buffer);
+    this.waiting++;
     this.resolve(neighbor);
+  }
+
+  #dropOldest(neighbor: Neighbor): void {
+    this.waiting--;
+    this.waitingDropped++;
+    this.#tx.free(neighbor.waiting.shift()!);
+  }
+
+  /** Of those that datagrams wait for: who answers at all, answers soon. */
+  get #longestAsked(): Neighbor {
+    for (const neighbor of this.#unresolved) if (neighbor.waiting.length > 0) return neighbor;
+    return broken('a datagram waits for a neighbor that is being asked for');
+  }
+
+  /** What waited for its address, or for nothing. */
+  #takeWaiting(neighbor: Neighbor): number[] {
+    this.waiting -= neighbor.waiting.length;
+    return neighbor.waiting.splice(0);
   }
 
   /** Asks for the address, if it is not known and not being asked for. */
   resolve(neighbor: Neighbor): void {
     if (isResolved(neighbor) || this.#unresolved.has(neighbor)) return;
+    if (this.#unresolved.size >= UNRESOLVED_MAX) this.failed(this.#unresolved.values().next().value!);
     this.#unresolved.add(neighbor);
     neighbor.reachability = Reachability.Incomplete;
     neighbor.requestsSent = 0;
@@ -119,7 +144,7 @@ export class NeighborTable {
   failed(neighbor: Neighbor): void {
     this.#unresolved.delete(neighbor);
     neighbor.reachability = Reachability.Failed;
-    for (const buffer of neighbor.waiting.splice(0)) this.#tx.free(buffer);
+    for (const buffer of this.#takeWaiting(neighbor)) this.#tx.free(buffer);
     this.#owner.neighborFailed(neighbor);
   }
 
@@ -131,7 +156,7 @@ export class NeighborTable {
     if (moved || !isResolved(neighbor)) neighbor.reachability = Reachability.Stale;
     if (answers) confirm(neighbor, this.now);
     if (this.#unresolved.delete(neighbor)) {
-      for (const buffer of neighbor.waiting.splice(0)) this.#owner.sendWaiting(neighbor, buffer);
+      for (const buffer of this.#takeWaiting(neighbor)) this.#owner.sendWaiting(neighbor, buffer);
     }
     if (moved) this.#owner.updateNeighbor(neighbor);
   }
