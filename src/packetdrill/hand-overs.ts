@@ -12,6 +12,8 @@ export class HandOvers {
   readonly #connections: TliConnection[] = [];
   /** How often a connection changed hands. */
   count = 0;
+  /** One does just now: its variables are nowhere. */
+  isMoving = false;
 
   constructor(machine: DrillMachine) {
     this.#machine = machine;
@@ -26,8 +28,7 @@ export class HandOvers {
     const { host } = this.#machine;
     for (const connection of this.#live()) {
       if (connection.isOffloaded) continue;
-      this.#machine.allowOffload(() => this.#machine.call(() => host.chimney.candidate(connection)));
-      this.#machine.settle();
+      this.#move(() => this.#machine.allowOffload(() => this.#machine.call(() => host.chimney.candidate(connection))));
       if (this.#isLive(connection) && !connection.isOffloaded)
         throw new Mismatch(line, 'the device did not take the connection');
       this.count++;
@@ -39,12 +40,18 @@ export class HandOvers {
     const { host } = this.#machine;
     for (const connection of this.#live()) {
       if (!connection.isOffloaded) continue;
-      this.#machine.call(() => host.chimney.takeBack(connection));
-      this.#machine.settle();
+      this.#move(() => this.#machine.call(() => host.chimney.takeBack(connection)));
       if (this.#isLive(connection) && connection.isOffloaded)
         throw new Mismatch(line, 'the device did not give the connection back');
       this.count++;
     }
+  }
+
+  #move(begin: () => void): void {
+    this.isMoving = true;
+    begin();
+    this.#machine.settle();
+    this.isMoving = false;
   }
 
   #live(): TliConnection[] {

@@ -41,6 +41,8 @@ const KNOWN: Readonly<Record<string, Known>> = {
   '6:4': { initial: 7200, least: 1, most: 32_767 },
   '6:5': { initial: 75, least: 1, most: 32_767 },
   '6:6': { initial: 9, least: 1, most: 127 },
+  // TCP_USER_TIMEOUT
+  '6:18': { initial: 0, least: 0 },
   // TCP_INQ
   '6:36': { initial: 0, least: 0, most: 1 },
   // IP_TOS, IP_TTL, IP_MTU_DISCOVER (want), IP_RECVERR, IP_FREEBIND

@@ -65,6 +65,7 @@ export class Runner implements SocketWorld, CallObserver {
     this.#blocking = new BlockingCalls(this.machine, this.#clock);
     this.handOvers = new HandOvers(this.machine);
     this.machine.sim.onRound = () => {
+      if (this.handOvers.isMoving) return;
       this.#calls.lookForRoom();
       this.#blocking.retry();
     };

@@ -17,6 +17,9 @@ const HARMLESS = new Set(
   'tc ethtool true : test [ rm dd touch chmod mkdir modprobe sync export ulimit set cd'.split(' '),
 );
 
+/** A queue that neither drops nor paces is what a cable has anyway. */
+const PLAIN_QDISC = /^(?:qdisc|add|replace|change|del|delete|dev|root|pfifo|pfifo_fast|noqueue)$/;
+
 const FOLDERS_MAX = 8;
 
 export interface ShellScript {
@@ -38,7 +41,7 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   const { line } = script;
   const name = basename(command);
   const unknown = (): Unsupported => new Unsupported(line, `shell command: ${words.join(' ').slice(0, 60)}`);
-  if (name === 'tc' && rest.some(word => word === 'fq' || word === 'netem')) throw unknown();
+  if (name === 'tc' && !rest.every(word => PLAIN_QDISC.test(word) || word === rest[3])) throw unknown();
   if (HARMLESS.has(name) || /^sysctl_restore_.*\.sh$/.test(name)) return 0;
   if (name === 'sysctl' || name === 'set_sysctls.py') {
     for (const word of rest) if (!word.startsWith('-')) assign(word, settings, line);

@@ -56,6 +56,7 @@ const TCP_NODELAY = '6:1';
 const TCP_KEEPIDLE = '6:4';
 const TCP_KEEPINTVL = '6:5';
 const TCP_KEEPCNT = '6:6';
+const TCP_USER_TIMEOUT = '6:18';
 const IP_TOS = '0:1';
 const IP_TTL = '0:2';
 
@@ -70,6 +71,8 @@ const EFFECTS: Readonly<Record<string, (c: TliConnection, value: number, all: So
   [TCP_KEEPIDLE]: (c, value, all) => c.setKeepAlive((all.get(1, 9) ?? 0) !== 0, value * MS),
   [TCP_KEEPINTVL]: (c, value) => c.setKeepAliveProbes(value * MS, 0),
   [TCP_KEEPCNT]: (c, value) => c.setKeepAliveProbes(0, value),
+  // RFC 5482: milliseconds that what was sent may go unacknowledged.
+  [TCP_USER_TIMEOUT]: (c, value) => c.setMaxRetransmissionTime(value),
   [IP_TOS]: (c, value, all) => c.setIpOptions(all.get(0, 2) ?? DEFAULT_TTL, value),
   [IP_TTL]: (c, value, all) => c.setIpOptions(value, all.get(0, 1) ?? 0),
 };

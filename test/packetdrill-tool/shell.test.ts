@@ -62,6 +62,7 @@ describe('the shell of scripts', () => {
     ['sysctl -q net.ipv4.tcp_ecn=3', 'tcp_ecn=3'],
     ['sysctl -q net.ipv4.tcp_congestion_control=bbr', 'bbr'],
     ['tc qdisc replace dev tun0 root fq', 'tc qdisc'],
+    ['tc qdisc add dev tun0 root pfifo limit 0', 'tc qdisc'],
     ['nstat | grep Tcp', 'pipes'],
     ['./missing.sh', 'missing.sh'],
     ['ip route add 1.2.3.4 dev tun0', 'ip route'],
