@@ -1,18 +1,17 @@
 /**
  * Cached values of a connection on the device (digest §1.5, C05–C09): what changes, and what it sets going.
  *
- * KEEP_ALIVE_RESTART, MAX_RT_RESTART and UPDATE_RCV_WND are commands, not modes: they are obeyed once and forgotten. A
+ * KEEP_ALIVE_RESTART, MAX_RT_RESTART, UPDATE_RCV_WND and PushNow are commands, not modes: they are obeyed once and forgotten. A
  * receive buffer that shrinks takes nothing back that was offered: the window closes as bytes arrive (RFC 9293 SHLD-14).
  */
 import type { Kernels } from '../memory/kernels.ts';
 import { copyRange, StateRange } from '../offload/state-objects.ts';
 import type { Effects } from '../tcp/effects.ts';
 import { superviseFinWait2 } from '../tcp/half-close.ts';
-import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
+import { pushNow } from '../tcp/nagle.ts';
+import { CACHED_COMMANDS, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { windowUpdateDue } from '../tcp/window.ts';
-
-const ONE_SHOT = TcpCachedFlag.KeepAliveRestart | TcpCachedFlag.MaxRtRestart | TcpCachedFlag.UpdateRcvWnd;
 
 /** Takes the cached range of `given`, the state behind a block; the caller transmits what has become possible. */
 export function updateConnection(
@@ -25,8 +24,8 @@ export function updateConnection(
 ): void {
   const { kaProbeMax, kaTimeout, kaInterval } = tcb;
   copyRange(kernels, tcb.base, given.base, StateRange.tcp.cached);
-  const commands = tcb.cachedFlags & ONE_SHOT;
-  tcb.cachedFlags &= ~ONE_SHOT;
+  const commands = tcb.cachedFlags & CACHED_COMMANDS;
+  tcb.cachedFlags &= ~CACHED_COMMANDS;
   if (tcb.state === TcpState.Closed) return;
   let restart = (commands & TcpCachedFlag.KeepAliveRestart) !== 0;
   if (restart) tcb.kaProbeCount = 0;
@@ -38,6 +37,7 @@ export function updateConnection(
   }
   superviseIdleness(tcb, restart, now, fx);
   superviseFinWait2(tcb, now, fx);
+  if ((commands & TcpCachedFlag.PushNow) !== 0) pushNow(tcb);
   if ((commands & TcpCachedFlag.UpdateRcvWnd) !== 0 && windowUpdateDue(tcb)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
 }
 

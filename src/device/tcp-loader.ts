@@ -14,6 +14,7 @@ import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { segmentSizeFor } from '../tcp/path-change.ts';
 import { adoptOutOfOrder } from '../tcp/reassembly.ts';
+import { resumePushing } from '../tcp/nagle.ts';
 import { mayOffload, TcpConstFlag, TcpDelegatedFlag } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
@@ -105,6 +106,7 @@ export class TcpLoader {
     tcb.vid = this.#tree.neighborState.vlanId;
     tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, this.#tree.pathState.pathMtu));
     importDelegated(tcb, firmware.now, firmware);
+    resumePushing(tcb, firmware.buffers);
     adoptOutOfOrder(tcb, this.#outOfOrder, firmware.buffers);
     this.#sent.take(tcb, blockAt, firmware.now, firmware.sent);
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;

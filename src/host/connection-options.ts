@@ -21,6 +21,10 @@ export class ConnectionOptions {
     this.#set(connection, slot => this.#transport.setNoDelay(slot, noDelay));
   }
 
+  cork(connection: TliConnection, corked: boolean): void {
+    this.#set(connection, slot => this.#transport.setCork(slot, corked));
+  }
+
   keepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
     this.#set(connection, slot => this.#transport.setKeepAlive(slot, enabled, timeout));
   }

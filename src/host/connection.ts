@@ -146,19 +146,22 @@ export class TliConnection {
     this.#measuredBytes = bytes;
   }
 
-  /** Sends bytes that stay where they are until `sent(cookie)`: memory that devices were granted. */
-  send(address: number, length: number, cookie: number): boolean {
-    return this.#tli.sends.send(this, address, length, cookie, false);
+  /**
+   * Sends bytes that stay where they are until `sent(cookie)`: memory that devices were granted. `more` (MSG_MORE): others
+   * follow soon, which the last of these may wait for.
+   */
+  send(address: number, length: number, cookie: number, more = false): boolean {
+    return this.#tli.sends.send(this, address, length, cookie, false, more);
   }
 
   /** Sends and closes this direction; the FIN rides on the last bytes. */
   sendAndDisconnect(address: number, length: number, cookie: number): boolean {
-    return this.#tli.sends.send(this, address, length, cookie, true);
+    return this.#tli.sends.send(this, address, length, cookie, true, false);
   }
 
   /** Copies the bytes and sends the copy; false when no buffers are free: see `TliSwitch.whenRoom`. */
-  write(bytes: Uint8Array, cookie: number): boolean {
-    return this.#tli.sends.write(this, bytes, cookie);
+  write(bytes: Uint8Array, cookie: number, more = false): boolean {
+    return this.#tli.sends.write(this, bytes, cookie, more);
   }
 
   /**
@@ -206,6 +209,11 @@ export class TliConnection {
   /** TCP_NODELAY: off is Nagle's algorithm (RFC 9293 3.7.4). */
   setNoDelay(noDelay: boolean): void {
     this.#tli.options.noDelay(this, noDelay);
+  }
+
+  /** TCP_CORK: while it is on, only full segments leave; off, or 200 ms without an answer, and the rest goes too. */
+  setCork(corked: boolean): void {
+    this.#tli.options.cork(this, corked);
   }
 
   /** Keep-alive probes after `timeout` ticks without a sign of life; 0 leaves the time as it is. */

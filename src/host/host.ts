@@ -128,15 +128,7 @@ export class Host implements Polled {
     this.addresses = new AddressTable(config.connections + ADDRESSES_BESIDE);
     this.framing = new Framing(memory, this.tx, this.blocks, config.offload.updates);
     const { updates } = config.offload;
-    this.network = new Network(
-      memory,
-      this.addresses,
-      this.framing,
-      this.tx,
-      this.blocks,
-      regions.reassembly,
-      updates,
-    );
+    this.network = new Network(memory, this.addresses, this.framing, this.tx, this.blocks, regions.reassembly, updates);
     this.transport = new Transport(
       memory,
       regions.tcbs,

@@ -7,7 +7,7 @@
 import { NdisStatus } from '../base/status.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory } from '../memory/memory.ts';
-import { NetBuffer } from '../memory/net-buffer.ts';
+import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import { DisconnectFlag } from '../offload/descriptors.ts';
 import { OffloadState } from '../offload/offload-state.ts';
@@ -33,19 +33,27 @@ export class SendSide {
     this.#buffer = NetBuffer.view(memory);
   }
 
-  send(connection: TliConnection, address: number, length: number, cookie: number, last: boolean): boolean {
+  send(
+    connection: TliConnection,
+    address: number,
+    length: number,
+    cookie: number,
+    last: boolean,
+    more: boolean,
+  ): boolean {
     if (connection.sendClosed || connection.handler === null) return false;
     const descriptor = this.#descriptors.allocate();
     if (descriptor === 0) return false;
     const buffer = this.#buffer.at(descriptor);
     buffer.dataAddress = address;
     buffer.dataLength = length;
+    buffer.flags = more ? NetBufferFlag.More : 0;
     connection.bytesSent += length;
     this.submit(connection, descriptor, cookie, last);
     return true;
   }
 
-  write(connection: TliConnection, bytes: Uint8Array, cookie: number): boolean {
+  write(connection: TliConnection, bytes: Uint8Array, cookie: number, more: boolean): boolean {
     if (connection.sendClosed || connection.handler === null) return false;
     const needed = Math.max(1, Math.ceil(bytes.length / this.#copies.dataBytes));
     if (this.#copies.available < needed) return false;
@@ -57,6 +65,8 @@ export class SendSide {
       buffer.dataAddress = this.#copies.dataOf(address);
       buffer.dataLength = part.length;
       this.#memory.u8.set(part, buffer.dataAddress);
+      // In between there is always more.
+      buffer.flags = more || i < needed - 1 ? NetBufferFlag.More : 0;
       // Only the last piece reports: it is acknowledged last.
       this.submit(connection, address, i === needed - 1 ? cookie : 0, false);
     }
@@ -82,7 +92,7 @@ export class SendSide {
   submit(connection: TliConnection, address: number, cookie: number, last: boolean, again = false): void {
     const buffer = this.#buffer.at(address);
     buffer.next = 0;
-    buffer.flags = 0;
+    buffer.flags &= NetBufferFlag.More;
     buffer.status = NdisStatus.Pending;
     buffer.cookie = cookie;
     buffer.connection = this.#transport.table.handleOf(connection.slot);

@@ -14,16 +14,30 @@ import {
   TcpLossFlag,
   TcpPrivateFlag,
 } from '../tcp/tcb.ts';
+import { pushNow } from '../tcp/nagle.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { windowUpdateDue } from '../tcp/window.ts';
 import { HostListening } from './listening.ts';
 
 export class HostSocketOptions extends HostListening {
+  /** TCP_NODELAY. Switched on it sends what waits, a cork notwithstanding, as on Linux. */
   setNoDelay(slot: number, noDelay: boolean): void {
     const tcb = this.at(slot);
-    if (noDelay) tcb.cachedFlags &= ~TcpCachedFlag.NaglingEnabled;
-    else tcb.cachedFlags |= TcpCachedFlag.NaglingEnabled;
+    setFlag(tcb, TcpCachedFlag.NaglingEnabled, !noDelay);
+    if (tcb.offloadState !== OffloadState.InHost) {
+      if (noDelay) tcb.cachedFlags |= TcpCachedFlag.PushNow;
+      return;
+    }
+    if (noDelay) pushNow(tcb);
+    transmit(tcb, this.now, this);
+  }
+
+  /** TCP_CORK. */
+  setCork(slot: number, corked: boolean): void {
+    const tcb = this.at(slot);
+    setFlag(tcb, TcpCachedFlag.Corked, corked);
+    // Taken away it sends what waits, without regard to Nagle where that is off.
     if (tcb.offloadState === OffloadState.InHost) transmit(tcb, this.now, this);
   }
 

@@ -25,7 +25,8 @@ import { ResourceNeeds } from '../offload/resource-needs.ts';
 import { SentTransfer } from '../offload/sent-transfer.ts';
 import { copyRange, StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
-import { mayOffload, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
+import { resumePushing } from '../tcp/nagle.ts';
+import { CACHED_COMMANDS, mayOffload, type Tcb, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
 import { callRoute } from './call-route.ts';
 import { ConnectionObject } from './connection-object.ts';
@@ -43,7 +44,6 @@ export interface TransferSource {
 }
 
 const NOTHING_GIVEN = { givenHeld: 0, givenReceives: 0 };
-const ONE_SHOT = TcpCachedFlag.KeepAliveRestart | TcpCachedFlag.MaxRtRestart | TcpCachedFlag.UpdateRcvWnd;
 
 export class TransportOffload implements SegmentDiversion {
   readonly #memory: Memory;
@@ -279,6 +279,7 @@ export class TransportOffload implements SegmentDiversion {
 
   #import(tcb: Tcb, address: number): void {
     importDelegated(tcb, this.#transport.now, this.#transport);
+    resumePushing(tcb, this.#transport.buffers);
     this.#sent.take(tcb, address, this.#transport.now, this.#transport.sent);
   }
 
@@ -308,7 +309,7 @@ export class TransportOffload implements SegmentDiversion {
   #writeCached(slot: number, block: BlockCursor): void {
     const tcb = this.#transport.at(slot);
     copyRange(this.#memory.kernels, block.base + BLOCK_HEADER_BYTES, tcb.base, StateRange.tcp.cached);
-    tcb.cachedFlags &= ~ONE_SHOT;
+    tcb.cachedFlags &= ~CACHED_COMMANDS;
     block.ndisOffloadHandle = this.#transport.table.handleOf(slot);
   }
 

@@ -39,4 +39,6 @@ export const NetBufferFlag = {
   NoPush: 4,
   /** Out-of-order queue: a FIN follows the bytes. */
   Fin: 8,
+  /** Send: MSG_MORE — more bytes follow soon, which these may wait for. */
+  More: 16,
 } as const;

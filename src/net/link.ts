@@ -273,7 +273,8 @@ export class Link {
       }
       const piece = outgoing.peek(Math.min(window, room, PIECE_MAX));
       // Refused: it is over, which will be told.
-      if (!connection.write(piece, piece.length)) break;
+      const more = outgoing.remaining > piece.length;
+      if (!connection.write(piece, piece.length, more)) break;
       connection.tag += piece.length;
       outgoing.advance(piece.length);
     }

@@ -9,6 +9,7 @@
  */
 import { seqGt } from '../base/seq.ts';
 import type { Memory } from '../memory/memory.ts';
+import { noteSmall, smallEnd } from '../tcp/nagle.ts';
 import type { SentRanges } from '../tcp/sent-ranges.ts';
 import { SentFlag } from '../tcp/sent-flag.ts';
 import { CaState, type Tcb, TcpConstFlag, TcpState } from '../tcp/tcb.ts';
@@ -21,6 +22,8 @@ import {
 } from './tcp-transfer.ts';
 
 const AGE_MAX = 0xffff;
+/** In the flags: the range ends with the last segment that was not full, for Nagle's algorithm (tcp/nagle.ts). */
+const SMALL = 128;
 const SEGMENTS_MAX = 0xff;
 
 export class SentTransfer {
@@ -46,6 +49,7 @@ export class SentTransfer {
       range.end = (sent.end(at) - tcb.sndUna) | 0;
       range.age = isLast ? Math.min(range.age, age) : age;
       range.flags = isLast ? range.flags & sent.flags(at) & ~SentFlag.Sacked : sent.flags(at);
+      if (sent.end(at) === smallEnd(tcb)) range.flags |= SMALL;
       range.segments = Math.min(SEGMENTS_MAX, (isLast ? range.segments : 0) + sent.segments(at));
     }
     this.#transfer.at(block + TCP_TRANSFER_OFFSET).sentRangeCount = count;
@@ -56,6 +60,7 @@ export class SentTransfer {
   take(tcb: Tcb, block: number, now: number, sent: SentRanges): void {
     sent.clear(tcb);
     if (tcb.state < TcpState.Established) return;
+    noteSmall(tcb, tcb.sndUna);
     const { sentRangeCount } = this.#transfer.at(block + TCP_TRANSFER_OFFSET);
     const count = Math.min(SENT_RANGES_MAX, Math.max(0, sentRangeCount));
     const flight = (tcb.sndMax - tcb.sndUna) | 0;
@@ -64,7 +69,8 @@ export class SentTransfer {
       const range = this.#range.at(block + SENT_RANGES_OFFSET + i * SentRangeTransfer.byteLength);
       if (range.end <= end) break;
       end = Math.min(range.end, flight);
-      sent.load(tcb, (tcb.sndUna + end) | 0, (now - range.age) | 0, range.flags, range.segments);
+      sent.load(tcb, (tcb.sndUna + end) | 0, (now - range.age) | 0, range.flags & ~SMALL, range.segments);
+      if ((range.flags & SMALL) !== 0) noteSmall(tcb, (tcb.sndUna + end) | 0);
     }
     if (end < flight) loadUnknown(tcb, end, flight, now, sent);
     tcb.sndNxt = tcb.sndMax;

@@ -24,7 +24,7 @@ export const TCP_TRANSFER_OFFSET = BLOCK_HEADER_BYTES + StateRange.tcp.all;
 export const SentRangeTransfer = record('SENT_RANGE', 8, {
   end: word('one past its last number, relative to SND.UNA'),
   age: u16('since it was sent last, ticks; 0xffff = longer'),
-  flags: u8('SentFlag'),
+  flags: u8('SentFlag; 128: the last that is not full ends it'),
   segments: u8('segments in it, at most 255'),
 });
 

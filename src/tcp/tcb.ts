@@ -29,12 +29,7 @@ export const TcbLayout = record('TCB', 384, {
   reservedConst: c(u16('zero'), '', '–', EMULATOR),
   hashValue: c(word('RSS hash, computed once'), 'HashValue', 'hash', SHIPPED),
   // CACHED: the host's, written through on change (R3).
-  cachedFlags: h(
-    u16('TcpCachedFlag: keep-alive, Nagle, three commands; cork, reader'),
-    'Flags',
-    'bits',
-    '¶81, shipped',
-  ),
+  cachedFlags: h(u16('TcpCachedFlag: keep-alive, Nagle, cork, reader; four commands'), 'Flags', 'bits', '¶81, shipped'),
   kaProbeMax: h(u8('keep-alive probes before giving up'), 'KaProbeCount', 'probes', '¶81, shipped'),
   ttl: h(u8('IPv4 TTL'), 'TtlOrHopLimit', 'hops', SHIPPED),
   tos: h(u8('IPv4 TOS, IPv6 traffic class'), 'TosOrTrafficClass', 'octet', '¶81, shipped'),
@@ -145,7 +140,7 @@ export const TcbLayout = record('TCB', 384, {
   curBuffer: p(word('NET_BUFFER of the send queue that holds curSeq, or 0: where copying goes on')),
   curSeq: p(word('sequence number of the first byte of curBuffer')),
   oooHead: p(word('out-of-order NET_BUFFERs by segSeq, or 0')),
-  iss: p(word('ISS')),
+  iss: p(word('ISS; once synchronized, end of the last segment that was not full (nagle.ts)')),
   irs: p(word('IRS')),
   challengeAt: p(word('tick of the last challenge ACK')),
   generation: p(u16('of the slot: stale handles are refused')),
@@ -277,7 +272,12 @@ export const TcpCachedFlag = {
   NoReader: 64,
   /** shutdown(2): the user reads on after its FIN, for as long as it likes. */
   HalfClosed: 128,
+  /** Command: what Nagle or a cork holds back goes out (tcp/nagle.ts). */
+  PushNow: 256,
 } as const;
+/** Obeyed once by whoever gets them, and forgotten (digest §1.5). */
+export const CACHED_COMMANDS =
+  TcpCachedFlag.KeepAliveRestart | TcpCachedFlag.MaxRtRestart | TcpCachedFlag.UpdateRcvWnd | TcpCachedFlag.PushNow;
 export const TcpDelegatedFlag = {
   /** A FIN of the peer was received and indicated. */
   FinReceived: 2,
@@ -310,6 +310,12 @@ export const TcpPrivateFlag = {
   ValidationOnly: 512,
   /** On the device: the host has been asked for it because its path or neighbor is invalid; it is asked once (C16). */
   InvalidStateTold: 1024,
+  /** What waits goes out at the next transmit, full segment or not (tcp/nagle.ts). */
+  PushNow: 64,
+  /** The call in hand said that more is to come (MSG_MORE). */
+  MoreToCome: 2048,
+  /** So did the last one: no PSH on the end of the queue. */
+  Unpushed: 4096,
 } as const;
 
 /** The timers a connection may run; all of these exclude one another and share rtxAt. */

@@ -10,11 +10,12 @@ import { inFlight, noteWindowUse, restartAfterIdle, startedSending } from './con
 import type { Effects } from './effects.ts';
 import { segmentRoom } from './sack-report.ts';
 import { isWatching, lastSegment, probeSent, scheduleProbe, ticksUntilRto } from './loss-probe.ts';
+import { maySendPartial, noteSmall } from './nagle.ts';
 import { isReducing } from './prr.ts';
 import { endFrto } from './recovery.ts';
 import { finOutstanding } from './send-queue.ts';
 import { SentFlag } from './sent-flag.ts';
-import { CaState, type Tcb, TcpCachedFlag, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
+import { CaState, type Tcb, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning, rto, startRtx, stopDelayedAck } from './timers.ts';
 import { noteSentAgain } from './undo.ts';
 
@@ -164,7 +165,7 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0): boolean {
     const last = length === left;
     const withFin = last && fin && tcb.sndWnd > offset + length;
     if (left > 0) {
-      if (length === 0 || (length < mss && extra === 0 && !maySendPartial(tcb, length, left, offset, fin))) break;
+      if (length === 0 || (length < mss && extra === 0 && !maySendPartial(tcb, length, left, fin))) break;
       // The window does not hold back the last segment of all.
       limited = !(withFin && left <= mss) && tcb.cwnd - inFlight(tcb) + more < length;
       if (limited) break;
@@ -174,10 +175,11 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0): boolean {
     }
     let flags: number = TcpFlag.Ack;
     if (withFin) flags |= TcpFlag.Fin;
-    // RFC 9293 MUST-61: PSH on the last buffered segment.
-    if (last && length > 0) flags |= TcpFlag.Psh;
+    // RFC 9293 MUST-61: PSH on the last buffered segment, unless the user has said that more is to come.
+    if (last && length > 0 && (tcb.privateFlags & TcpPrivateFlag.Unpushed) === 0) flags |= TcpFlag.Psh;
     if (!emit(tcb, flags, tcb.sndNxt, length, fx)) return false;
     advanceSndNxt(tcb, length + (withFin ? 1 : 0), length, now, fx);
+    if (length < mss) noteSmall(tcb, tcb.sndNxt);
     offset += length;
     if (withFin) break;
     if (extra > 0) more = -tcb.cwnd;
@@ -191,6 +193,7 @@ export function transmitOverride(tcb: Tcb, now: number, fx: Effects): void {
   const length = Math.min(tcb.sndWnd, segmentRoom(tcb), tcb.sendDataBytes);
   if (length > 0 && emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) {
     advanceSndNxt(tcb, length, length, now, fx);
+    noteSmall(tcb, tcb.sndNxt);
   }
 }
 
@@ -199,15 +202,6 @@ function wakeUp(tcb: Tcb, now: number, fx: Effects): void {
   const idle = (now - tcb.lastSendAt) >>> 0;
   if (fx.params.slowStartAfterIdle && idle > rto(tcb, fx)) restartAfterIdle(tcb, idle, fx);
   startedSending(tcb, idle);
-}
-
-/** RFC 9293 3.8.6.2.1 (sender's SWS avoidance) with Nagle's (2)/(3); a closing connection does not wait for more. */
-function maySendPartial(tcb: Tcb, length: number, left: number, offset: number, fin: boolean): boolean {
-  if (length === left) {
-    if (offset === 0 || fin) return true;
-    if ((tcb.cachedFlags & TcpCachedFlag.NaglingEnabled) === 0) return true;
-  }
-  return length >= tcb.maxSndWnd >> 1;
 }
 
 function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number, fx: Effects): void {

@@ -6,6 +6,7 @@
  */
 import { TcpFlag } from '../wire/tcp.ts';
 import { CloseReason, type Effects } from './effects.ts';
+import { callIsOver, noteQueued } from './nagle.ts';
 import { endConnection } from './reset.ts';
 import { acknowledgeSend, enqueueSend, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
@@ -20,7 +21,9 @@ export function send(tcb: Tcb, chain: number, buffers: NetBufferCursor, now: num
   enqueueSend(tcb, chain, buffers);
   // Empty descriptors with nothing before them wait for no ACK.
   if (chain !== 0 && buffers.at(tcb.sendDataHead).dataLength === 0) acknowledgeSend(tcb, 0, buffers, fx);
+  noteQueued(tcb, buffers);
   transmit(tcb, now, fx);
+  callIsOver(tcb);
   return true;
 }
 

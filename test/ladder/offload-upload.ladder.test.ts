@@ -161,18 +161,18 @@ describe('one connection', () => {
     1ms  app        c1 send 1460
     1ms  nic0       > c1 P. 1:1461(1460) ack 1
     1ms  app        c1 send 1000
+    1ms  nic0       > c1 P. 1461:2461(1000) ack 1
     1ms  app        c1 send 500
-    1ms  nic0       > c1 . 1461:2921(1460) ack 1
     2ms  c1         < . 1:1(0) ack 2000
     2ms  app        c1 sent 1460
     3ms  tli        upload c1
     3ms  blocks     nic0 terminate N={P={T}}
     3ms  blocks     nic0 terminate complete N={P={T}}
-    3ms  check      c1 sndUna=2000 sndNxt=2921 sndMax=2921 queued=961
+    3ms  check      c1 sndUna=2000 sndNxt=2461 sndMax=2461 queued=961
     4ms  app        c1 send 40
-    5ms  c1         < . 1:1(0) ack 2921
+    5ms  c1         < . 1:1(0) ack 2461
     5ms  app        c1 sent 1000
-    5ms  host       > c1 P. 2921:3001(80) ack 1
+    5ms  host       > c1 P. 2461:3001(540) ack 1
     6ms  c1         < . 1:1(0) ack 3001
     6ms  app        c1 sent 500
     6ms  app        c1 sent 40
