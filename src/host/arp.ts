@@ -39,7 +39,6 @@ export class Arp {
 
   /** RFC 1122 2.3.2.1 (unicast poll): is it still there, and still at this MAC address? */
   probe(neighbor: Neighbor): void {
-    neighbor.requestsSent++;
     const { iface, macHi, macLo, address } = neighbor;
     this.#send(iface, macHi, macLo, ArpOperation.Request, macHi, macLo, address);
   }

@@ -12,6 +12,7 @@ import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import type { BlockPool } from '../offload/block-list.ts';
 import { ETHERNET, EtherType, emitEthernet, isGroupMac } from '../wire/ethernet.ts';
+import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { Arp, type ArpFrames } from './arp.ts';
 import type { Interface } from './interface.ts';
 import { isResolved, type Neighbor } from './neighbor.ts';
@@ -30,6 +31,18 @@ export interface NetworkInput {
   neighborUpdateFailed(neighbor: Neighbor): void;
 }
 
+/** What IPv6 has for itself: its neighbors are asked for with ICMP, so Network does that (ipv6.ts). */
+export interface Ipv6Link {
+  receive(iface: Interface, buffer: number, at: number, end: number, linkGroup: boolean): boolean;
+  /** Asks the link for the neighbor's address. */
+  solicit(neighbor: Neighbor): void;
+  /** Asks the neighbor itself whether it is there. */
+  probe(neighbor: Neighbor): void;
+  /** Something goes to the neighbor: the proof that it is there may be too old. */
+  used(neighbor: Neighbor): void;
+  announce(iface: Interface): void;
+}
+
 export class Framing implements NeighborOwner, ArpFrames {
   readonly interfaces: Interface[] = [];
   readonly neighbors: NeighborTable;
@@ -39,15 +52,16 @@ export class Framing implements NeighborOwner, ArpFrames {
   readonly #tx: BufferPool;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   network: NetworkInput | null = null;
+  ipv6: Ipv6Link | null = null;
   framesSent = 0;
   framesReceived = 0;
   dropped = 0;
 
-  constructor(memory: Memory, tx: BufferPool, blocks: BlockPool, updates: 'relay' | 'direct') {
+  constructor(memory: Memory, addresses: AddressTable, tx: BufferPool, blocks: BlockPool, updates: 'relay' | 'direct') {
     this.#memory = memory;
     this.#tx = tx;
     this.#buffer = NetBuffer.view(memory);
-    this.neighbors = new NeighborTable(tx, this);
+    this.neighbors = new NeighborTable(tx, addresses, this);
     this.arp = new Arp(memory, this, this.neighbors);
     this.offload = new NeighborOffload(memory, blocks, this.neighbors, updates, neighbor =>
       this.network!.neighborUpdateFailed(neighbor),
@@ -72,6 +86,7 @@ export class Framing implements NeighborOwner, ArpFrames {
     descriptor.dataAddress = this.#tx.dataOf(buffer) + TX_FRAME_OFFSET;
     descriptor.dataLength = ETHERNET.headerLength + length;
     descriptor.next = 0;
+    if (isIpv6(neighbor.address)) this.ipv6!.used(neighbor);
     if (isResolved(neighbor)) this.sendWaiting(neighbor, buffer);
     else this.neighbors.wait(neighbor, buffer);
   }
@@ -80,7 +95,8 @@ export class Framing implements NeighborOwner, ArpFrames {
     const { adapter } = neighbor.iface;
     const at = this.#tx.dataOf(buffer) + TX_FRAME_OFFSET;
     const { view } = this.#memory;
-    emitEthernet(view, at, neighbor.macHi, neighbor.macLo, adapter.macHi, adapter.macLo, EtherType.Ipv4);
+    const etherType = isIpv6(neighbor.address) ? EtherType.Ipv6 : EtherType.Ipv4;
+    emitEthernet(view, at, neighbor.macHi, neighbor.macLo, adapter.macHi, adapter.macLo, etherType);
     this.framesSent++;
     adapter.down.sendFrame(buffer);
   }
@@ -120,10 +136,16 @@ export class Framing implements NeighborOwner, ArpFrames {
     if (descriptor.dataLength >= ETHERNET.headerLength) {
       const etherType = view.getUint16(at + ETHERNET.etherType);
       const body = at + ETHERNET.headerLength;
-      if (etherType === EtherType.Ipv4) {
-        kept = this.network!.receive(iface, buffer, body, end, isGroupMac(view.getUint16(at)));
-      } else if (etherType === EtherType.Arp) this.arp.receive(iface, body, end);
-      else this.dropped++;
+      const linkGroup = isGroupMac(view.getUint16(at));
+      if (etherType === EtherType.Ipv4 && iface.hasIpv4) {
+        kept = this.network!.receive(iface, buffer, body, end, linkGroup);
+      } else if (etherType === EtherType.Arp && iface.hasIpv4) {
+        this.arp.receive(iface, body, end);
+      } else if (etherType === EtherType.Ipv6 && iface.ipv6 !== null) {
+        kept = this.ipv6!.receive(iface, buffer, body, end, linkGroup);
+      } else {
+        this.dropped++;
+      }
     }
     if (!kept) iface.adapter.down.returnBuffer(buffer);
   }
@@ -132,12 +154,21 @@ export class Framing implements NeighborOwner, ArpFrames {
 
   /** Asks for the neighbor's address; each family has its protocol. */
   solicit(neighbor: Neighbor): void {
-    this.arp.request(neighbor);
+    if (isIpv6(neighbor.address)) this.ipv6!.solicit(neighbor);
+    else this.arp.request(neighbor);
+  }
+
+  /** Is the neighbor still there, and still at its MAC address? */
+  probe(neighbor: Neighbor): void {
+    neighbor.requestsSent++;
+    if (isIpv6(neighbor.address)) this.ipv6!.probe(neighbor);
+    else this.arp.probe(neighbor);
   }
 
   /** Tells the network where the interface's address is now; after a failover the switch learns from it. */
   announce(iface: Interface): void {
-    this.arp.announce(iface);
+    if (iface.hasIpv4) this.arp.announce(iface);
+    if (iface.ipv6 !== null) this.ipv6!.announce(iface);
   }
 
   neighborFailed(neighbor: Neighbor): void {

@@ -102,7 +102,15 @@ export class HostIcmp {
     const buffer = this.#network.begin();
     if (buffer !== 0) {
       this.errorsSent++;
-      const length = emitIcmpError(view, this.#network.payloadAt(buffer), type, code, rest, at, icmpQuoteLength(ip));
+      const length = emitIcmpError(
+        view,
+        this.#network.payloadAt(buffer, path),
+        type,
+        code,
+        rest,
+        at,
+        icmpQuoteLength(ip),
+      );
       this.#network.finish(path, buffer, IpProtocol.Icmp, 0, TTL, length, true);
     }
     this.#network.release(path);
@@ -125,6 +133,6 @@ export class HostIcmp {
     if (parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv4Parse.Ok) return;
     if (quoted.protocol !== IpProtocol.Tcp || quoted.payloadEnd - quoted.payloadAt < 4) return;
     const ports = view.getInt32(quoted.payloadAt);
-    transport.icmpError(iface, quoted.destination, ports, icmp.type, icmp.code, icmp.nextHopMtu);
+    transport.icmpError(iface, quoted.destination, quoted.source, ports, icmp.type, icmp.code, icmp.nextHopMtu);
   }
 }

@@ -145,13 +145,13 @@ export class HostTcp implements Effects, TimerHandler {
     const buffer = this.network.begin();
     if (buffer === 0) return false;
     const path = this.pathOf(tcb);
-    const total = this.#writer.write(tcb, this.network.payloadAt(buffer), flags, seq, length, this.now);
+    const total = this.#writer.write(tcb, this.network.payloadAt(buffer, path), flags, seq, length, this.now);
     this.segmentsOut++;
     if ((flags & TcpFlag.Rst) !== 0) this.counters.outResets++;
     // Text, SYN or FIN below what was sent before.
     const carries = length > 0 || (flags & (TcpFlag.Syn | TcpFlag.Fin)) !== 0;
     if (carries && seqLt(seq, tcb.sndMax)) this.retransmissions++;
-    this.network.finish(path, buffer, IpProtocol.Tcp, tcb.tos, tcb.ttl, total);
+    this.network.finish(path, buffer, IpProtocol.Tcp, tcb.tos, tcb.ttl, total, false, tcb.flowLabel);
     return true;
   }
 

@@ -126,9 +126,18 @@ export class Host implements Polled {
     this.copies = new BufferPool(memory, regions.copies, copyShape, FIRST_POOL_ID + 2);
     this.blocks = new BlockPool(memory, regions.blocks);
     this.addresses = new AddressTable(config.connections + ADDRESSES_BESIDE);
-    this.framing = new Framing(memory, this.tx, this.blocks, config.offload.updates);
+    this.framing = new Framing(memory, this.addresses, this.tx, this.blocks, config.offload.updates);
     const { updates } = config.offload;
-    this.network = new Network(memory, this.addresses, this.framing, this.tx, this.blocks, regions.reassembly, updates);
+    this.network = new Network(
+      memory,
+      this.addresses,
+      this.framing,
+      this.tx,
+      this.blocks,
+      regions.reassembly,
+      updates,
+      prng,
+    );
     this.transport = new Transport(
       memory,
       regions.tcbs,
@@ -155,6 +164,8 @@ export class Host implements Polled {
     this.control = new OffloadControl(memory, this.framing, this.network, this.offload, this.blocks, recalls);
     this.framing.network = this.network;
     this.network.transport = this.transport;
+    this.network.ipv6.watched = neighbor => this.control.reachability.used(neighbor);
+    this.network.ipv6.log = this.log;
     this.transport.diversion = this.offload;
   }
 
@@ -176,12 +187,12 @@ export class Host implements Polled {
     this.control.setTrace(trace);
   }
 
-  /** Binds the stack to an adapter and gives it an address. */
+  /** Binds the stack to an adapter and gives it an IPv4 address; 0: it has none, and speaks IPv6 only. */
   addInterface(adapter: Adapter, address: number, prefixLength: number): Interface {
     const iface = new Interface(this.#interfaces.length, adapter, address, prefixLength);
     this.#interfaces.push(iface);
     this.framing.interfaces.push(iface);
-    this.network.paths.routes.add(address, prefixLength, 0, iface);
+    if (address !== 0) this.network.paths.routes.add(address, prefixLength, 0, iface);
     adapter.bind(this.#client(iface));
     return iface;
   }

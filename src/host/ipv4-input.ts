@@ -5,6 +5,7 @@
  * Called by Network for each datagram of a frame; what cannot be read or is not ours is counted and dropped silently.
  */
 import type { Memory, Region } from '../memory/memory.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import { TimeExceededCode, UnreachableCode } from '../wire/icmp.ts';
 import { checkIpv4Options, OPTIONS_OK, OPTIONS_SOURCE_ROUTED } from '../wire/ipv4-options.ts';
 import {
@@ -43,11 +44,11 @@ export class Ipv4Input {
   sourceRouted = 0;
   tinyFragments = 0;
 
-  constructor(memory: Memory, icmp: HostIcmp, room: Region) {
+  constructor(memory: Memory, addresses: AddressTable, icmp: HostIcmp, room: Region) {
     this.#memory = memory;
     this.#icmp = icmp;
-    this.reassembler = new Reassembler(memory, room, datagram => this.#timedOut(datagram));
-    this.pieces = new SegmentPieces(memory);
+    this.reassembler = new Reassembler(memory, addresses, room, datagram => this.#timedOut(datagram));
+    this.pieces = new SegmentPieces(memory, addresses);
   }
 
   /** A datagram in [at, end) of a receive buffer; `linkGroup`: of a frame to a group address. True: the buffer was kept. */

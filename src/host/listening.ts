@@ -13,9 +13,9 @@ import { ResetReply, resetFor } from '../tcp/reset.ts';
 import { cookieTick, forgetOptions, SynCookies } from '../tcp/syn-cookies.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import { TcpState } from '../tcp/tcb.ts';
-import type { Ipv4Header } from '../wire/ipv4.ts';
+import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
-import { emitTcpHeader, fillTcpChecksum, TCP, TcpFlag, TcpHeader } from '../wire/tcp.ts';
+import { emitTcpHeader, putTcpChecksum, TCP, TcpFlag, TcpHeader } from '../wire/tcp.ts';
 import { HostTcp } from './host-tcp.ts';
 import type { Interface } from './interface.ts';
 import { Listener, Listeners, type ListenOptions } from './listeners.ts';
@@ -50,8 +50,8 @@ export class HostListening extends HostTcp {
   ) {
     super(memory, region, capacity, network, interfaces, params, prng);
     this.listeners = new Listeners(capacity);
-    this.numbers = new InitialNumbers(prng.fork('initial numbers'));
-    this.#cookies = new SynCookies(prng.fork('SYN cookies'));
+    this.numbers = new InitialNumbers(prng.fork('initial numbers'), network.addresses);
+    this.#cookies = new SynCookies(prng.fork('SYN cookies'), network.addresses);
   }
 
   listen(port: number, options: ListenOptions): void {
@@ -77,7 +77,7 @@ export class HostListening extends HostTcp {
    * of the new one. The slot of one that has begun with the ACK of a cookie, which is still to
    * be processed; else below 0: whatever was to be done is done.
    */
-  protected noConnection(iface: Interface, ip: Ipv4Header, iss: number | null): number {
+  protected noConnection(iface: Interface, ip: IpDatagram, iss: number | null): number {
     const { segment } = this;
     const { flags } = segment;
     const kind = flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst);
@@ -91,7 +91,7 @@ export class HostListening extends HostTcp {
       if (slot !== NO_COOKIE) return slot;
     }
     if (!resetFor(segment, this.reply)) return -1;
-    const path = this.network.acquire(ip.source, iface);
+    const path = this.network.acquire(ip.source, iface, ip.destination);
     if (path === null) return -1;
     this.emitReset(path, segment.dstPort, segment.srcPort);
     this.network.release(path);
@@ -112,7 +112,7 @@ export class HostListening extends HostTcp {
     this.listeners.counters.listenDrops++;
   }
 
-  #synArrives(listener: Listener, iface: Interface, ip: Ipv4Header, iss: number | null): void {
+  #synArrives(listener: Listener, iface: Interface, ip: IpDatagram, iss: number | null): void {
     const { counters } = this.listeners;
     const { synCookies } = this.params;
     // Whoever comes again is real, and there was a place for it: as Linux.
@@ -125,7 +125,7 @@ export class HostListening extends HostTcp {
       counters.listenDrops++;
       return;
     }
-    const path = this.network.acquire(ip.source, iface);
+    const path = this.network.acquire(ip.source, iface, ip.destination);
     if (path === null) return;
     const slot = this.place(path, ip.source, this.segment.srcPort, this.segment.dstPort);
     if (slot < 0) {
@@ -164,10 +164,10 @@ export class HostListening extends HostTcp {
   }
 
   /** The slot of the connection that it begins; NO_COOKIE; or DROPPED, for want of a place. */
-  #cookieArrives(listener: Listener, iface: Interface, ip: Ipv4Header): number {
+  #cookieArrives(listener: Listener, iface: Interface, ip: IpDatagram): number {
     const { segment, now } = this;
     const { counters } = this.listeners;
-    const path = this.network.acquire(ip.source, iface);
+    const path = this.network.acquire(ip.source, iface, ip.destination);
     if (path === null) return DROPPED;
     const slot = this.place(path, ip.source, segment.srcPort, segment.dstPort);
     if (slot < 0) {
@@ -205,6 +205,10 @@ export class HostListening extends HostTcp {
     tcb.remotePort = remotePort;
     tcb.vid = path.iface.index;
     tcb.path = path.index;
+    if (path.isIpv6) {
+      tcb.flowLabel = this.numbers.flowLabel(tcb);
+      tcb.ttl = path.iface.ipv6!.hopLimit;
+    }
     return slot;
   }
 
@@ -219,10 +223,16 @@ export class HostListening extends HostTcp {
     const buffer = this.network.begin();
     if (buffer === 0) return;
     const { view } = this.memory;
-    const at = this.network.payloadAt(buffer);
+    const at = this.network.payloadAt(buffer, path);
     const { flags, segSeq, segAck } = this.reply;
     emitTcpHeader(view, at, localPort, remotePort, segSeq, segAck, TCP.headerLength, flags, 0);
-    fillTcpChecksum(view, at, TCP.headerLength, path.source, path.destination);
+    const pseudo = this.network.addresses.pseudoHeaderSum(
+      path.source,
+      path.destination,
+      IpProtocol.Tcp,
+      TCP.headerLength,
+    );
+    putTcpChecksum(view, at, TCP.headerLength, pseudo);
     this.resetsSent++;
     this.network.finish(path, buffer, IpProtocol.Tcp, 0, this.params.ttl, TCP.headerLength);
   }

@@ -5,14 +5,22 @@
  */
 import { broken } from '../base/assert.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
+import { OffloadState } from '../offload/offload-state.ts';
+import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { type Interface, keyOf } from './interface.ts';
 import { confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
 
 const WAITING_MAX = 32;
 /** Neighbors that are asked for at once: above, the one that has not answered for longest is given up (RFC 6583 7.1). */
 const UNRESOLVED_MAX = 512;
+/** ARP. */
 const RETRY_TICKS = 1000;
 const ATTEMPTS = 5;
+/** RFC 4861 10, MAX_MULTICAST_SOLICIT; how long each waits, the link's routers say. */
+const ATTEMPTS_IPV6 = 3;
+/** Above this, neighbors that nothing is sent to are forgotten, the oldest first (RFC 6583 7.1). */
+const NEIGHBORS_MAX = 1024;
+const FORGOTTEN_AT_ONCE = 64;
 
 /** What the table asks of the layer that it is part of. */
 export interface NeighborOwner {
@@ -30,7 +38,11 @@ export class NeighborTable {
   readonly #owner: NeighborOwner;
   readonly #tx: BufferPool;
   readonly #byAddress = new Map<number, Neighbor>();
-  readonly #byId: Neighbor[] = [];
+  readonly #byId: (Neighbor | null)[] = [];
+  /** Entries at which it is worth looking for idle ones. */
+  #fullAt = NEIGHBORS_MAX;
+  readonly #freeIds: number[] = [];
+  readonly #addresses: AddressTable;
   readonly #unresolved = new Set<Neighbor>();
   now = 0;
   /** Datagrams that wait for an address; all together no more than a quarter of the buffers, and those of one neighbor. */
@@ -39,7 +51,8 @@ export class NeighborTable {
   /** Datagrams that gave way to later ones while the address was asked for. */
   waitingDropped = 0;
 
-  constructor(tx: BufferPool, owner: NeighborOwner) {
+  constructor(tx: BufferPool, addresses: AddressTable, owner: NeighborOwner) {
+    this.#addresses = addresses;
     this.#tx = tx;
     this.#waitingMax = Math.max(WAITING_MAX, tx.count >> 2);
     this.#owner = owner;
@@ -57,11 +70,29 @@ export class NeighborTable {
     const key = keyOf(iface, address);
     let neighbor = this.#byAddress.get(key);
     if (neighbor === undefined) {
-      neighbor = new Neighbor(this.#byId.length + 1, iface, address);
-      this.#byId.push(neighbor);
+      if (this.#byAddress.size >= this.#fullAt) this.#forgetIdle();
+      const id = this.#freeIds.pop() ?? this.#byId.length + 1;
+      neighbor = new Neighbor(id, iface, address);
+      this.#addresses.retain(address);
+      this.#byId[id - 1] = neighbor;
       this.#byAddress.set(key, neighbor);
     }
     return neighbor;
+  }
+
+  /** Those that answer for a path, are on a device or are being asked for stay. */
+  #forgetIdle(): void {
+    let left = FORGOTTEN_AT_ONCE;
+    for (const [key, neighbor] of this.#byAddress) {
+      const isIdle = neighbor.paths === 0 && neighbor.offloadState === OffloadState.InHost && neighbor.callsOut === 0;
+      if (!isIdle || this.#unresolved.has(neighbor)) continue;
+      this.#byAddress.delete(key);
+      this.#byId[neighbor.id - 1] = null;
+      this.#freeIds.push(neighbor.id);
+      this.#addresses.release(neighbor.address);
+      if (--left === 0) break;
+    }
+    this.#fullAt = Math.max(NEIGHBORS_MAX, this.#byAddress.size + (left === 0 ? 0 : FORGOTTEN_AT_ONCE));
   }
 
   /** The neighbor with this address, if somebody had to do with it. */
@@ -114,7 +145,10 @@ export class NeighborTable {
 
   #solicit(neighbor: Neighbor): void {
     neighbor.requestsSent++;
-    neighbor.nextRequestAt = (this.now + RETRY_TICKS) | 0;
+    neighbor.nextRequestAt =
+      (this.now +
+        (neighbor.iface.ipv6 !== null && isIpv6(neighbor.address) ? neighbor.iface.ipv6.retransTimer : RETRY_TICKS)) |
+      0;
     this.#owner.solicit(neighbor);
   }
 
@@ -124,7 +158,7 @@ export class NeighborTable {
     for (const neighbor of this.#unresolved) {
       if (((neighbor.nextRequestAt - this.now) | 0) > 0) continue;
       due++;
-      if (neighbor.requestsSent < ATTEMPTS) this.#solicit(neighbor);
+      if (neighbor.requestsSent < (isIpv6(neighbor.address) ? ATTEMPTS_IPV6 : ATTEMPTS)) this.#solicit(neighbor);
       else this.failed(neighbor);
     }
     return due;

@@ -22,6 +22,10 @@ export class Neighbor implements LowerObject {
   /** NET_BUFFERs that wait for the address, oldest first. */
   readonly waiting: number[] = [];
   requestsSent = 0;
+  /** It has said that it forwards (RFC 4861 5.1: IsRouter). */
+  isRouter = false;
+  /** Paths whose next hop it is: one without may be forgotten. */
+  paths = 0;
   /** When to ask next, or to ask the device for its progress. */
   nextRequestAt = 0;
   /** Tick of the last proof of reachability (HostReachabilityDelta). */

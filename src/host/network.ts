@@ -2,17 +2,19 @@
  * The Network layer: paths and routes (path-table.ts), datagrams in and out (ipv4-input.ts, ipv4-output.ts), ICMP for the
  * host, and the path blocks of offload requests (path-offload.ts). Transport talks to this file only.
  */
+import type { Prng } from '../base/prng.ts';
 import type { Trace } from '../base/trace.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import type { BlockPool } from '../offload/block-list.ts';
-import type { AddressTable } from '../wire/address-table.ts';
-import type { Ipv4Header } from '../wire/ipv4.ts';
+import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
+import type { IpDatagram } from '../wire/ip-datagram.ts';
 import type { Framing, NetworkInput } from './framing.ts';
 import { HostIcmp } from './host-icmp.ts';
 import type { Interface } from './interface.ts';
 import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
+import { Ipv6 } from './ipv6.ts';
 import type { Neighbor } from './neighbor.ts';
 import { PathOffload } from './path-offload.ts';
 import { type PathControl, PathTable } from './path-table.ts';
@@ -20,9 +22,22 @@ import type { Path } from './path.ts';
 
 export interface TransportInput {
   /** A TCP segment [ip.payloadAt, ip.payloadEnd). True: the buffer was kept. */
-  receive(iface: Interface, ip: Ipv4Header, buffer: number): boolean;
-  /** An ICMP error about a segment of ours: remote and local address and ports; mtu for "fragmentation needed". */
-  icmpError(iface: Interface, remote: number, ports: number, type: number, code: number, mtu: number): void;
+  receive(iface: Interface, ip: IpDatagram, buffer: number): boolean;
+  /**
+   * An ICMP error about a segment of ours: remote and local address and ports; mtu for "fragmentation needed". Those of
+   * ICMPv6 are translated (host-icmpv6.ts).
+   */
+  icmpError(
+    iface: Interface,
+    remote: number,
+    local: number,
+    ports: number,
+    type: number,
+    code: number,
+    mtu: number,
+  ): void;
+  /** The path carries packets of `mtu` bytes at most: its connections send smaller segments. */
+  pathMtu(path: Path, mtu: number): void;
   /** No next hop: connections on this path cannot go on for now. */
   pathFailed(path: Path): void;
 }
@@ -35,6 +50,7 @@ export class Network implements NetworkInput {
   readonly icmp: HostIcmp;
   readonly ipv4Input: Ipv4Input;
   readonly ipv4Output: Ipv4Output;
+  readonly ipv6: Ipv6;
   readonly #tx: BufferPool;
 
   /** `room`: where datagrams that came in fragments are put together. */
@@ -46,24 +62,30 @@ export class Network implements NetworkInput {
     blocks: BlockPool,
     room: Region,
     updates: 'relay' | 'direct',
+    prng: Prng,
   ) {
     this.addresses = addresses;
     this.#tx = tx;
-    this.paths = new PathTable(framing, path => this.offload.updates.changed(path));
+    this.paths = new PathTable(addresses, framing, path => this.offload.updates.changed(path));
     this.offload = new PathOffload(memory, addresses, blocks, framing.offload, updates, path =>
       this.paths.control!.takeBack(path),
     );
     this.icmp = new HostIcmp(memory, this);
-    this.ipv4Input = new Ipv4Input(memory, this.icmp, room);
+    this.ipv4Input = new Ipv4Input(memory, addresses, this.icmp, room);
     this.ipv4Output = new Ipv4Output(memory, framing, tx);
+    this.ipv6 = new Ipv6(memory, addresses, framing, tx, this.paths, room, prng.fork('IPv6'));
+    this.paths.routesIpv6 = this.ipv6.routes;
+    framing.ipv6 = this.ipv6;
   }
 
   set trace(trace: Trace | null) {
     this.offload.trace = trace;
+    this.ipv6.neighbors.trace = trace;
   }
 
   set transport(transport: TransportInput) {
     this.ipv4Input.transport = transport;
+    this.ipv6.transport = transport;
   }
 
   set control(control: PathControl) {
@@ -73,15 +95,18 @@ export class Network implements NetworkInput {
   set now(now: number) {
     this.icmp.now = now;
     this.ipv4Input.reassembler.now = now;
+    this.ipv6.now = now;
   }
 
-  /** Fragments whose time is up; returns how much there was. */
+  /** Fragments whose time is up, and what IPv6 has to do; returns how much there was. */
   expire(): number {
-    return this.ipv4Input.reassembler.expire();
+    return this.ipv4Input.reassembler.expire() + this.ipv6.expire();
   }
 
   ticksUntilNext(): number {
-    return this.ipv4Input.reassembler.ticksUntilNext();
+    const fragments = this.ipv4Input.reassembler.ticksUntilNext();
+    const ipv6 = this.ipv6.ticksUntilNext();
+    return fragments < 0 || (ipv6 >= 0 && ipv6 < fragments) ? ipv6 : fragments;
   }
 
   path(index: number): Path {
@@ -89,8 +114,8 @@ export class Network implements NetworkInput {
   }
 
   /** The path to a destination, referenced by the caller until `release`; null when there is no route. */
-  acquire(destination: number, iface: Interface | null): Path | null {
-    return this.paths.acquire(destination, iface);
+  acquire(destination: number, iface: Interface | null, source = 0): Path | null {
+    return this.paths.acquire(destination, iface, source);
   }
 
   release(path: Path): void {
@@ -99,13 +124,13 @@ export class Network implements NetworkInput {
 
   // --- send ---
 
-  /** A buffer for one datagram, or 0; its transport header goes to `payloadAt(buffer)`. */
+  /** A buffer for one datagram, or 0; its transport header goes to `payloadAt`. */
   begin(): number {
     return this.#tx.allocate();
   }
 
-  payloadAt(buffer: number): number {
-    return this.ipv4Output.payloadAt(buffer);
+  payloadAt(buffer: number, path: Path): number {
+    return path.isIpv6 ? this.ipv6.output.payloadAt(buffer) : this.ipv4Output.payloadAt(buffer);
   }
 
   /** Puts the IP header in front of `length` bytes of payload and sends; whole and with DF unless it may be cut. */
@@ -117,8 +142,10 @@ export class Network implements NetworkInput {
     ttl: number,
     length: number,
     mayFragment = false,
+    flowLabel = 0,
   ): void {
-    this.ipv4Output.send(path, buffer, protocol, tos, ttl, length, mayFragment);
+    if (path.isIpv6) this.ipv6.output.send(path, buffer, protocol, tos, flowLabel, ttl, length);
+    else this.ipv4Output.send(path, buffer, protocol, tos, ttl, length, mayFragment);
   }
 
   // --- from Framing ---
@@ -131,7 +158,9 @@ export class Network implements NetworkInput {
     for (const path of this.paths) {
       if (path.neighbor === neighbor && path.references > 0) this.ipv4Input.transport!.pathFailed(path);
     }
-    this.paths.control?.invalidate(neighbor);
+    // RFC 4861 7.3.3: next-hop determination begins anew; another router may do.
+    if (isIpv6(neighbor.address)) this.paths.reroute();
+    if (neighbor.paths > 0) this.paths.control?.invalidate(neighbor);
   }
 
   neighborUpdateFailed(neighbor: Neighbor): void {

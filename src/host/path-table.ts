@@ -3,9 +3,11 @@
  * their MTU, their next hop.
  */
 import { OffloadState } from '../offload/offload-state.ts';
+import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import type { Framing } from './framing.ts';
-import { type Interface, keyOf } from './interface.ts';
-import type { Neighbor } from './neighbor.ts';
+import { type Interface, keyOf, keyOfIpv6 } from './interface.ts';
+import type { Ipv6Routes } from './ipv6-routes.ts';
+import { type Neighbor, Reachability } from './neighbor.ts';
 import { Path } from './path.ts';
 import { RoutingTable } from './routes.ts';
 
@@ -20,6 +22,9 @@ export interface PathControl {
 
 export class PathTable {
   readonly routes = new RoutingTable();
+  /** Null: this host speaks no IPv6 (ipv6.ts). */
+  routesIpv6: Ipv6Routes | null = null;
+  readonly #addresses: AddressTable;
   readonly #framing: Framing;
   readonly #byDestination = new Map<number, Path>();
   readonly #paths: Path[] = [];
@@ -30,7 +35,8 @@ export class PathTable {
   control: PathControl | null = null;
   redirects = 0;
 
-  constructor(framing: Framing, changed: (path: Path) => void) {
+  constructor(addresses: AddressTable, framing: Framing, changed: (path: Path) => void) {
+    this.#addresses = addresses;
     this.#framing = framing;
     this.#changed = changed;
   }
@@ -43,8 +49,12 @@ export class PathTable {
     return this.#paths[index]!;
   }
 
-  /** The path to a destination, referenced by the caller until `release`; null when there is no route. */
-  acquire(destination: number, iface: Interface | null): Path | null {
+  /**
+   * The path to a destination, referenced by the caller until `release`; null when there is no route. `source`: from that
+   * address of ours, where there are several; 0 leaves the choice to us.
+   */
+  acquire(destination: number, iface: Interface | null, source = 0): Path | null {
+    if (isIpv6(destination)) return this.#acquireIpv6(destination, iface, source);
     const route = this.routes.find(destination, iface);
     if (route === undefined) return null;
     const key = keyOf(route.iface, destination);
@@ -52,7 +62,7 @@ export class PathTable {
     if (path === undefined) {
       const hop = route.gateway === 0 ? destination : route.gateway;
       const index = this.#freeIndexes.pop() ?? this.#paths.length;
-      path = new Path(index, route.iface, destination, this.#framing.neighbors.for(route.iface, hop));
+      path = new Path(index, route.iface, route.iface.address, destination, this.#neighborFor(route.iface, hop));
       this.#paths[index] = path;
       this.#byDestination.set(key, path);
     } else if (path.references === 0) {
@@ -60,6 +70,37 @@ export class PathTable {
     }
     path.references++;
     return path;
+  }
+
+  #acquireIpv6(destination: number, iface: Interface | null, wanted: number): Path | null {
+    const route = this.routesIpv6?.lookup(destination, iface);
+    const on = route?.iface.ipv6;
+    if (route === undefined || on === undefined || on === null) return null;
+    const source = wanted === 0 ? on.sourceFor(destination) : wanted;
+    if (source === 0) return null;
+    const key = keyOfIpv6(route.iface, source, destination);
+    let path = this.#byDestination.get(key);
+    if (path === undefined) {
+      const hop = route.gateway === 0 ? destination : route.gateway;
+      const index = this.#freeIndexes.pop() ?? this.#paths.length;
+      this.#addresses.retain(source);
+      this.#addresses.retain(destination);
+      path = new Path(index, route.iface, source, destination, this.#neighborFor(route.iface, hop));
+      path.mtu = Math.min(path.mtu, on.linkMtu);
+      this.#paths[index] = path;
+      this.#byDestination.set(key, path);
+    } else if (path.references === 0) {
+      this.#idle--;
+    }
+    path.references++;
+    return path;
+  }
+
+  /** The next hop of one more path. */
+  #neighborFor(iface: Interface, hop: number): Neighbor {
+    const neighbor = this.#framing.neighbors.for(iface, hop);
+    neighbor.paths++;
+    return neighbor;
   }
 
   release(path: Path): void {
@@ -71,10 +112,17 @@ export class PathTable {
   #forgetIdle(): void {
     for (const [key, path] of this.#byDestination) {
       if (path.references > 0 || path.offloadState !== OffloadState.InHost) continue;
-      this.#byDestination.delete(key);
-      this.#freeIndexes.push(path.index);
+      this.#forget(key, path);
       this.#idle--;
     }
+  }
+
+  #forget(key: number, path: Path): void {
+    this.#byDestination.delete(key);
+    this.#freeIndexes.push(path.index);
+    path.neighbor.paths--;
+    this.#addresses.release(path.source);
+    this.#addresses.release(path.destination);
   }
 
   /** "Fragmentation needed" (RFC 1191): false when it is no news. */
@@ -98,15 +146,53 @@ export class PathTable {
   changeNextHop(path: Path, gateway: number): void {
     const neighbor = this.#framing.neighbors.for(path.iface, gateway);
     if (path.neighbor === neighbor) return;
+    path.neighbor.paths--;
+    neighbor.paths++;
     path.neighbor = neighbor;
     this.#framing.neighbors.resolve(neighbor);
     this.control?.relink(path);
+  }
+
+  /** ICMPv6 redirect (RFC 4861 8.3), checked by neighbor-discovery.ts but for this: it is from the hop that is used now. */
+  redirectIpv6(iface: Interface, from: number, destination: number, hop: number): boolean {
+    let isHeeded = false;
+    for (const path of this) {
+      if (path.destination !== destination || path.iface !== iface || path.neighbor.address !== from) continue;
+      isHeeded = true;
+      path.isRedirected = true;
+      this.changeNextHop(path, hop);
+    }
+    return isHeeded;
+  }
+
+  /** IPv6 routes came or went, or a next hop turned out to be unreachable: paths go where the table says now. */
+  reroute(): void {
+    for (const path of this) {
+      if (!path.isIpv6) continue;
+      const isFailed = path.neighbor.reachability === Reachability.Failed;
+      if (path.isRedirected && !isFailed) continue;
+      path.isRedirected = false;
+      const route = this.routesIpv6!.lookup(path.destination, path.iface);
+      if (route === undefined) this.control?.invalidate(path);
+      else this.changeNextHop(path, route.gateway === 0 ? path.destination : route.gateway);
+    }
+  }
+
+  /** An address of ours is no more: what is idle and would use it again is forgotten. */
+  sourceGone(iface: Interface, source: number): void {
+    for (const [key, path] of this.#byDestination) {
+      if (path.source !== source || path.iface !== iface || path.references > 0) continue;
+      if (path.offloadState !== OffloadState.InHost) continue;
+      this.#forget(key, path);
+      this.#idle--;
+    }
   }
 
   /** Replaces the gateway of a route: every path that is routed by it follows. False: there is no such route. */
   changeRoute(prefix: number, prefixLength: number, iface: Interface, gateway: number): boolean {
     if (!this.routes.change(prefix, prefixLength, iface, gateway)) return false;
     for (const path of this) {
+      if (path.isIpv6) continue;
       const route = this.routes.find(path.destination, path.iface);
       if (route === undefined) continue;
       const { prefixLength: length } = route;
@@ -119,6 +205,7 @@ export class PathTable {
   removeRoute(prefix: number, prefixLength: number, iface: Interface): void {
     this.routes.remove(prefix, prefixLength, iface);
     for (const path of this) {
+      if (path.isIpv6) continue;
       const route = this.routes.find(path.destination, path.iface);
       if (route === undefined) this.control?.invalidate(path);
       else this.changeNextHop(path, route.gateway === 0 ? path.destination : route.gateway);

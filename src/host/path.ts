@@ -22,6 +22,8 @@ export class Path implements LowerObject {
   mtu = 0;
   /** Next identification, in the host's half of the space (R31). */
   ipId = 0;
+  /** The next hop is one that a router has named (RFC 4861 8.3), not the routing table's. */
+  isRedirected = false;
   /** Connections of the host's that use the path, offloaded ones included. */
   references = 0;
   /** ¶84: IP Packet ID start value for the next offload. */
@@ -39,12 +41,12 @@ export class Path implements LowerObject {
   firstDependent = 0;
   lastDependent = 0;
 
-  constructor(index: number, iface: Interface, destination: number, neighbor: Neighbor) {
+  constructor(index: number, iface: Interface, source: number, destination: number, neighbor: Neighbor) {
     this.index = index;
     this.iface = iface;
     this.neighbor = neighbor;
     this.destination = destination;
-    this.source = iface.address;
+    this.source = source;
     this.mtu = iface.adapter.mtu;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Neighbors of offloaded connections: are they still there? (digest §3.9; states of RFC 4861 7.3.2; C19)
+ * Neighbors: are they still there? Those of offloaded connections, and all of IPv6 (digest §3.9; RFC 4861 7.3; C19).
  *
  *               device asks, own proof is recent: its age is the answer
  *              ┌────┐
@@ -9,11 +9,15 @@
  *
  * The answer is an update of HostReachabilityDelta: the true age of the host's proof, or 0, which mutes the device until
  * NceStaleTicks have passed. Proof is an ARP reply, or an acknowledgment of what was sent through the neighbor, by the host
- * or by the device; that the neighbor sends something is none. The host does not question neighbors that only it uses.
+ * or by the device; that the neighbor sends something is none.
+ *
+ * Neighbors of IPv4 that only the host uses are not questioned (RFC 1122 2.3.2.1 leaves it to it); those of IPv6 are,
+ * whenever something goes to them (RFC 4861 7.3.3).
  */
 import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
 import { OffloadEventCode } from '../offload/events.ts';
+import { isIpv6 } from '../wire/address-table.ts';
 import type { Framing } from './framing.ts';
 import type { Invalidations } from './invalidations.ts';
 import { confirm, type Neighbor, Reachability } from './neighbor.ts';
@@ -26,11 +30,14 @@ const DELAY_TICKS = 5000;
 const PROBE_TICKS = 1000;
 const PROBES_MAX = 3;
 
+/** Nobody has asked: any delta of a device's is news. */
+const NO_DELTA = -1;
+
 export class NeighborUnreachability {
   readonly #framing: Framing;
   readonly #queries: Queries;
   readonly #invalidations: Invalidations;
-  /** Neighbors in Delay or Probe, with the delta that the device gave when it asked. */
+  /** Neighbors in Delay or Probe, with the delta that the device gave when it asked, or NO_DELTA. */
   readonly #doubted = new Map<Neighbor, number>();
   trace: Trace | null = null;
   now = 0;
@@ -49,15 +56,32 @@ export class NeighborUnreachability {
     if (neighbor === null || code !== OffloadEventCode.NeighborReachabilityQuery || !isThere(neighbor)) return;
     this.questions++;
     this.trace?.emit(neighbor.iface.adapter.name, 'framing', 'neighbor reachability query');
-    if (neighbor.reachability === Reachability.Reachable && (this.now - neighbor.confirmedAt) >>> 0 > REACHABLE_TICKS) {
+    this.#age(neighbor);
+    if (neighbor.reachability === Reachability.Stale) this.#doubt(neighbor, nicDelta);
+    this.#framing.updateNeighbor(neighbor);
+  }
+
+  /**
+   * RFC 4861 7.3.3: something goes to a neighbor of IPv6. If the last proof that it is there is old, and none comes soon of
+   * itself, it is asked for.
+   */
+  used(neighbor: Neighbor): void {
+    this.#age(neighbor);
+    if (neighbor.reachability === Reachability.Stale) this.#doubt(neighbor, NO_DELTA);
+  }
+
+  #age(neighbor: Neighbor): void {
+    const { reachability, confirmedAt, iface } = neighbor;
+    const time = isIpv6(neighbor.address) ? iface.ipv6!.reachableTime : REACHABLE_TICKS;
+    if (reachability === Reachability.Reachable && (this.now - confirmedAt) >>> 0 > time) {
       neighbor.reachability = Reachability.Stale;
     }
-    if (neighbor.reachability === Reachability.Stale) {
-      neighbor.reachability = Reachability.Delay;
-      neighbor.nextRequestAt = (this.now + DELAY_TICKS) | 0;
-      this.#doubted.set(neighbor, nicDelta);
-    }
-    this.#framing.updateNeighbor(neighbor);
+  }
+
+  #doubt(neighbor: Neighbor, nicDelta: number): void {
+    neighbor.reachability = Reachability.Delay;
+    neighbor.nextRequestAt = (this.now + DELAY_TICKS) | 0;
+    this.#doubted.set(neighbor, nicDelta);
   }
 
   /** What is due of delays and probes; returns how much there was. */
@@ -80,7 +104,8 @@ export class NeighborUnreachability {
   #look(neighbor: Neighbor, nicDelta: number): number {
     const { reachability } = neighbor;
     const isDoubted = reachability === Reachability.Delay || reachability === Reachability.Probe;
-    if (!isDoubted || !isThere(neighbor)) {
+    const isOurs = isThere(neighbor) || isIpv6(neighbor.address);
+    if (!isDoubted || !isOurs) {
       // Confirmed meanwhile, or no longer of interest.
       this.#doubted.delete(neighbor);
       if (isDoubted) neighbor.reachability = Reachability.Stale;
@@ -88,8 +113,9 @@ export class NeighborUnreachability {
     }
     if (((neighbor.nextRequestAt - this.now) | 0) > 0) return 0;
     neighbor.nextRequestAt = (this.now + PROBE_TICKS) | 0;
-    if (reachability === Reachability.Delay) this.#askDevice(neighbor, nicDelta);
-    else this.#probe(neighbor);
+    if (reachability === Reachability.Probe) this.#probe(neighbor);
+    else if (isThere(neighbor)) this.#askDevice(neighbor, nicDelta);
+    else this.#firstProbe(neighbor);
     return 1;
   }
 
@@ -101,17 +127,23 @@ export class NeighborUnreachability {
         confirm(neighbor, (this.now - nicReachabilityDelta) | 0);
         return;
       }
-      neighbor.reachability = Reachability.Probe;
-      neighbor.requestsSent = 0;
-      this.#probe(neighbor);
+      this.#firstProbe(neighbor);
     });
+  }
+
+  #firstProbe(neighbor: Neighbor): void {
+    neighbor.reachability = Reachability.Probe;
+    neighbor.requestsSent = 0;
+    this.#probe(neighbor);
   }
 
   #probe(neighbor: Neighbor): void {
     if (neighbor.requestsSent < PROBES_MAX) {
       this.probesSent++;
-      this.#framing.arp.probe(neighbor);
-      neighbor.nextRequestAt = (this.now + PROBE_TICKS) | 0;
+      this.#framing.probe(neighbor);
+      const { ipv6 } = neighbor.iface;
+      const ticks = ipv6 !== null && isIpv6(neighbor.address) ? ipv6.retransTimer : PROBE_TICKS;
+      neighbor.nextRequestAt = (this.now + ticks) | 0;
       return;
     }
     this.#doubted.delete(neighbor);

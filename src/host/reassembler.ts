@@ -14,6 +14,7 @@
 import type { Memory, Region } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import type { Interface } from './interface.ts';
 
 /** Most bytes of header that are kept in front of a datagram. */
@@ -79,6 +80,7 @@ export class PartialDatagram {
 
 export class Reassembler {
   readonly #memory: Memory;
+  readonly #addresses: AddressTable;
   readonly #room: Region;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   /** In order of their age. */
@@ -106,8 +108,9 @@ export class Reassembler {
   timeouts = 0;
   evictions = 0;
 
-  constructor(memory: Memory, room: Region, timedOut: (datagram: PartialDatagram) => void) {
+  constructor(memory: Memory, addresses: AddressTable, room: Region, timedOut: (datagram: PartialDatagram) => void) {
     this.#memory = memory;
+    this.#addresses = addresses;
     this.#room = room;
     this.#buffer = NetBuffer.view(memory);
     this.#timedOut = timedOut;
@@ -163,6 +166,9 @@ export class Reassembler {
     if (this.#countOf(fragment.source) >= DATAGRAMS_MAX >> 2) this.#evict(fragment.source, null);
     else if (this.#partial.length >= DATAGRAMS_MAX) this.#evict(0, null);
     const datagram = this.#spare.pop() ?? new PartialDatagram();
+    // An IPv6 address keeps its number as long as fragments of it are here.
+    this.#addresses.retain(fragment.source);
+    this.#addresses.retain(fragment.destination);
     datagram.iface = iface;
     datagram.source = fragment.source;
     datagram.destination = fragment.destination;
@@ -297,6 +303,8 @@ export class Reassembler {
   #forget(datagram: PartialDatagram): number {
     this.#partial.splice(this.#partial.indexOf(datagram), 1);
     this.#spare.push(datagram);
+    this.#addresses.release(datagram.source);
+    this.#addresses.release(datagram.destination);
     this.buffersHeld -= datagram.count;
     return datagram.head;
   }

@@ -11,10 +11,11 @@ import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import { RECEIVE_HEADROOM } from '../ring/nic-layout.ts';
-import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { ETHERNET } from '../wire/ethernet.ts';
-import { type Ipv4Header, IpProtocol } from '../wire/ipv4.ts';
-import { fillTcpChecksum, TCP, TcpFlag } from '../wire/tcp.ts';
+import type { AddressTable } from '../wire/address-table.ts';
+import type { IpDatagram } from '../wire/ip-datagram.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
+import { putTcpChecksum, TCP, TcpFlag } from '../wire/tcp.ts';
 import { VLAN } from '../wire/vlan.ts';
 import type { Interface } from './interface.ts';
 import type { TransportInput } from './network.ts';
@@ -26,18 +27,20 @@ const LAST_ONLY = TcpFlag.Fin | TcpFlag.Psh;
 
 export class SegmentPieces {
   readonly #memory: Memory;
+  readonly #addresses: AddressTable;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   /** Segments that were cut. */
   cut = 0;
   checksumErrors = 0;
 
-  constructor(memory: Memory) {
+  constructor(memory: Memory, addresses: AddressTable) {
     this.#memory = memory;
+    this.#addresses = addresses;
     this.#buffer = NetBuffer.view(memory);
   }
 
   /** Hands up [ip.payloadAt, ip.payloadEnd) in the buffers of `chain`; what is left of those goes back to the adapter. */
-  deliver(iface: Interface, ip: Ipv4Header, chain: number, transport: TransportInput): void {
+  deliver(iface: Interface, ip: IpDatagram, chain: number, transport: TransportInput): void {
     const room = iface.adapter.mtu + ROOM_BEYOND_MTU;
     const { payloadAt, payloadEnd } = ip;
     const length = payloadEnd - payloadAt;
@@ -82,14 +85,14 @@ export class SegmentPieces {
   }
 
   /** The pieces have checksums of their own: that of the whole is looked at here. */
-  #isIntact(ip: Ipv4Header, length: number): boolean {
-    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
+  #isIntact(ip: IpDatagram, length: number): boolean {
+    const pseudo = this.#addresses.pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
     if (this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) return false;
     return (this.#memory.view.getUint8(ip.payloadAt + TCP.dataOffset) >>> 4) << 2 >= TCP.headerLength;
   }
 
   #emit(
-    ip: Ipv4Header,
+    ip: IpDatagram,
     from: number,
     to: number,
     headerLength: number,
@@ -110,10 +113,12 @@ export class SegmentPieces {
     view.setUint8(to + TCP.flags, flags);
     view.setUint16(to + TCP.urgentPointer, Math.max(0, urgent));
     view.setInt32(to + TCP.segSeq, (view.getInt32(from + TCP.segSeq) + syn + offset) | 0);
-    fillTcpChecksum(view, to, headerLength + textLength, ip.source, ip.destination);
+    const length = headerLength + textLength;
+    const pseudo = this.#addresses.pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
+    putTcpChecksum(view, to, length, pseudo);
   }
 
-  #handUp(iface: Interface, ip: Ipv4Header, buffer: number, length: number, transport: TransportInput): void {
+  #handUp(iface: Interface, ip: IpDatagram, buffer: number, length: number, transport: TransportInput): void {
     ip.payloadAt = buffer + BUFFER_HEADER_BYTES;
     ip.payloadEnd = ip.payloadAt + length;
     if (!transport.receive(iface, ip, buffer)) iface.adapter.down.returnBuffer(buffer);

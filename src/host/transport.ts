@@ -17,9 +17,9 @@ import { type Tcb, TcpState } from '../tcp/tcb.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
-import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
-import { type Ipv4Header, IpProtocol } from '../wire/ipv4.ts';
+import type { IpDatagram } from '../wire/ip-datagram.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
 import { parseTcp, type TcpHeader, TcpParse } from '../wire/tcp.ts';
 import type { Interface } from './interface.ts';
 import { confirm } from './neighbor.ts';
@@ -140,9 +140,9 @@ export class Transport extends HostSocketOptions implements TransportInput {
 
   // --- input ---
 
-  receive(iface: Interface, ip: Ipv4Header, buffer: number): boolean {
+  receive(iface: Interface, ip: IpDatagram, buffer: number): boolean {
     const length = ip.payloadEnd - ip.payloadAt;
-    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
+    const pseudo = this.network.addresses.pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
     const { segment } = this;
     if (this.memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) {
       this.checksumErrors++;
@@ -209,11 +209,22 @@ export class Transport extends HostSocketOptions implements TransportInput {
   }
 
   /** RFC 1122 4.2.3.9 and RFC 5927: errors are hints; only "fragmentation needed" changes anything (RFC 1191). */
-  icmpError(iface: Interface, remote: number, ports: number, type: number, code: number, mtu: number): void {
+  icmpError(
+    iface: Interface,
+    remote: number,
+    local: number,
+    ports: number,
+    type: number,
+    code: number,
+    mtu: number,
+  ): void {
     if (type !== IcmpType.DestinationUnreachable || code !== UnreachableCode.FragmentationNeeded || mtu < 68) return;
-    const slot = this.table.lookup(remote, ports & 0xffff, iface.address, ports >>> 16, iface.index);
+    const slot = this.table.lookup(remote, ports & 0xffff, local, ports >>> 16, iface.index);
     if (slot < 0) return;
-    const path = this.pathOf(this.at(slot));
+    this.pathMtu(this.pathOf(this.at(slot)), mtu);
+  }
+
+  pathMtu(path: Path, mtu: number): void {
     if (this.network.paths.lowerMtu(path, mtu)) this.#resize(path);
   }
 

@@ -26,7 +26,8 @@ function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effec
   tcb.sndUna = iss;
   tcb.sndNxt = iss;
   tcb.sndMax = iss;
-  tcb.ttl = params.ttl;
+  // The owner may know better: a router has told it a hop limit (RFC 4861 6.3.2).
+  if (tcb.ttl === 0) tcb.ttl = params.ttl;
   tcb.initialRcvWnd = params.rcvBuffer;
   tcb.rcvWnd = Math.min(params.rcvBuffer, 0xffff);
   tcb.cachedFlags =

@@ -11,6 +11,7 @@
 import type { Prng } from '../base/prng.ts';
 import { SipHash } from '../base/siphash.ts';
 import { TcpFlag, TcpHeader } from '../wire/tcp.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import type { Tcb } from './tcb.ts';
 
 /** What peers commonly announce; theirs is rounded down to one of them. */
@@ -31,10 +32,12 @@ const ECN_SETUP = TcpFlag.Ece | TcpFlag.Cwr;
 export class SynCookies {
   /** The SYN that the last cookie to pass `check` stands for, with the window of its ACK. */
   readonly syn = new TcpHeader();
+  readonly #addresses: AddressTable;
   readonly #first: SipHash;
   readonly #second: SipHash;
 
-  constructor(prng: Prng) {
+  constructor(prng: Prng, addresses: AddressTable) {
+    this.#addresses = addresses;
     this.#first = SipHash.keyedBy(prng);
     this.#second = SipHash.keyedBy(prng);
   }
@@ -75,8 +78,8 @@ export class SynCookies {
 
   #hash(hash: SipHash, tcb: Tcb, minute: number): number {
     hash.begin();
-    hash.word(tcb.localAddress);
-    hash.word(tcb.remoteAddress);
+    this.#addresses.addTo(hash, tcb.localAddress);
+    this.#addresses.addTo(hash, tcb.remoteAddress);
     hash.word((tcb.localPort << 16) | tcb.remotePort);
     hash.word(minute);
     return hash.end();

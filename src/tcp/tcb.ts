@@ -40,7 +40,7 @@ export const TcbLayout = record('TCB', 384, {
   kaTimeout: h(word('idle time before the first probe'), 'KaTimeout', 'ticks', '¶81, shipped'),
   kaInterval: h(word('time between probes'), 'KaInterval', 'ticks', '¶81, shipped'),
   maxRt: h(word('how long one segment may be retransmitted, 0 = by count'), 'MaxRT', 'ticks', SHIPPED),
-  flowLabel: h(word('IPv6 only; carried, not used'), 'FlowLabel', 'label', '¶81, shipped'),
+  flowLabel: h(word('IPv6 only: of every segment (RFC 6437)'), 'FlowLabel', 'label', '¶81, shipped'),
   // DELEGATED: the owner's alone, moves at offload and upload (R4).
   state: d(u8('TcpState, numbers of TCP_OFFLOAD_CONNECTION_STATE'), 'State', 'state', '¶82, shipped'),
   delegatedFlags: d(u8('TcpDelegatedFlag'), 'Flags', 'bits', '¶82, shipped'),

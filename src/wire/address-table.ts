@@ -10,8 +10,8 @@
  * to be costs no memory.
  */
 import { assert } from '../base/assert.ts';
-import { fold } from './checksum.ts';
-import { pseudoHeaderSum } from './checksum.ts';
+import type { SipHash } from '../base/siphash.ts';
+import { fold, pseudoHeaderSum } from './checksum.ts';
 import { formatIpv4 } from './ipv4-text.ts';
 import { IPV6_ADDRESS_WORDS } from './ipv6-address.ts';
 import { formatIpv6 } from './ipv6-text.ts';
@@ -107,6 +107,16 @@ export class AddressTable {
     if (!isIpv6(source)) return pseudoHeaderSum(source, destination, protocol, length);
     const addresses = this.#sums[source & INDEX_MASK]! + this.#sums[destination & INDEX_MASK]!;
     return fold(addresses + protocol + (length >>> 16) + (length & 0xffff));
+  }
+
+  /** Makes an address of either family a part of a hash: the address itself, for its number may be another's later. */
+  addTo(hash: SipHash, address: number): void {
+    if (!isIpv6(address)) {
+      hash.word(address);
+      return;
+    }
+    const from = this.indexOf(address);
+    for (let i = 0; i < IPV6_ADDRESS_WORDS; i += 1) hash.word(this.words[from + i]!);
   }
 
   /** Text of an address of either family, for traces and users. */

@@ -39,6 +39,10 @@ export function isLinkLocalWord(word0: number): boolean {
 }
 
 /** ::ffff:0:0/96 (RFC 4291 2.5.5.2): an IPv4 address in the clothes of the other family; not for the wire (RFC 4942 2.2). */
+export function isMappedIpv4At(view: DataView, at: number): boolean {
+  return (view.getInt32(at) | view.getInt32(at + 4)) === 0 && view.getInt32(at + 8) === 0xffff;
+}
+
 export function isMappedIpv4(words: Words, at: number): boolean {
   return (words[at]! | words[at + 1]!) === 0 && words[at + 2] === 0xffff;
 }

@@ -309,7 +309,11 @@ export function isTcpChecksumValid(
 
 /** RFC 9293 MUST-2: computes and writes the checksum of the segment of `length` bytes; whatever stood there is ignored. */
 export function fillTcpChecksum(view: DataView, at: number, length: number, source: number, destination: number): void {
+  putTcpChecksum(view, at, length, pseudoHeaderSum(source, destination, IpProtocol.Tcp, length));
+}
+
+/** The same for the pseudo-header of either IP version, by its partial sum. */
+export function putTcpChecksum(view: DataView, at: number, length: number, pseudo: number): void {
   view.setUint16(at + TCP.checksum, 0);
-  const pseudo = pseudoHeaderSum(source, destination, IpProtocol.Tcp, length);
   view.setUint16(at + TCP.checksum, checksumOf(onesComplementSum(view, at, length, pseudo)));
 }

@@ -13,7 +13,7 @@ function send(length: number, to = PEER): void {
   const { network } = fixture.host;
   const path = network.acquire(to, null)!;
   const buffer = network.begin();
-  emitUdp(fixture.memory.view, network.payloadAt(buffer), 1, 2, length, SERVER, to);
+  emitUdp(fixture.memory.view, network.payloadAt(buffer, path), 1, 2, length, SERVER, to);
   network.finish(path, buffer, IpProtocol.Udp, 0, 64, 8 + length);
   network.release(path);
 }

@@ -179,7 +179,15 @@ class Shaker {
 
 function tooBig(machine: LadderMachine, index: number, mtu: number) {
   const { address, port } = machine.peers[index]!;
-  return [machine.host.interfaces[0]!, address, (80 << 16) | port, 3, 4, mtu] as const;
+  return [
+    machine.host.interfaces[0]!,
+    address,
+    machine.host.interfaces[0]!.address,
+    (80 << 16) | port,
+    3,
+    4,
+    mtu,
+  ] as const;
 }
 
 /** Interleavings; EXPLORE_COUNT takes more. */

@@ -11,6 +11,7 @@ import {
 } from '../../src/host/reassembler.ts';
 import { BufferPool, poolBytes } from '../../src/memory/buffer-pool.ts';
 import { createMemory, RegionPlan } from '../../src/memory/memory.ts';
+import { AddressTable } from '../../src/wire/address-table.ts';
 import { NetBuffer } from '../../src/memory/net-buffer.ts';
 
 const HEADER = 20;
@@ -24,7 +25,7 @@ class Rig {
   readonly memory = createMemory(this.#plan.byteLength);
   readonly pool = new BufferPool(this.memory, this.#receive, SHAPE, 0);
   readonly timedOut: number[] = [];
-  readonly reassembler = new Reassembler(this.memory, this.#room, (datagram: PartialDatagram) => {
+  readonly reassembler = new Reassembler(this.memory, new AddressTable(1), this.#room, (datagram: PartialDatagram) => {
     this.timedOut.push(datagram.identification);
   });
   readonly #bytes = new Uint8Array(this.memory.view.buffer);

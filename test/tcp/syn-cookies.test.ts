@@ -1,6 +1,7 @@
 /** SYN cookies (RFC 4987 3.6): what a cookie carries comes back, and nothing else passes for one. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { AddressTable } from '../../src/wire/address-table.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { cookieTick, forgetOptions, SynCookies } from '../../src/tcp/syn-cookies.ts';
 import type { Tcb } from '../../src/tcp/tcb.ts';
@@ -42,7 +43,7 @@ describe('a cookie', () => {
   test('brings back what the peer offered, as far as it fits (RFC 4987 3.6)', () => {
     fc.assert(
       fc.property(word, pair, syns, word, fc.nat(60_000), word, (seed, addresses, fields, now, delay, offset) => {
-        const cookies = new SynCookies(new Prng(seed));
+        const cookies = new SynCookies(new Prng(seed), new AddressTable(4));
         const syn = segment(fields);
         if (!syn.hasTimestamp) forgetOptions(syn);
         const cookie = cookies.make(of(addresses), syn, now);
@@ -78,7 +79,7 @@ describe('a cookie', () => {
   });
 
   test('is good in its minute and the next, not in the third', () => {
-    const cookies = new SynCookies(new Prng(3));
+    const cookies = new SynCookies(new Prng(3), new AddressTable(4));
     const addresses = of({ localAddress: 1, remoteAddress: 2, localPort: 3, remotePort: 4 });
     const syn = segment({ segSeq: 77, mss: 1460, flags: TcpFlag.Syn });
     const ack = ackOf(syn, cookies.make(addresses, syn, 1 << 16), 0);
@@ -88,7 +89,7 @@ describe('a cookie', () => {
 });
 
 describe('what is no cookie is refused', () => {
-  const cookies = new SynCookies(new Prng(4));
+  const cookies = new SynCookies(new Prng(4), new AddressTable(4));
   const base = { localAddress: 1, remoteAddress: 2, localPort: 3, remotePort: 4 };
   const syn = segment({ segSeq: 77, mss: 1460, flags: TcpFlag.Syn });
   const cookie = cookies.make(of(base), syn, 1000);
@@ -105,7 +106,9 @@ describe('what is no cookie is refused', () => {
   test('that for another SYN, and that of another host', () => {
     const other = segment({ ...syn, segSeq: 5000 });
     expect(cookies.check(of(base), ackOf(other, cookie, 0), 0, 1000)).toBe(false);
-    expect(new SynCookies(new Prng(5)).check(of(base), ackOf(syn, cookie, 0), 0, 1000)).toBe(false);
+    expect(new SynCookies(new Prng(5), new AddressTable(4)).check(of(base), ackOf(syn, cookie, 0), 0, 1000)).toBe(
+      false,
+    );
   });
 
   test('a number that was guessed: four in 2^24 would do, in each of two minutes', () => {
