@@ -1,11 +1,13 @@
 /**
  * Cached values of a connection on the device (digest §1.5, C05–C09): what changes, and what it sets going.
  *
- * KEEP_ALIVE_RESTART, MAX_RT_RESTART, UPDATE_RCV_WND and PushNow are commands, not modes: they are obeyed once and forgotten. A
+ * KEEP_ALIVE_RESTART, MAX_RT_RESTART, UPDATE_RCV_WND, PushNow and what TCP_QUICKACK becomes are commands, not modes: they are
+ * obeyed once and forgotten. A
  * receive buffer that shrinks takes nothing back that was offered: the window closes as bytes arrive (RFC 9293 SHLD-14).
  */
 import type { Kernels } from '../memory/kernels.ts';
 import { copyRange, StateRange } from '../offload/state-objects.ts';
+import { setQuickAck } from '../tcp/delayed-ack.ts';
 import type { Effects } from '../tcp/effects.ts';
 import { superviseFinWait2 } from '../tcp/half-close.ts';
 import { pushNow } from '../tcp/nagle.ts';
@@ -39,6 +41,9 @@ export function updateConnection(
   superviseFinWait2(tcb, now, fx);
   if ((commands & TcpCachedFlag.PushNow) !== 0) pushNow(tcb);
   if ((commands & TcpCachedFlag.UpdateRcvWnd) !== 0 && windowUpdateDue(tcb)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  if ((commands & (TcpCachedFlag.QuickAck | TcpCachedFlag.DelayAck)) !== 0) {
+    setQuickAck(tcb, (commands & TcpCachedFlag.QuickAck) !== 0);
+  }
 }
 
 /** C07: switched off it does not run, and forgets what it has asked; switched on it runs. */

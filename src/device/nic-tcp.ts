@@ -17,6 +17,7 @@ import type { TargetOptions } from '../offload/target-options.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
 import { ChallengeBudget } from '../tcp/challenge-budget.ts';
+import { acknowledgesRead } from '../tcp/delayed-ack.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
@@ -216,7 +217,10 @@ export class NicTcp implements Effects {
   }
 
   indicateReceive(tcb: Tcb, address: number): void {
-    this.delivery.arrived(this.table.slotOf(tcb), address);
+    const slot = this.table.slotOf(tcb);
+    this.delivery.arrived(slot, address);
+    // What is indicated is taken to be read (nic-delivery.ts).
+    if (this.delivery.heldBytes(slot) === 0 && acknowledgesRead(tcb, this)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
   }
 
   freeBuffer(address: number): void {

@@ -25,6 +25,10 @@ export class ConnectionOptions {
     this.#set(connection, slot => this.#transport.setCork(slot, corked));
   }
 
+  quickAck(connection: TliConnection, enabled: boolean): void {
+    this.#set(connection, slot => this.#transport.setQuickAck(slot, enabled));
+  }
+
   keepAlive(connection: TliConnection, enabled: boolean, timeout: number): void {
     this.#set(connection, slot => this.#transport.setKeepAlive(slot, enabled, timeout));
   }

@@ -216,6 +216,11 @@ export class TliConnection {
     this.#tli.options.cork(this, corked);
   }
 
+  /** TCP_QUICKACK: acknowledges at once what is owed and what comes, until answers are sent; off counts on answers. */
+  setQuickAck(enabled: boolean): void {
+    this.#tli.options.quickAck(this, enabled);
+  }
+
   /** Keep-alive probes after `timeout` ticks without a sign of life; 0 leaves the time as it is. */
   setKeepAlive(enabled: boolean, timeout: number): void {
     this.#tli.options.keepAlive(this, enabled, timeout);

@@ -5,6 +5,7 @@
  * (device/connection-update.ts). Which of both is the case the switch knows (connection-options.ts).
  */
 import { OffloadState } from '../offload/offload-state.ts';
+import { setQuickAck } from '../tcp/delayed-ack.ts';
 import { superviseFinWait2 } from '../tcp/half-close.ts';
 import {
   type CongestionControl,
@@ -61,6 +62,18 @@ export class HostSocketOptions extends HostListening {
     } else if (windowUpdateDue(tcb)) {
       tcb.privateFlags |= TcpPrivateFlag.AckNow;
       transmit(tcb, this.now, this);
+    }
+  }
+
+  /** TCP_QUICKACK. */
+  setQuickAck(slot: number, enabled: boolean): void {
+    const tcb = this.at(slot);
+    if (tcb.offloadState === OffloadState.InHost) {
+      setQuickAck(tcb, enabled);
+      transmit(tcb, this.now, this);
+    } else {
+      setFlag(tcb, TcpCachedFlag.QuickAck, enabled);
+      setFlag(tcb, TcpCachedFlag.DelayAck, !enabled);
     }
   }
 

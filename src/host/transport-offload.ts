@@ -31,6 +31,7 @@ import { rearm } from '../tcp/timers.ts';
 import { callRoute } from './call-route.ts';
 import { ConnectionObject } from './connection-object.ts';
 import type { Network } from './network.ts';
+import { HeldSegments } from './held-segments.ts';
 import { OffloadEligibility } from './offload-eligibility.ts';
 import { OffloadOperation, type OffloadRequest } from './offload-request.ts';
 import type { Adapter } from './ndis.ts';
@@ -56,9 +57,7 @@ export class TransportOffload implements SegmentDiversion {
   readonly #needs: Cursor<typeof ResourceNeeds.fields>;
   readonly #sent: SentTransfer;
   #source: TransferSource | null = null;
-  /** Per slot: chain of held segments. */
-  readonly #heldHead: Int32Array;
-  readonly #heldTail: Int32Array;
+  readonly #held: HeldSegments;
   /** Of connections that calls were made about. */
   readonly #objects: (ConnectionObject | null)[];
   readonly updates: StateUpdates<ConnectionObject>;
@@ -78,8 +77,7 @@ export class TransportOffload implements SegmentDiversion {
     this.#transfer = TcpTransfer.view(memory);
     this.#needs = ResourceNeeds.view(memory);
     this.#sent = new SentTransfer(memory);
-    this.#heldHead = new Int32Array(transport.table.capacity);
-    this.#heldTail = new Int32Array(transport.table.capacity);
+    this.#held = new HeldSegments(memory, transport.table.capacity);
     this.#objects = Array.from({ length: transport.table.capacity }, () => null);
     const layer = {
       name: 'transport',
@@ -268,7 +266,7 @@ export class TransportOffload implements SegmentDiversion {
         this.#import(tcb, address);
         const { outOfOrder, forwardedSegments } = this.#transfer.at(address + TCP_TRANSFER_OFFSET);
         this.#transport.adoptOutOfOrder(tcb, outOfOrder);
-        this.#holdFirst(slot, forwardedSegments);
+        this.#held.putFirst(slot, forwardedSegments);
       }
     }
     this.#blocks.free(address);
@@ -322,31 +320,18 @@ export class TransportOffload implements SegmentDiversion {
     }
     this.segmentsHeld++;
     this.trace?.emit('transport', 'transport', 'hold segment');
-    if (this.#heldHead[slot] === 0) this.#heldHead[slot] = buffer;
-    else this.#buffer.at(this.#heldTail[slot]!).next = buffer;
-    this.#heldTail[slot] = buffer;
-  }
-
-  /** ¶57: what the device kept came before anything that is held here. */
-  #holdFirst(slot: number, chain: number): void {
-    if (chain === 0) return;
-    let last = chain;
-    while (this.#buffer.at(last).next !== 0) last = this.#buffer.next;
-    this.#buffer.next = this.#heldHead[slot]!;
-    if (this.#heldHead[slot] === 0) this.#heldTail[slot] = last;
-    this.#heldHead[slot] = chain;
+    this.#held.append(slot, buffer);
   }
 
   /** Segments of this connection are held. */
   holds(slot: number): boolean {
-    return this.#heldHead[slot] !== 0;
+    return this.#held.has(slot);
   }
 
   /** After a completion: held segments go where the state is now, in order; they stay where it is asked back already. */
   releaseHeld(slot: number): void {
     if (this.isUploadDue(slot)) return;
-    let buffer = this.#heldHead[slot]!;
-    this.#heldHead[slot] = 0;
+    let buffer = this.#held.take(slot);
     while (buffer !== 0) {
       const next = this.#buffer.at(buffer).next;
       this.#buffer.next = 0;
@@ -360,8 +345,7 @@ export class TransportOffload implements SegmentDiversion {
   /** The connection is gone: nobody wants what was held. */
   dropHeld(slot: number): void {
     const { adapter } = this.#transport.interfaceOf(this.#transport.at(slot));
-    let buffer = this.#heldHead[slot]!;
-    this.#heldHead[slot] = 0;
+    let buffer = this.#held.take(slot);
     while (buffer !== 0) {
       const next = this.#buffer.at(buffer).next;
       adapter.down.returnBuffer(buffer);

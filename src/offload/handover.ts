@@ -7,6 +7,7 @@
  * Out-of-order data has not been acknowledged and is dropped; the peer sends it again.
  */
 import { SSTHRESH_MAX } from '../tcp/reno.ts';
+import { startAcknowledging } from '../tcp/delayed-ack.ts';
 import type { Effects } from '../tcp/effects.ts';
 import { hyStartReset } from '../tcp/hystart.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
@@ -34,7 +35,6 @@ export function exportDelegated(tcb: Tcb, now: number): void {
   tcb.lastSendAt = (now - tcb.lastSendAt) | 0;
   tcb.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   tcb.tsTime = (now + tcb.tsOffset) | 0;
-  tcb.delayedAckSegments = 0;
   tcb.timers = 0;
 }
 
@@ -60,7 +60,6 @@ export function snapshotDelegated(tcb: Tcb, copy: Tcb, now: number, receiveBackl
   copy.lastSendAt = (now - tcb.lastSendAt) | 0;
   copy.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   copy.tsTime = (now + tcb.tsOffset) | 0;
-  copy.delayedAckSegments = 0;
   copy.sendDataHead = sendBacklog(tcb);
   copy.sendDataTail = 0;
   copy.bufferedData = receiveBacklog;
@@ -99,7 +98,7 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.curBuffer = 0;
   tcb.curSeq = tcb.sndUna;
   tcb.dsackLength = 0;
-  tcb.unackedBytes = 0;
+  startAcknowledging(tcb, now);
   tcb.minRttAt = now;
   hyStartReset(tcb);
   tcb.rtoBackoff = 0;

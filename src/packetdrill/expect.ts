@@ -24,11 +24,11 @@ export function joined(segments: readonly TcpSpec[]): TcpSpec {
   return { ...last, flags, seq: first.seq, length };
 }
 
-/** Could the second be the rest of what the first begins? */
+/** Could the second be the rest of what the first begins? A bare ACK begins nothing. */
 export function continues(before: TcpSpec, after: TcpSpec): boolean {
   const varying = TcpFlag.Psh | TcpFlag.Fin | TcpFlag.Cwr;
   const sameFlags = ((before.flags ^ after.flags) & ~varying) === 0;
-  return sameFlags && (before.seq + before.length) >>> 0 === after.seq && before.ack === after.ack;
+  return sameFlags && before.length > 0 && (before.seq + before.length) >>> 0 === after.seq && before.ack === after.ack;
 }
 
 /**

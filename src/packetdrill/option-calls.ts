@@ -43,6 +43,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   '6:6': { initial: 9, least: 1, most: 127 },
   // TCP_USER_TIMEOUT
   '6:18': { initial: 0, least: 0 },
+  '6:12': { initial: 1 },
   // TCP_INQ
   '6:36': { initial: 0, least: 0, most: 1 },
   // IP_TOS, IP_TTL, IP_MTU_DISCOVER (want), IP_RECVERR, IP_FREEBIND

@@ -57,6 +57,7 @@ const TCP_KEEPIDLE = '6:4';
 const TCP_KEEPINTVL = '6:5';
 const TCP_KEEPCNT = '6:6';
 const TCP_USER_TIMEOUT = '6:18';
+const TCP_QUICKACK = '6:12';
 const IP_TOS = '0:1';
 const IP_TTL = '0:2';
 
@@ -73,6 +74,7 @@ const EFFECTS: Readonly<Record<string, (c: TliConnection, value: number, all: So
   [TCP_KEEPCNT]: (c, value) => c.setKeepAliveProbes(0, value),
   // RFC 5482: milliseconds that what was sent may go unacknowledged.
   [TCP_USER_TIMEOUT]: (c, value) => c.setMaxRetransmissionTime(value),
+  [TCP_QUICKACK]: (c, value) => c.setQuickAck(value !== 0),
   [IP_TOS]: (c, value, all) => c.setIpOptions(all.get(0, 2) ?? DEFAULT_TTL, value),
   [IP_TTL]: (c, value, all) => c.setIpOptions(value, all.get(0, 1) ?? 0),
 };

@@ -5,6 +5,7 @@
 import type { TcpHeader } from '../wire/tcp.ts';
 import { defaultSendMss, familyFlag, mssFor } from './address-family.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
+import { startAcknowledging } from './delayed-ack.ts';
 import type { Effects } from './effects.ts';
 import type { TcpParams } from './params.ts';
 import { startRack } from './rack.ts';
@@ -134,6 +135,7 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   tcb.effectiveMss = Math.max(1, Math.min(tcb.remoteMss, mssFor(tcb, fx.params.mss)) - options);
   startCongestionControl(tcb, fx);
   startRack(tcb, now);
+  startAcknowledging(tcb, now);
 }
 
 /** The handshake is done: its retransmissions are forgotten, but for what they say of the path (initialWindow). */

@@ -35,8 +35,12 @@ export interface TcpParams {
   readonly kaProbeMax: number;
   /** TcpAckFrequency: segments before an ACK must be sent (RFC 9293 SHLD-19: at least every second). */
   readonly ackFrequency: number;
-  /** TcpDelayedAckTicks (RFC 9293 MUST-40: under 500 ms). */
+  /** TcpDelayedAckTicks (RFC 9293 MUST-40: under 500 ms): the least time that an ACK is delayed, and the first. */
   readonly delayedAckTicks: number;
+  /** The most that it is adapted to. */
+  readonly delayedAckMaxTicks: number;
+  /** Segments at most that are acknowledged at once, at the beginning and after an idle time; 0: none, nor when they are read. */
+  readonly quickAcksMax: number;
   /** TcpMaximumRetransmissions, R2 of RFC 9293 3.8.3. */
   readonly retransmissionsMax: number;
   /** The same for a SYN. */
@@ -88,6 +92,8 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   kaProbeMax: 9,
   ackFrequency: 2,
   delayedAckTicks: 40,
+  delayedAckMaxTicks: 200,
+  quickAcksMax: 16,
   retransmissionsMax: 12,
   // RFC 9293 MUST-23: R2 of a SYN is at least three minutes; 1 + 2 + … + 32 + 60 + 60 s.
   synRetransmissionsMax: 7,

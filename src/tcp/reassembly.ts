@@ -8,11 +8,11 @@
 import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { NetBufferFlag } from '../memory/net-buffer.ts';
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
+import { acknowledgeText, countUnacked, enterQuickAcks, textArrived } from './delayed-ack.ts';
 import type { Effects } from './effects.ts';
 import { noteDuplicate, surveyQueue } from './sack-report.ts';
 import type { NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpPrivateFlag } from './tcb.ts';
-import { startDelayedAck } from './timers.ts';
 
 /** More than the default receive buffer in full segments; what travels is copied into at most 255 (tcb.oooCount). */
 export const OUT_OF_ORDER_MAX = 192;
@@ -41,15 +41,17 @@ export function receiveText(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCurs
   }
   if (length <= 0 && !fin) {
     // Nothing new: a duplicate, acknowledged at once so that a lost ACK does not cost a time-out.
+    enterQuickAcks(tcb, fx.params.quickAcksMax, fx);
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
     return false;
   }
   if (from === tcb.rcvNxt && tcb.oooHead === 0) {
-    if (length > 0 && !deliver(tcb, segment, at, length, buffers, fx)) return false;
+    if (length > 0 && !deliver(tcb, segment, at, length, buffers, now, fx)) return false;
     if (!fin) acknowledgeText(tcb, now, fx);
     return fin;
   }
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  if (from === tcb.rcvNxt) textArrived(tcb, segment, now, fx);
   queueOutOfOrder(tcb, segment, from, at, length, fin, buffers, fx);
   return drainOutOfOrder(tcb, buffers, fx);
 }
@@ -60,6 +62,7 @@ function deliver(
   at: number,
   length: number,
   buffers: NetBufferCursor,
+  now: number,
   fx: Effects,
 ): boolean {
   const address = fx.takePayload(at, length, true);
@@ -71,6 +74,7 @@ function deliver(
   buffers.segSeq = tcb.rcvNxt;
   buffers.flags = (segment.flags & TcpFlag.Psh) !== 0 ? NetBufferFlag.Push : 0;
   buffers.next = 0;
+  textArrived(tcb, segment, now, fx);
   advance(tcb, length);
   fx.indicateReceive(tcb, address);
   return true;
@@ -80,13 +84,7 @@ function advance(tcb: Tcb, length: number): void {
   tcb.rcvNxt = (tcb.rcvNxt + length) | 0;
   tcb.rcvWnd -= length;
   tcb.rcvPending += length;
-}
-
-/** RFC 9293 MUST-58, MUST-59; RFC 5681 4.2. */
-function acknowledgeText(tcb: Tcb, now: number, fx: Effects): void {
-  tcb.delayedAckSegments++;
-  if (tcb.delayedAckSegments >= fx.params.ackFrequency) tcb.privateFlags |= TcpPrivateFlag.AckNow;
-  else startDelayedAck(tcb, now, fx);
+  countUnacked(tcb, length);
 }
 
 /** Where a segment goes in the queue, and what is left of it there. One for all connections: it is used up at once. */

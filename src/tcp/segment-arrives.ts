@@ -8,6 +8,7 @@ import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { AckOutcome, acknowledge, measureSyn } from './acknowledge.ts';
 import { endValidation } from './blind-attack.ts';
+import { enterQuickAcks } from './delayed-ack.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { isUnwanted, prolongFinWait2, startFinWait2 } from './half-close.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
@@ -123,7 +124,6 @@ function otherStates(
   }
   // Fifth, check the ACK field.
   if ((segment.flags & TcpFlag.Ack) === 0) return false;
-  recordTimestamp(tcb, segment, now);
   if (tcb.state === TcpState.SynReceived && !synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
   return synchronized(tcb, segment, buffers, now, fx, reply);
 }
@@ -139,6 +139,7 @@ function synchronized(
 ): boolean {
   const outcome = acknowledge(tcb, segment, buffers, now, fx);
   if (outcome === AckOutcome.Drop) return false;
+  recordTimestamp(tcb, segment, now);
   noteActivity(tcb, now, fx);
   if (outcome === AckOutcome.FinAcked && finAcked(tcb, now, fx)) return false;
   if (tcb.state === TcpState.TimeWait && (segment.flags & TcpFlag.Fin) !== 0) {
@@ -172,11 +173,11 @@ function pawsAccepts(tcb: Tcb, segment: TcpHeader, now: number): boolean {
 
 /**
  * RFC 7323 4.3: TS.Recent follows the first segment that the next ACK answers, so that a sample has the delay of our ACK
- * in it: nothing is taken over while an ACK is delayed, and otherwise Last.ACK.sent is RCV.NXT.
+ * in it: SEG.SEQ <= Last.ACK.sent. What acknowledges something never sent has been dropped before.
  */
 function recordTimestamp(tcb: Tcb, segment: TcpHeader, now: number): void {
   if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp) return;
-  if (tcb.delayedAckSegments === 0 && seqLeq(segment.segSeq, tcb.rcvNxt)) {
+  if (seqLeq(segment.segSeq, (tcb.rcvNxt - tcb.unackedBytes) | 0)) {
     tcb.tsRecent = segment.tsVal;
     tcb.tsRecentAge = now;
   }
@@ -230,8 +231,10 @@ function unacceptable(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): v
     return;
   }
   const end = (segment.segSeq + segLenOf(segment)) | 0;
-  if (tcb.state !== TcpState.TimeWait)
+  if (tcb.state !== TcpState.TimeWait && seqLt(segment.segSeq, tcb.rcvNxt)) {
+    enterQuickAcks(tcb, fx.params.quickAcksMax, fx);
     noteDuplicate(tcb, segment.segSeq, seqLt(end, tcb.rcvNxt) ? end : tcb.rcvNxt, fx.params);
+  }
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   // A retransmitted FIN restarts the 2 MSL wait even though its number is old.
   if (tcb.state === TcpState.TimeWait && (segment.flags & TcpFlag.Fin) !== 0) startTimeWait(tcb, now, fx);
@@ -249,6 +252,7 @@ function acknowledgeAtClosedWindow(
   if (tcb.state === TcpState.SynReceived) return;
   const outcome = acknowledge(tcb, segment, buffers, now, fx);
   if (outcome === AckOutcome.Drop) return;
+  recordTimestamp(tcb, segment, now);
   noteActivity(tcb, now, fx);
   if (outcome === AckOutcome.FinAcked) finAcked(tcb, now, fx);
 }

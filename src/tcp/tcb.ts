@@ -29,7 +29,7 @@ export const TcbLayout = record('TCB', 384, {
   reservedConst: c(u16('zero'), '', '–', EMULATOR),
   hashValue: c(word('RSS hash, computed once'), 'HashValue', 'hash', SHIPPED),
   // CACHED: the host's, written through on change (R3).
-  cachedFlags: h(u16('TcpCachedFlag: keep-alive, Nagle, cork, reader; four commands'), 'Flags', 'bits', '¶81, shipped'),
+  cachedFlags: h(u16('TcpCachedFlag: keep-alive, Nagle, cork, reader; commands'), 'Flags', 'bits', '¶81, shipped'),
   kaProbeMax: h(u8('keep-alive probes before giving up'), 'KaProbeCount', 'probes', '¶81, shipped'),
   ttl: h(u8('IPv4 TTL'), 'TtlOrHopLimit', 'hops', SHIPPED),
   tos: h(u8('IPv4 TOS, IPv6 traffic class'), 'TosOrTrafficClass', 'octet', '¶81, shipped'),
@@ -48,7 +48,7 @@ export const TcbLayout = record('TCB', 384, {
   sndWndProbeCount: d(u8('zero-window probes sent and unanswered'), 'SndWndProbeCount', 'probes', SHIPPED),
   kaProbeCount: d(u8('keep-alive probes sent and unanswered'), 'KeepAlive.ProbeCount', 'probes', '¶83, shipped'),
   rtxCount: d(u8('retransmissions of the current segment'), 'Retransmit.Count', 'segments', '¶83, shipped'),
-  delayedAckSegments: d(u8('received since the last ACK; zero at every hand-over'), '', 'segments', EMULATOR),
+  ackTimeout: d(u8('of a delayed ACK, as adapted; 0 = no text came yet'), '', 'ticks / 2', EMULATOR),
   caState: d(u8('CaState: what loss recovery is doing'), '', 'state', EMULATOR),
   rcvNxt: d(word('RCV.NXT'), 'RcvNxt', 'sequence', '¶82, shipped'),
   rcvWnd: d(word('RCV.WND: to the right edge advertised'), 'RcvWnd', 'bytes', '¶82, shipped'),
@@ -274,11 +274,21 @@ export const TcpCachedFlag = {
   HalfClosed: 128,
   /** Command: what Nagle or a cork holds back goes out (tcp/nagle.ts). */
   PushNow: 256,
+  /** TCP_QUICKACK on and off, of the emulator. */
+  QuickAck: 512,
+  DelayAck: 1024,
 } as const;
-/** Obeyed once by whoever gets them, and forgotten (digest §1.5). */
+/** Of the cached flags, those that are obeyed once (digest §1.5). */
 export const CACHED_COMMANDS =
-  TcpCachedFlag.KeepAliveRestart | TcpCachedFlag.MaxRtRestart | TcpCachedFlag.UpdateRcvWnd | TcpCachedFlag.PushNow;
+  TcpCachedFlag.KeepAliveRestart |
+  TcpCachedFlag.MaxRtRestart |
+  TcpCachedFlag.UpdateRcvWnd |
+  TcpCachedFlag.PushNow |
+  TcpCachedFlag.QuickAck |
+  TcpCachedFlag.DelayAck;
 export const TcpDelegatedFlag = {
+  /** The application answers what comes: ACKs wait to ride on that. */
+  PingPong: 1,
   /** A FIN of the peer was received and indicated. */
   FinReceived: 2,
   /** The first retransmission time-out of a SYN happened: IW is one segment (RFC 5681 3.1). */
@@ -316,6 +326,10 @@ export const TcpPrivateFlag = {
   MoreToCome: 2048,
   /** So did the last one: no PSH on the end of the queue. */
   Unpushed: 4096,
+  /** A small segment, or one with PSH, has come since the last ACK: acknowledged when it is read (delayed-ack.ts). */
+  AckOnRead: 8192,
+  /** The same for a second one: also in ping-pong. */
+  AckOnReadTwice: 16384,
 } as const;
 
 /** The timers a connection may run; all of these exclude one another and share rtxAt. */

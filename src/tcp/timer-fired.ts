@@ -6,12 +6,13 @@
  */
 import { TcpFlag } from '../wire/tcp.ts';
 import { nextLook, probeInterval, probesMax } from './blind-attack.ts';
+import { delayedAckFired } from './delayed-ack.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { mayProbe, ticksUntilRto } from './loss-probe.ts';
 import { enterLoss, reorderingTimeOut } from './recovery.ts';
 import { endConnection, reportClosed } from './reset.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
-import { isDue, rearm, rto, startKeepAlive, startRtx, stopDelayedAck, stopRtx } from './timers.ts';
+import { isDue, rearm, rto, startKeepAlive, startRtx, stopRtx } from './timers.ts';
 import { emit, sendLossProbe, transmit, transmitOverride } from './transmit.ts';
 import { TcpEvent, setState } from './transitions.ts';
 
@@ -20,8 +21,7 @@ const PERSIST_BACKOFF_MAX = 12;
 
 export function timerFired(tcb: Tcb, now: number, fx: Effects): void {
   if (isDue(tcb, TcpTimerBit.DelayedAck, tcb.ackAt, now)) {
-    stopDelayedAck(tcb);
-    tcb.privateFlags |= TcpPrivateFlag.AckNow;
+    delayedAckFired(tcb, fx);
   }
   if (isDue(tcb, TcpTimerBit.Retransmit, tcb.rtxAt, now)) rtxFired(tcb, now, fx);
   if (tcb.state !== TcpState.Closed && isDue(tcb, TcpTimerBit.KeepAlive, tcb.kaAt, now)) keepAliveFired(tcb, now, fx);

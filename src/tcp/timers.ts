@@ -8,7 +8,7 @@
 import { seqLeq, seqLt } from '../base/seq.ts';
 import type { TcpHeader } from '../wire/tcp.ts';
 import type { Effects } from './effects.ts';
-import { type Tcb, TcpConstFlag, TcpDelegatedFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
+import { type Tcb, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
 
 const BACKOFF_MAX = 10;
 /** An echo older than this is a peer's nonsense. */
@@ -39,15 +39,16 @@ export function isRtxRunning(tcb: Tcb, kind: TcpTimer): boolean {
   return (tcb.timers & TcpTimerBit.Retransmit) !== 0 && tcb.rtxKind === kind;
 }
 
-export function startDelayedAck(tcb: Tcb, now: number, fx: Effects): void {
-  if ((tcb.timers & TcpTimerBit.DelayedAck) !== 0) return;
+/** A delayed ACK is due in `ticks`, or earlier if one was before; one that is due soon goes at once, with this text too. */
+export function startDelayedAck(tcb: Tcb, ticks: number, now: number, fx: Effects): void {
+  const at = (now + ticks) | 0;
+  if ((tcb.timers & TcpTimerBit.DelayedAck) !== 0) {
+    if (seqLeq(tcb.ackAt, (now + (ticks >> 2)) | 0)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
+    if (seqLeq(tcb.ackAt, at)) return;
+  }
   tcb.timers |= TcpTimerBit.DelayedAck;
-  tcb.ackAt = (now + fx.params.delayedAckTicks) | 0;
+  tcb.ackAt = at;
   fx.armTimer(tcb, tcb.ackAt);
-}
-
-export function stopDelayedAck(tcb: Tcb): void {
-  tcb.timers &= ~TcpTimerBit.DelayedAck;
 }
 
 export function startKeepAlive(tcb: Tcb, ticks: number, now: number, fx: Effects): void {

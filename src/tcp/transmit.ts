@@ -7,6 +7,7 @@
 import { seqGt } from '../base/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { inFlight, noteWindowUse, restartAfterIdle, startedSending } from './congestion.ts';
+import { ackSent, answered } from './delayed-ack.ts';
 import type { Effects } from './effects.ts';
 import { segmentRoom } from './sack-report.ts';
 import { isWatching, lastSegment, probeSent, scheduleProbe, ticksUntilRto } from './loss-probe.ts';
@@ -16,7 +17,7 @@ import { endFrto } from './recovery.ts';
 import { finOutstanding } from './send-queue.ts';
 import { SentFlag } from './sent-flag.ts';
 import { CaState, type Tcb, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
-import { isRtxRunning, rto, startRtx, stopDelayedAck } from './timers.ts';
+import { isRtxRunning, rto, startRtx } from './timers.ts';
 import { noteSentAgain } from './undo.ts';
 
 export function transmit(tcb: Tcb, now: number, fx: Effects): void {
@@ -208,7 +209,10 @@ function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number, fx
   tcb.sndNxt = (tcb.sndNxt + count) | 0;
   tcb.sndMax = tcb.sndNxt;
   fx.sent.append(tcb, tcb.sndNxt, now);
-  if (payload > 0) tcb.lastSendAt = now;
+  if (payload > 0) {
+    tcb.lastSendAt = now;
+    answered(tcb, now);
+  }
   if (isReducing(tcb)) tcb.prrOut += count;
   // RFC 8985 7.2: what was sent last is what a probe would ask about.
   if (!isRtxRunning(tcb, TcpTimer.Reordering)) {
@@ -257,9 +261,7 @@ export function emit(tcb: Tcb, flags: number, seq: number, length: number, fx: E
     return false;
   }
   if ((flags & TcpFlag.Ack) !== 0) {
-    tcb.privateFlags &= ~TcpPrivateFlag.AckNow;
-    tcb.delayedAckSegments = 0;
-    stopDelayedAck(tcb);
+    ackSent(tcb, fx);
   }
   return true;
 }

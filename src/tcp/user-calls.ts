@@ -5,6 +5,7 @@
  * allowed it; a chain that was refused stays the caller's.
  */
 import { TcpFlag } from '../wire/tcp.ts';
+import { acknowledgesRead } from './delayed-ack.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { callIsOver, noteQueued } from './nagle.ts';
 import { endConnection } from './reset.ts';
@@ -86,7 +87,8 @@ export function consumed(tcb: Tcb, count: number, now: number, fx: Effects): voi
   tcb.rcvPending = Math.max(0, tcb.rcvPending - count);
   const { state } = tcb;
   if (state !== TcpState.Established && state !== TcpState.FinWait1 && state !== TcpState.FinWait2) return;
-  if (!windowUpdateDue(tcb)) return;
+  const isReadOut = count > 0 && tcb.rcvPending === 0 && acknowledgesRead(tcb, fx);
+  if (!isReadOut && !windowUpdateDue(tcb)) return;
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   transmit(tcb, now, fx);
 }

@@ -64,8 +64,8 @@ describe('a lossy connection whose peer never sends again what was SACKed', () =
     { receiveBuffers: 64, receivePool: 'per-connection' },
   ] as const) {
     test(`gets every byte over hundreds of moves, ${receiveBuffers} buffers, pool ${receivePool} (D09, D16, RFC 2018 8)`, () => {
-      const nics = [{ name: 'nic0', receiveBuffers, target: { receivePool } }];
-      const options = { ...ONE, sack: true, nics, tcp: { timeWaitTicks: 500 } };
+      const nics = [{ name: 'nic0', target: { receivePool } }];
+      const options = { ...ONE, sack: true, nics, receiveBuffers, tcp: { timeWaitTicks: 500 } };
       let carried = 0;
       for (const seed of [1, 2, 3, 4, 5]) {
         const machine = new LadderMachine(options, seed);

@@ -74,7 +74,7 @@ export class Bench {
   constructor(options: BenchOptions = {}) {
     const sizing = { name: 'nic0', tcpEntries: 16, pathEntries: 8, neighborEntries: 8, ...options };
     const plan = planMachine({
-      hosts: [{ name: 'server', nics: [sizing], connections: 16, applicationBytes: 1 << 16 }],
+      hosts: [{ name: 'server', nics: [sizing], connections: 16, applicationBytes: 1 << 16, tcp: { quickAcksMax: 0 } }],
       small: true,
     });
     const [host] = plan.hosts;

@@ -40,7 +40,7 @@ describe('receive', () => {
     expect(indicated(bench, answers)).toEqual(['hello ', 'world']);
     expect(bench.nic.firmware.pool.inUse).toBe(2);
     for (const { a1 } of of(answers, Completion.TcpIndicateReceive)) bench.submitAddress(Submission.ReturnBuffers, a1);
-    bench.step();
+    bench.step(40);
     expect(bench.nic.firmware.pool.inUse).toBe(0);
     expect(bench.frames().map(({ ack }) => ack)).toEqual([5011]);
   });

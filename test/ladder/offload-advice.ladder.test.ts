@@ -49,7 +49,7 @@ describe('the device wants to be rid of a connection in mid-life (D30)', () => {
     5ms  blocks     nic0 terminate complete N={P={T}}
     5ms  app        c1 received 10
     5ms  app        c1 received 20
-    5ms  host       > c1 . 1:1(0) ack 31
+   45ms  host       > c1 . 1:1(0) ack 31
    60ms  check      nic0 buffers=0 tcp=0 fault=
    60ms  check      c1 rcvNxt=31
 `,
@@ -92,7 +92,7 @@ describe('urgent data (E18)', () => {
     2ms  app        c1 received 10
     3ms  c1         < P. 21:31(10) ack 1
     3ms  app        c1 received 10
-    3ms  host       > c1 . 1:1(0) ack 31
+   42ms  host       > c1 . 1:1(0) ack 31
    60ms  check      nic0 buffers=0 tcp=0
 `,
   );

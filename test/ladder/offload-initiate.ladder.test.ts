@@ -54,8 +54,8 @@ describe('one connection', () => {
    25ms  app        c1 received 100
    30ms  c1         < P. 201:301(100) ack 551
    30ms  app        c1 received 100
-   30ms  nic0       > c1 . 551:551(0) ack 301
    40ms  check      host blocks=0 tx=0 sends=0 pending=0
+   65ms  nic0       > c1 . 551:551(0) ack 301
 `,
   );
 
@@ -85,10 +85,9 @@ describe('one connection', () => {
     2ms  transport  > nic0 forward segment
     2ms  app        c1 received 50
     2ms  app        c1 received 10
-    2ms  nic0       > c1 . 1:1(0) ack 61
     5ms  c1         < P. 61:161(100) ack 1
     5ms  app        c1 received 100
-   45ms  nic0       > c1 . 1:1(0) ack 161
+   42ms  nic0       > c1 . 1:1(0) ack 161
    50ms  check      nic0 buffers=0 fault=
 `,
   );

@@ -303,7 +303,7 @@ describe('one connection', () => {
     5ms  app        c1 received 10
     5ms  app        c1 received 10
     5ms  host       > c1 P. 1:21(20) ack 1
-    5ms  host       > c1 . 21:21(0) ack 21
+   45ms  host       > c1 . 21:21(0) ack 21
    60ms  check      nic0 buffers=0
 `,
   );

@@ -378,9 +378,9 @@ describe('fast retransmit and fast recovery', () => {
       0ms  host  > P. 1001:2001(1000) ack 1
      10ms  peer  < . 1:1(0) ack 1 win 60000
      11ms  peer  < . 1:1(0) ack 1 win 60001
-     12ms  peer  < . 1:11(10) ack 1 win 60001
-     13ms  peer  < . 11:21(10) ack 1 win 60001
-     13ms  host  > . 2001:2001(0) ack 21
+     12ms  peer  < . 1:1001(1000) ack 1 win 60001
+     13ms  peer  < . 1001:2001(1000) ack 1 win 60001
+     13ms  host  > . 2001:2001(0) ack 2001
      13ms  tcb   dupAckCount=0
     `,
     MSS_1000,

@@ -361,17 +361,14 @@ describe("the receiver's window", () => {
       0ms  host  > S 0:0(0) win 65535 <mss 1000,wscale 1>
       0ms  peer  < S. 0:0(0) ack 1 <mss 1000,wscale 0>
       0ms  host  > . 1:1(0) ack 1 win 35000
-      1ms  peer  < . 1:2(1) ack 1
-      1ms  peer  < . 2:3(1) ack 1
+      1ms  peer  < . 1:3(2) ack 1
       1ms  host  > . 1:1(0) ack 3 win 34999
-      2ms  peer  < . 3:4(1) ack 1
-      2ms  peer  < . 4:6(2) ack 1
+      2ms  peer  < . 3:6(3) ack 1
       2ms  host  > . 1:1(0) ack 6 win 34998
-      3ms  peer  < . 6:7(1) ack 1
-      3ms  peer  < . 7:9(2) ack 1
+      3ms  peer  < . 6:9(3) ack 1
       3ms  host  > . 1:1(0) ack 9 win 34996
     `,
-    { params: { mss: 1000, rcvBuffer: 70_000 } },
+    { params: { mss: 1000, rcvBuffer: 70_000, ackFrequency: 1 } },
   );
 });
 
@@ -498,13 +495,13 @@ describe('PAWS (RFC 7323 5)', () => {
   ladder(
     'the timestamp echoed is that of the first segment an ACK answers (RFC 7323 4.3)',
     `${OPEN}
-     10ms  peer  < . 1:11(10) ack 1 <TS val 1010 ecr 0>
-     15ms  peer  < . 11:21(10) ack 1 <TS val 1015 ecr 0>
-     15ms  host  > . 1:1(0) ack 21 <TS val 15 ecr 1010>
-     20ms  peer  < . 31:41(10) ack 1 <TS val 1020 ecr 0>
-     20ms  host  > . 1:1(0) ack 21 <TS val 20 ecr 1010>
-     30ms  peer  < . 21:31(10) ack 1 <TS val 1030 ecr 0>
-     30ms  host  > . 1:1(0) ack 41 <TS val 30 ecr 1030>
+     10ms  peer  < . 1:1001(1000) ack 1 <TS val 1010 ecr 0>
+     15ms  peer  < . 1001:2001(1000) ack 1 <TS val 1015 ecr 0>
+     15ms  host  > . 1:1(0) ack 2001 <TS val 15 ecr 1010>
+     20ms  peer  < . 3001:4001(1000) ack 1 <TS val 1020 ecr 0>
+     20ms  host  > . 1:1(0) ack 2001 <TS val 20 ecr 1010>
+     30ms  peer  < . 2001:3001(1000) ack 1 <TS val 1030 ecr 0>
+     30ms  host  > . 1:1(0) ack 4001 <TS val 30 ecr 1030>
     `,
     TIMESTAMPS,
   );

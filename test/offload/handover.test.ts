@@ -160,10 +160,10 @@ describe('debts', () => {
     const tcb = fresh();
     tcb.timers = TcpTimerBit.DelayedAck;
     tcb.ackAt = 1040;
-    tcb.delayedAckSegments = 1;
+    tcb.unackedBytes = 1000;
     const owner = hand(tcb, 1000, 1000);
     expect(tcb.privateFlags & TcpPrivateFlag.AckNow).not.toBe(0);
-    expect([tcb.timers, tcb.delayedAckSegments]).toEqual([0, 0]);
+    expect([tcb.timers, tcb.unackedBytes]).toEqual([0, 0]);
     // Said once: the next hand-over does not owe it again.
     expect(tcb.delegatedFlags & TcpDelegatedFlag.AckOwed).toBe(0);
     expect(owner.armed).toEqual([]);

@@ -17,7 +17,7 @@
  * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume|corrupt|ask` (what it has is
  * damaged; it wants to be rid of it), `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
  * `team fail NIC`, of a peer's router `router NAME moves` (its MAC address changes), `… dies` (answers ARP no more),
- * `… redirects to GATEWAY`, `… misdirects to` one that is not there, and `… too-big MTU` (ICMP), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay N`), `policy everything` (for what is offered again after a
+ * `… redirects to GATEWAY`, `… misdirects to` one that is not there, and `… too-big MTU` (ICMP), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay|quickack N`), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
  * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
  * as far as the host, the application and each sender of frames go, each for itself: the trace of the layers
@@ -73,6 +73,8 @@ export interface MachineLadderOptions {
   readonly checker?: boolean;
   /** Peers use timestamps (RFC 7323); what the server stamps must then never go backwards. */
   readonly timestamps?: boolean;
+  /** Of each NIC. */
+  readonly receiveBuffers?: number;
   /** Peers permit SACK (RFC 2018). */
   readonly sack?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
@@ -279,6 +281,11 @@ class PeerPort implements Port {
 
 let shared: Memory | undefined;
 
+function withReceiveBuffers(plan: MachinePlan, receiveBuffers: number): MachinePlan {
+  const hosts = plan.hosts.map(host => ({ ...host, nics: host.nics.map(nic => ({ ...nic, receiveBuffers })) }));
+  return { ...plan, hosts };
+}
+
 /** The same machine with fewer of everything that a handful of connections does not need. */
 function shrunk(plan: MachinePlan): MachinePlan {
   const hosts = plan.hosts.map(host => ({
@@ -325,7 +332,8 @@ export class LadderMachine implements TliHandler, FrameTap {
           nics,
           connections: 64,
           applicationBytes: (this.peers.length + 1) * STREAM_BYTES,
-          ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
+          // A segment and its ACK stand further apart that way: ladders of moves have something in between.
+          tcp: { quickAcksMax: 0, ...options.tcp },
           offload: options.offload,
           ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
           ...(options.blockList === undefined ? {} : { blockList: options.blockList }),
@@ -333,7 +341,9 @@ export class LadderMachine implements TliHandler, FrameTap {
       ],
       small: true,
     });
-    const plan = options.tiny === true ? shrunk(sized) : sized;
+    const shape = options.tiny === true ? shrunk(sized) : sized;
+    const { receiveBuffers } = options;
+    const plan = receiveBuffers === undefined ? shape : withReceiveBuffers(shape, receiveBuffers);
     const routers = new Set(this.peers.filter(({ hop, address }) => hop !== address).map(({ hop }) => hop));
     const routes = [...routers].map(gateway => {
       const peer = this.peers.find(({ hop }) => hop === gateway)!;
@@ -599,6 +609,9 @@ export class LadderMachine implements TliHandler, FrameTap {
       case 'nodelay':
         connection.setNoDelay(count > 0);
         return;
+      case 'quickack':
+        connection.setQuickAck(count > 0);
+        return;
       case 'hold':
         peer.holds = true;
         return;
@@ -733,7 +746,7 @@ function sideBySide(expected: readonly string[], actual: readonly string[]): str
   return rows.join('\n');
 }
 
-const APP_CALLS = 'send send+close close abort hold resume rcvbuf maxrt keepalive nodelay'.split(' ');
+const APP_CALLS = 'send send+close close abort hold resume rcvbuf maxrt keepalive nodelay quickack'.split(' ');
 
 class Runner {
   readonly #machine: LadderMachine;

@@ -156,6 +156,7 @@ export class Endpoint implements Effects, TimerHandler {
       ...DEFAULT_TCP_PARAMS,
       timestamps: false,
       sack: false,
+      quickAcksMax: 0,
       ...options.params,
     };
     this.challenges = new ChallengeBudget(this.params.challengeAcksPerSecond, new Prng(1));

@@ -10,12 +10,13 @@ import { ChallengeBudget } from '../../tcp/challenge-budget.ts';
 import { seqGt, seqLt } from '../../base/seq.ts';
 import type { Memory } from '../../memory/memory.ts';
 import { NetBuffer } from '../../memory/net-buffer.ts';
+import { acknowledgesRead } from '../../tcp/delayed-ack.ts';
 import type { CloseReason, Effects } from '../../tcp/effects.ts';
 import type { TcpParams } from '../../tcp/params.ts';
 import { SentRanges } from '../../tcp/sent-ranges.ts';
 import { SegmentWriter } from '../../tcp/segment-writer.ts';
 import type { NetBufferCursor } from '../../tcp/send-queue.ts';
-import type { Tcb } from '../../tcp/tcb.ts';
+import { type Tcb, TcpPrivateFlag } from '../../tcp/tcb.ts';
 import type { AddressTable } from '../../wire/address-table.ts';
 import { IpProtocol } from '../../wire/ipv4.ts';
 import { TcpFlag, TcpHeader } from '../../wire/tcp.ts';
@@ -135,7 +136,10 @@ export class StationEffects implements Effects {
   indicateReceive(tcb: Tcb, buffer: number): void {
     const app = this.#connections.appOf(this.#connections.slot);
     // The application will have read the bytes before anything else happens: the window need not close on them.
-    if (app === undefined || !app.holdsReceived) tcb.rcvPending -= this.#descriptor.at(buffer).dataLength;
+    if (app === undefined || !app.holdsReceived) {
+      tcb.rcvPending -= this.#descriptor.at(buffer).dataLength;
+      if (acknowledgesRead(tcb, this)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
+    }
     this.#events.addReceived(buffer);
   }
 

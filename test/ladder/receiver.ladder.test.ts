@@ -1,0 +1,99 @@
+/** The receiving half of TCP in the host and on a device: the same segments lead to the same ACKs (RFC 9293 3.8.6.3). */
+import { machineLadder } from '../support/machine-ladder.ts';
+
+const QUICK = { peers: { c1: '10.0.0.16:5001' }, quiet: true, sack: true, tcp: { quickAcksMax: 3 } } as const;
+const OFFLOAD = `
+    0ms  tli        offload c1
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    0ms  blocks     nic0 initiate complete N+{P+{T}}`;
+
+for (const [actor, before] of [
+  ['host', ''],
+  ['nic0', OFFLOAD],
+] as const) {
+  const who = actor.padEnd(10);
+
+  machineLadder(
+    `${actor}: quick ACKs, then small segments when they are read, until the application answers`,
+    QUICK,
+    `${before}
+    1ms  c1         < . 1:1001(1000) ack 1
+    1ms  ${who} > c1 . 1:1(0) ack 1001
+    1ms  app        c1 received 1000
+    2ms  c1         < . 1001:2001(1000) ack 1
+    2ms  ${who} > c1 . 1:1(0) ack 2001
+    2ms  app        c1 received 1000
+    3ms  c1         < . 2001:3001(1000) ack 1
+    3ms  ${who} > c1 . 1:1(0) ack 3001
+    3ms  app        c1 received 1000
+    4ms  c1         < . 3001:4001(1000) ack 1
+    4ms  app        c1 received 1000
+    5ms  c1         < P. 4001:4011(10) ack 1
+    5ms  app        c1 received 10
+    5ms  ${who} > c1 . 1:1(0) ack 4011
+    6ms  c1         < P. 4011:4021(10) ack 1
+    6ms  app        c1 received 10
+    6ms  ${who} > c1 . 1:1(0) ack 4021
+    7ms  app        c1 send 50
+    7ms  ${who} > c1 P. 1:51(50) ack 4021
+    8ms  c1         < P. 4021:4031(10) ack 51
+    8ms  app        c1 sent 50
+    8ms  app        c1 received 10
+    9ms  app        c1 send 50
+    9ms  ${who} > c1 P. 51:101(50) ack 4031
+   10ms  c1         < P. 4031:4041(10) ack 101
+   10ms  app        c1 sent 50
+   10ms  app        c1 received 10
+   50ms  ${who} > c1 . 101:101(0) ack 4041
+`,
+  );
+
+  machineLadder(
+    `${actor}: TCP_QUICKACK off counts on answers, on acknowledges what is owed`,
+    QUICK,
+    `${before}
+    1ms  app        c1 quickack 0
+    1ms  c1         < P. 1:11(10) ack 1
+    1ms  app        c1 received 10
+    5ms  app        c1 quickack 1
+    5ms  ${who} > c1 . 1:1(0) ack 11
+    6ms  c1         < P. 11:21(10) ack 1
+    6ms  ${who} > c1 . 1:1(0) ack 21
+    6ms  app        c1 received 10
+`.replaceAll(
+      / {4}(1|5)ms {2}app {8}c1 quickack \d/g,
+      // On a device it is an update of cached state.
+      (line, ms) =>
+        actor === 'host'
+          ? line
+          : `${line}\n    ${ms}ms  blocks     nic0 update T\n    ${ms}ms  blocks     nic0 update complete T`,
+    ),
+  );
+}
+
+machineLadder(
+  'quick ACKs that are left go along with a connection, and so does its habit of answering',
+  QUICK,
+  `
+    0ms  c1         < . 1:1001(1000) ack 1
+    0ms  host       > c1 . 1:1(0) ack 1001
+    0ms  app        c1 received 1000
+${OFFLOAD.replaceAll('0ms', '1ms')}
+    2ms  c1         < . 1001:2001(1000) ack 1
+    2ms  nic0       > c1 . 1:1(0) ack 2001
+    2ms  app        c1 received 1000
+    3ms  c1         < . 2001:3001(1000) ack 1
+    3ms  nic0       > c1 . 1:1(0) ack 3001
+    3ms  app        c1 received 1000
+    4ms  app        c1 send 50
+    4ms  nic0       > c1 P. 1:51(50) ack 3001
+    5ms  c1         < . 3001:3001(0) ack 51
+    5ms  app        c1 sent 50
+    6ms  tli        upload c1
+    6ms  blocks     nic0 terminate N={P={T}}
+    6ms  blocks     nic0 terminate complete N={P={T}}
+    7ms  c1         < P. 3001:3011(10) ack 51
+    7ms  app        c1 received 10
+   47ms  host       > c1 . 51:51(0) ack 3011
+`,
+);
