@@ -180,8 +180,18 @@ export class Runner implements SocketWorld, CallObserver {
     this.#scriptSockets.get(file)!.stage = SocketStage.Listening;
   }
 
+  renewed(file: TcpSocket): void {
+    const socket = this.#scriptSockets.get(file);
+    if (socket !== undefined) socket.stage = SocketStage.New;
+  }
+
   connecting(file: TcpSocket): void {
-    const socket = this.#scriptSockets.get(file)!;
+    let socket = this.#scriptSockets.get(file)!;
+    // What it was connected to before is another connection, whose packets may still be told of.
+    if (socket.remotePort !== 0) {
+      socket = this.#packets.make('tcp');
+      this.#scriptSockets.set(file, socket);
+    }
     socket.stage = SocketStage.Connecting;
     socket.remotePort = this.settings.connectPort;
   }

@@ -40,6 +40,13 @@ export class SendBuffer {
     return this.notsentLowat === 0 ? this.#systemLowat : this.notsentLowat;
   }
 
+  /** Another connection begins. */
+  restart(): void {
+    this.#ends = [];
+    this.written = 0;
+    this.wantsRoom = false;
+  }
+
   inherit(from: SendBuffer): void {
     this.limit = from.limit;
     this.isLocked = from.isLocked;

@@ -43,6 +43,8 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   const unknown = (): Unsupported => new Unsupported(line, `shell command: ${words.join(' ').slice(0, 60)}`);
   if (name === 'tc' && !rest.every(word => PLAIN_QDISC.test(word) || word === rest[3])) throw unknown();
   if (HARMLESS.has(name) || /^sysctl_restore_.*\.sh$/.test(name)) return 0;
+  // Forgetting counters changes nothing; to look at them takes a pipe, and is not passed over.
+  if (name === 'nstat' && rest.every(word => word.startsWith('-'))) return 0;
   if (name === 'sysctl' || name === 'set_sysctls.py') {
     for (const word of rest) if (!word.startsWith('-')) assign(word, settings, line);
   } else if (name === 'echo') {

@@ -49,6 +49,7 @@ const IPV4: Readonly<Record<string, Setter>> = {
   tcp_keepalive_probes: (s, [count]) => void (s.tcp.kaProbeMax = count!),
   tcp_fin_timeout: (s, [seconds]) => void (s.tcp.finWait2Ticks = seconds! * SECOND),
   tcp_rto_min_us: (s, [us]) => void (s.tcp.rtoMinTicks = Math.round(us! / 1000)),
+  tcp_rto_max_ms: (s, [ms]) => void (s.tcp.rtoMaxTicks = ms!),
   tcp_notsent_lowat: (s, [bytes]) => void (s.notsentLowat = bytes!),
   ip_default_ttl: (s, [hops]) => void (s.tcp.ttl = hops!),
   ip_no_pmtu_disc: (_, v) => !isOn(v),
@@ -69,7 +70,7 @@ const WITHOUT_EFFECT = new Set(
     'tcp_tw_reuse tcp_workaround_signed_windows tcp_app_win tcp_adv_win_scale tcp_fastopen tcp_fastopen_key ' +
     'tcp_fastopen_blackhole_timeout_sec tcp_comp_sack_nr tcp_comp_sack_delay_ns tcp_comp_sack_slack_ns tcp_plb_enabled ' +
     'tcp_backlog_ack_defer tcp_reflect_tos tcp_migrate_req tcp_child_ehash_entries tcp_l3mdev_accept ip_local_port_range ' +
-    'ip_nonlocal_bind icmp_ratelimit icmp_ratemask icmp_msgs_per_sec min_adv_mss'
+    'tcp_rcvbuf_low_rtt tcp_pingpong_thresh route.flush ip_nonlocal_bind icmp_ratelimit icmp_ratemask icmp_msgs_per_sec min_adv_mss'
   ).split(' '),
 );
 

@@ -27,6 +27,8 @@ export interface CallObserver {
   socketMade(socket: TcpSocket, fd: number): void;
   listening(socket: TcpSocket): void;
   connecting(socket: TcpSocket): void;
+  /** It may connect again. */
+  renewed(socket: TcpSocket): void;
   accepted(socket: TcpSocket, fd: number): void;
 }
 
@@ -191,7 +193,7 @@ export class SystemCalls {
 
   #connect(args: CallArguments): Attempt {
     const socket = this.#tcp(args, 0);
-    if (!args.isEllipsis(1) && args.number(1) === AF_UNSPEC) throw new Unsupported(args.line, 'connect to AF_UNSPEC');
+    if (!args.isEllipsis(1) && args.number(1) === AF_UNSPEC) return () => this.#reset(socket);
     const { machine, settings } = this.#world;
     let begun = false;
     return () => {
@@ -200,6 +202,13 @@ export class SystemCalls {
       if (!socket.isBusy) this.#observer.connecting(socket);
       return socket.connect(machine.remoteAddress, settings.connectPort);
     };
+  }
+
+  /** connect() to AF_UNSPEC: whatever there is ends, and the socket is as good as new. */
+  #reset(socket: TcpSocket): CallResult {
+    socket.reset();
+    this.#observer.renewed(socket);
+    return ok();
   }
 
   #close(args: CallArguments): Attempt {

@@ -136,7 +136,9 @@ export class TcpSocket implements TliHandler {
     this.wakeups++;
   }
 
-  closed(_connection: TliConnection, reason: number): void {
+  closed(connection: TliConnection, reason: number): void {
+    // One that was left behind (`reset`).
+    if (connection !== this.connection) return;
     const wasConnecting = this.stage === TcpStage.Connecting;
     if (reason === CloseReason.Refused) this.error = 'ECONNREFUSED';
     else if (reason === CloseReason.TimedOut) this.error = 'ETIMEDOUT';
@@ -279,6 +281,19 @@ export class TcpSocket implements TliHandler {
       child.orphaned = true;
       child.connection?.abort();
     }
+  }
+
+  /** connect() to AF_UNSPEC. What was not read is gone. */
+  reset(): void {
+    if (this.stage === TcpStage.Listening) this.#unlisten();
+    this.connection?.abort();
+    this.connection = null;
+    this.stage = TcpStage.Closed;
+    this.error = '';
+    this.peerEnded = this.readShut = this.writeShut = false;
+    this.received_ = this.consumed = 0;
+    this.sendBuffer.restart();
+    this.wakeups++;
   }
 
   /** Everything of close() but waiting for SO_LINGER. */
