@@ -6,6 +6,8 @@ import type { Clock } from './base/clock.ts';
 import type { Prng } from './base/prng.ts';
 import { Host } from './host/host.ts';
 import { Miniport } from './host/miniport.ts';
+import type { Interface } from './host/interface.ts';
+import type { Ipv6Options } from './host/ipv6.ts';
 import type { Adapter } from './host/ndis.ts';
 import type { OffloadPolicy } from './host/policy/offload-policy.ts';
 import { ActiveBackupTeam, type MemberHealth } from './intermediate-driver/active-backup-team.ts';
@@ -13,12 +15,21 @@ import { VlanDriver } from './intermediate-driver/vlan.ts';
 import type { HostBoot } from './machine-layout.ts';
 import type { Memory } from './memory/memory.ts';
 import { NicStatus } from './ring/nic-layout.ts';
+import type { Ipv6Prefix } from './wire/ipv6-text.ts';
 
 export interface InterfacePlan {
+  /** IPv4; 0 = none. */
   readonly address: number;
   readonly prefixLength: number;
   /** 0 = on the adapter itself. */
   readonly vid: number;
+  /** Absent: it does not speak IPv6. */
+  readonly ipv6?: Ipv6Plan | undefined;
+}
+
+export interface Ipv6Plan extends Ipv6Options {
+  /** Besides the link-local one. */
+  readonly addresses: readonly Ipv6Prefix[];
 }
 
 export interface RoutePlan {
@@ -29,9 +40,17 @@ export interface RoutePlan {
   readonly iface: number;
 }
 
+export interface Ipv6RoutePlan {
+  readonly prefix: Readonly<Int32Array>;
+  readonly prefixLength: number;
+  readonly gateway: Readonly<Int32Array>;
+  readonly iface: number;
+}
+
 export interface HostWiring {
   readonly interfaces: readonly InterfacePlan[];
   readonly routes: readonly RoutePlan[];
+  readonly ipv6Routes?: readonly Ipv6RoutePlan[];
   readonly team: boolean;
   readonly policy: OffloadPolicy;
 }
@@ -54,7 +73,8 @@ export function assembleHost(
   // What waits for something must leave a device the buffers that what it waits for comes in.
   const receiveBuffers = Math.min(...boot.nics.map(nic => nic.config.receiveBuffers));
   host.transport.outOfOrderMax = receiveBuffers >> 2;
-  host.network.ipv4Input.reassembler.buffersMax = receiveBuffers >> 2;
+  host.network.ipv4Input.reassembler.buffersMax = receiveBuffers >> 3;
+  host.network.ipv6.input.reassembler.buffersMax = receiveBuffers >> 3;
   const adapters = host.miniports.map(miniport => miniport.adapter);
   let top: Adapter = adapters[0]!;
   let team: ActiveBackupTeam | null = null;
@@ -67,14 +87,24 @@ export function assembleHost(
   }
   const vids = wiring.interfaces.map(iface => iface.vid).filter(vid => vid !== 0);
   const vlans = vids.length > 0 ? new VlanDriver(memory, blocks, top, vids) : null;
-  const interfaces = wiring.interfaces.map(({ address, prefixLength, vid }) => {
+  const interfaces = wiring.interfaces.map(({ address, prefixLength, vid, ipv6 }) => {
     const adapter = vid === 0 ? top : vlans!.virtuals[vids.indexOf(vid)]!;
-    return host.addInterface(adapter, address, prefixLength);
+    const iface = host.addInterface(adapter, address, prefixLength);
+    if (ipv6 !== undefined) enableIpv6(host, iface, ipv6);
+    return iface;
   });
   for (const { prefix, prefixLength, gateway, iface } of wiring.routes) {
     host.network.paths.routes.add(prefix, prefixLength, gateway, interfaces[iface]!);
   }
+  for (const { prefix, prefixLength, gateway, iface } of wiring.ipv6Routes ?? []) {
+    host.network.ipv6.addRoute(prefix, prefixLength, gateway, interfaces[iface]!);
+  }
   return { host, team, vlans };
+}
+
+function enableIpv6({ network }: Host, iface: Interface, plan: Ipv6Plan): void {
+  const on = network.ipv6.enable(iface, plan);
+  for (const { address, prefixLength } of plan.addresses) network.ipv6.addAddress(on, address, prefixLength);
 }
 
 function healthOf(memory: Memory, miniport: Miniport): MemberHealth {
