@@ -48,7 +48,7 @@ export class SentTransfer {
       const age = Math.min(AGE_MAX, Math.max(0, (now - sent.sentAt(at)) | 0));
       range.end = (sent.end(at) - tcb.sndUna) | 0;
       range.age = isLast ? Math.min(range.age, age) : age;
-      range.flags = isLast ? range.flags & sent.flags(at) & ~SentFlag.Sacked : sent.flags(at);
+      range.flags = isLast ? mergedFlags(range.flags, sent.flags(at)) : sent.flags(at);
       if (sent.end(at) === smallEnd(tcb)) range.flags |= SMALL;
       range.segments = Math.min(SEGMENTS_MAX, (isLast ? range.segments : 0) + sent.segments(at));
     }
@@ -69,7 +69,8 @@ export class SentTransfer {
       const range = this.#range.at(block + SENT_RANGES_OFFSET + i * SentRangeTransfer.byteLength);
       if (range.end <= end) break;
       end = Math.min(range.end, flight);
-      sent.load(tcb, (tcb.sndUna + end) | 0, (now - range.age) | 0, range.flags & ~SMALL, range.segments);
+      const flags = plausible(tcb, range.flags & ~SMALL);
+      sent.load(tcb, (tcb.sndUna + end) | 0, (now - range.age) | 0, flags, range.segments);
       if ((range.flags & SMALL) !== 0) noteSmall(tcb, (tcb.sndUna + end) | 0);
     }
     if (end < flight) loadUnknown(tcb, end, flight, now, sent);
@@ -79,6 +80,17 @@ export class SentTransfer {
     tcb.sackedSegments = Math.min(tcb.dupAckCount, Math.ceil((flight - tcb.lostBytes) / tcb.effectiveMss));
     tcb.sackedBytes = Math.min(tcb.sackedSegments * tcb.effectiveMss, flight - tcb.lostBytes);
   }
+}
+
+/** Of two ranges as one: nothing of it is SACKed, and it is lost only if all of it is. */
+function mergedFlags(one: number, other: number): number {
+  return (one & other & ~SentFlag.Sacked) | ((one | other) & SentFlag.EverRetransmitted);
+}
+
+/** As much of it as can be true at the same time: what is SACKed is not lost, and only a peer with SACK does so. */
+function plausible(tcb: Tcb, flags: number): number {
+  if ((tcb.constFlags & TcpConstFlag.Sack) === 0) return flags & ~SentFlag.Sacked;
+  return (flags & SentFlag.Sacked) === 0 ? flags : flags & ~SentFlag.Lost;
 }
 
 /** In flight as far as SND.NXT, behind it to be sent again (SndMax of the shipped state lies beyond it then). */

@@ -99,7 +99,8 @@ export class AckReport {
     this.ackedSegments += segments;
     if ((flags & EverRetransmitted) !== 0) {
       this.retransmittedAcked = true;
-      if (this.#answersOriginal(sentAt)) this.isSpurious = true;
+      // The echo is of what stood at SND.UNA (RFC 7323 4.3): of the rest it only says when that was sent.
+      if (from === tcb.sndUna && this.#answersOriginal(sentAt)) this.isSpurious = true;
     } else if ((flags & Sacked) === 0) {
       if ((flags & Lost) === 0) this.#sample(sentAt);
       this.#noteOrder(from);

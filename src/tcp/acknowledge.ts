@@ -31,6 +31,7 @@ import {
   stopRtx,
   stopSendTimer,
 } from './timers.ts';
+import { tryUndoByDuplicates } from './undo.ts';
 import { segmentWindow, updateSendWindow } from './window.ts';
 
 export const AckOutcome = {
@@ -61,7 +62,7 @@ export function acknowledge(
   const window = segmentWindow(tcb, segment.window, (segment.flags & TcpFlag.Syn) !== 0);
   tcb.sndWndProbeCount = 0;
   report.isDuplicate = isDuplicateAck(tcb, segment, window);
-  if (report.isDuplicate && tcb.dupAckCount < 255) tcb.dupAckCount++;
+  if (report.isDuplicate && tcb.sndMax !== tcb.sndUna && tcb.dupAckCount < 255) tcb.dupAckCount++;
   // RFC 9293: the window is taken only from a segment newer than the one that set it last.
   if (
     seqGeq(ack, tcb.sndUna) &&
@@ -70,19 +71,28 @@ export function acknowledge(
     updateSendWindow(tcb, segment.segSeq, ack, window);
     if (window > 0 && isRtxRunning(tcb, TcpTimer.Persist)) leavePersist(tcb);
   }
-  if (tcb.sndMax === tcb.sndUna) return AckOutcome.Ok;
+  if (tcb.sndMax === tcb.sndUna) {
+    late(tcb, segment, report, fx);
+    return AckOutcome.Ok;
+  }
   return answer(tcb, segment, report, buffers, now, fx);
 }
 
-/** RFC 5681 2: the five conditions. With a closed window it is the answer to a probe: nothing fell out. */
+/**
+ * RFC 5681 2: the five conditions but the first (something is in flight), which those who count see to. With a closed window
+ * it is the answer to a probe: nothing fell out.
+ */
 function isDuplicateAck(tcb: Tcb, segment: TcpHeader, window: number): boolean {
-  return (
-    segment.segAck === tcb.sndUna &&
-    tcb.sndMax !== tcb.sndUna &&
-    segLenOf(segment) === 0 &&
-    window === tcb.sndWnd &&
-    window !== 0
-  );
+  return segment.segAck === tcb.sndUna && segLenOf(segment) === 0 && window === tcb.sndWnd && window !== 0;
+}
+
+/** Nothing is in flight any more, but an ACK may say that something has arrived twice: a probe, or what was taken for lost. */
+function late(tcb: Tcb, segment: TcpHeader, report: AckReport, fx: Effects): void {
+  const ack = segment.segAck;
+  takeSack(tcb, segment, fx.sent, report);
+  adaptReorderingWindow(tcb, report, seqGeq(ack, tcb.cwndUsageSeq));
+  judgeProbe(tcb, ack, report);
+  if (report.duplicateSegments > 0 && tcb.caState <= CaState.Disorder) tryUndoByDuplicates(tcb, fx);
 }
 
 /** Something is in flight: what of it has arrived, and what follows from that. */

@@ -81,7 +81,8 @@ export function growWindow(tcb: Tcb, acked: number, rtt: number, now: number): v
   if (!isCwndLimited(tcb) || isUncontrolled(tcb)) return;
   let left = acked;
   if (inSlowStart(tcb)) {
-    const grown = isCubic ? hyStartAck(tcb, acked, rtt) : acked;
+    // RFC 9406 4.3: only before the first loss; later slow starts know from ssthresh where to end.
+    const grown = isCubic && tcb.ssthresh === SSTHRESH_MAX ? hyStartAck(tcb, acked, rtt) : acked;
     const cwnd = Math.min(tcb.cwnd + grown, tcb.ssthresh);
     left = grown === acked ? acked - (cwnd - tcb.cwnd) : 0;
     tcb.cwnd = Math.min(cwnd, SSTHRESH_MAX);
@@ -91,7 +92,12 @@ export function growWindow(tcb: Tcb, acked: number, rtt: number, now: number): v
   else avoidCongestion(tcb, Math.max(1, Math.floor(tcb.cwnd / tcb.effectiveMss)), left);
 }
 
-/** What the algorithm leaves of the window after a loss: whole segments, at least two. */
+/**
+ * What the algorithm leaves of the window after a loss: whole segments, at least two.
+ *
+ * DEVIATION RFC 5681 3.1 (4): as in Linux a part of cwnd, not of FlightSize. RFC 9438 4.6 allows that where cwnd does not grow
+ * beyond what is used (`isCwndLimited`).
+ */
 export function ssthreshAfterLoss(tcb: Tcb): number {
   if (isUncontrolled(tcb)) return SSTHRESH_MAX;
   const mss = tcb.effectiveMss;
@@ -119,6 +125,6 @@ export function restartAfterIdle(tcb: Tcb, idle: number, fx: Effects): void {
 }
 
 /** Sending begins again after `idle` ticks in which nothing was in flight. */
-export function startedSending(tcb: Tcb, idle: number): void {
-  if (tcb.congestionControl === CongestionControl.Cubic) cubicIdle(tcb, idle);
+export function startedSending(tcb: Tcb, idle: number, now: number): void {
+  if (tcb.congestionControl === CongestionControl.Cubic) cubicIdle(tcb, idle, now);
 }

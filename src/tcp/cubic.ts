@@ -35,9 +35,10 @@ export function cubicReset(tcb: Tcb): void {
 }
 
 /** The curve does not go on while nothing was sent (RFC 9438 4.2, 5.8). */
-export function cubicIdle(tcb: Tcb, idle: number): void {
+export function cubicIdle(tcb: Tcb, idle: number, now: number): void {
   if ((tcb.lossFlags & TcpLossFlag.CubicEpoch) === 0) return;
-  tcb.cubicEpochAt = (tcb.cubicEpochAt + idle) | 0;
+  // The stage may have begun after the last segment left, with its ACK.
+  tcb.cubicEpochAt = (tcb.cubicEpochAt + Math.min(idle, (now - tcb.cubicEpochAt) >>> 0)) | 0;
 }
 
 /** RFC 9438 4.2 to 4.5: `acked` bytes in congestion avoidance. */

@@ -9,7 +9,7 @@ import { headersOf } from './address-family.ts';
 import { flightSize, initialWindow } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { endFrto, markAllLost } from './recovery.ts';
-import { CaState, type Tcb, TcpConstFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
+import { CaState, type Tcb, TcpConstFlag, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning } from './timers.ts';
 import { transmit } from './transmit.ts';
 
@@ -40,6 +40,8 @@ export function segmentSizeFor(tcb: Tcb, pathMtu: number): number {
 export function segmentSizeChanged(tcb: Tcb, mss: number, now: number, fx: Effects): void {
   const smaller = mss < tcb.effectiveMss;
   tcb.effectiveMss = mss;
+  // A window of less than a segment would send nothing at all.
+  if (tcb.cwnd < mss && tcb.state >= TcpState.Established) tcb.cwnd = mss;
   if (!smaller || tcb.state < TcpState.Established || tcb.state === TcpState.TimeWait) return;
   if (tcb.sndWnd > 0 && flightSize(tcb) > mss) sendAllAgain(tcb, fx);
   transmit(tcb, now, fx);
@@ -51,6 +53,8 @@ function sendAllAgain(tcb: Tcb, fx: Effects): void {
   tcb.cwnd = Math.min(tcb.cwnd, initialWindow(tcb, fx));
   tcb.recover = tcb.sndNxt;
   tcb.caState = CaState.Loss;
+  // An earlier reduction is not what an ACK of the originals speaks of.
+  tcb.lossFlags &= ~TcpLossFlag.Undo;
   endFrto(tcb);
   if (isRtxRunning(tcb, TcpTimer.LossProbe)) tcb.rtxKind = TcpTimer.Retransmit;
 }

@@ -53,7 +53,7 @@ export function recover(tcb: Tcb, report: AckReport, now: number, fx: Effects): 
     // Only a retransmission that is lost as well makes a fast recovery of it.
     if (isLoss(tcb) && !report.lostRetransmission) return;
   } else {
-    noteDuplicateAck(tcb, report);
+    noteDuplicateAck(tcb, report, fx);
     if (tcb.caState <= CaState.Disorder) tryUndoByDuplicates(tcb, fx);
     identifyLosses(tcb, report, now, fx);
   }
@@ -62,13 +62,12 @@ export function recover(tcb: Tcb, report: AckReport, now: number, fx: Effects): 
 }
 
 function inRecovery(tcb: Tcb, report: AckReport, now: number, fx: Effects): void {
-  if (!report.advanced) noteDuplicateAck(tcb, report);
+  if (!report.advanced) noteDuplicateAck(tcb, report, fx);
   else if (tryUndoPartial(tcb, report, fx)) return;
-  if (tryUndoByDuplicates(tcb, fx)) {
-    keepOpen(tcb, report.hasEce, fx);
-    return;
-  }
+  if (tryUndoByDuplicates(tcb, fx)) keepOpen(tcb, report.hasEce, fx);
   identifyLosses(tcb, report, now, fx);
+  // Undone, but something is lost all the same.
+  if (tcb.caState !== CaState.Recovery && tcb.lostBytes > 0) enterRecovery(tcb, report.hasEce, fx);
 }
 
 /** RFC 5682 3.1 steps 2 and 3; RFC 5681 3.1 otherwise. */
@@ -77,8 +76,10 @@ function inLoss(tcb: Tcb, report: AckReport, fx: Effects): void {
   const isDone = seqGeq(tcb.sndUna, tcb.recover);
   if (report.advanced && tryUndoTimeOut(tcb, false, isSack, report, fx)) return;
   if ((tcb.lossFlags & (TcpLossFlag.Frto | TcpLossFlag.FrtoProbing)) !== 0) {
-    // Step 3b: what was sent before the time-out, and not again, has arrived.
-    if (report.originalArrived && tryUndoTimeOut(tcb, true, isSack, report, fx)) return;
+    // Step 3b: what was sent before the time-out, and not again, has arrived. Without SACK it may have done so long ago, and
+    // be acknowledged now because of what was sent again.
+    const isOriginal = report.originalArrived && (isSack || !report.retransmittedAcked);
+    if (isOriginal && tryUndoTimeOut(tcb, true, isSack, report, fx)) return;
     if ((tcb.lossFlags & TcpLossFlag.FrtoProbing) !== 0) {
       // Step 3a: the new data only brought a duplicate ACK. The loss was real.
       if (report.hasSacked || report.isDuplicate) endFrto(tcb);
@@ -96,7 +97,7 @@ function inLoss(tcb: Tcb, report: AckReport, fx: Effects): void {
     return;
   }
   if (isSack) return;
-  if (seqGt(tcb.sndNxt, tcb.recover) && report.isDuplicate) noteDuplicateAck(tcb, report);
+  if (seqGt(tcb.sndNxt, tcb.recover) && report.isDuplicate) noteDuplicateAck(tcb, report, fx);
   else if (report.advanced) clearDuplicateAcks(tcb);
 }
 
@@ -105,26 +106,32 @@ export function endFrto(tcb: Tcb): void {
 }
 
 /** Without SACK a duplicate ACK stands for a segment that has arrived (RFC 5681 3.2). */
-function noteDuplicateAck(tcb: Tcb, report: AckReport): void {
+function noteDuplicateAck(tcb: Tcb, report: AckReport, fx: Effects): void {
   if (isSackUsed(tcb) || !report.isDuplicate) return;
-  const mss = tcb.effectiveMss;
+  const { sent } = fx;
+  let segments = 0;
+  for (let at = tcb.sentHead; at !== 0; at = sent.next(at)) segments += sent.segments(at);
   // One segment at least is missing.
-  const most = Math.max(0, Math.ceil(flightSize(tcb) / mss) - 1);
-  if (tcb.sackedSegments >= most || tcb.sackedBytes + mss > flightSize(tcb) - tcb.lostBytes) return;
+  if (tcb.sackedSegments >= segments - 1) return;
+  // They may be small: as large as one is on average.
+  const size = Math.min(tcb.effectiveMss, Math.ceil(flightSize(tcb) / segments));
+  const bytes = Math.min(tcb.sackedBytes + size, flightSize(tcb) - tcb.lostBytes);
+  if (bytes <= tcb.sackedBytes) return;
+  report.delivered += bytes - tcb.sackedBytes;
   tcb.sackedSegments++;
-  tcb.sackedBytes = tcb.sackedSegments * mss;
-  report.delivered += mss;
+  tcb.sackedBytes = bytes;
 }
 
 /** Without SACK: new data is acknowledged, and with it that many of the segments that duplicate ACKs stood for. */
 export function acknowledgeDuplicates(tcb: Tcb, report: AckReport): void {
   if (isSackUsed(tcb)) return;
-  const mss = tcb.effectiveMss;
-  const known = tcb.sackedBytes;
-  const segments = Math.max(0, report.ackedSegments - 1);
-  tcb.sackedSegments = segments >= tcb.sackedSegments ? 0 : tcb.sackedSegments - segments;
-  tcb.sackedBytes = Math.min(tcb.sackedSegments * mss, Math.max(0, flightSize(tcb) - tcb.lostBytes));
-  report.delivered = Math.max(Math.min(mss, report.acked), report.delivered - known);
+  const { sackedBytes: known, sackedSegments: before } = tcb;
+  if (before > 0) {
+    tcb.sackedSegments = Math.max(0, before - Math.max(0, report.ackedSegments - 1));
+    const left = Math.floor((known * tcb.sackedSegments) / before);
+    tcb.sackedBytes = Math.min(left, Math.max(0, flightSize(tcb) - tcb.lostBytes));
+  }
+  report.delivered = Math.max(Math.min(tcb.effectiveMss, report.acked), report.delivered - known);
 }
 
 export function clearDuplicateAcks(tcb: Tcb): void {
@@ -152,7 +159,8 @@ function identifyLosses(tcb: Tcb, report: AckReport, now: number, fx: Effects): 
 function markFirstLost(tcb: Tcb, fx: Effects): void {
   const head = tcb.sentHead;
   if ((fx.sent.flags(head) & SentFlag.Lost) !== 0) return;
-  const length = Math.min(tcb.effectiveMss, (fx.sent.end(head) - tcb.sndUna) | 0);
+  const segment = Math.ceil(((fx.sent.end(head) - tcb.sndUna) | 0) / fx.sent.segments(head));
+  const length = Math.min(tcb.effectiveMss, segment);
   fx.sent.markFirstLost(tcb, (tcb.sndUna + length) | 0);
   // What duplicate ACKs stand for cannot be more than the rest.
   tcb.sackedBytes = Math.min(tcb.sackedBytes, Math.max(0, flightSize(tcb) - tcb.lostBytes));

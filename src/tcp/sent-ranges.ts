@@ -84,7 +84,7 @@ export class SentRanges {
         return;
       }
     }
-    const range = tail !== 0 && this.#isFull ? 0 : this.#allocate();
+    const range = tail !== 0 && this.#isFull && this.#flags[tail] === 0 ? 0 : this.#allocate();
     if (range === 0) {
       // No memory for another: it counts as sent when the last one was, which errs on the side of patience.
       this.#end[tail] = end;
@@ -169,12 +169,14 @@ export class SentRanges {
       const upTo = whole ? end : ack;
       const length = (upTo - start) | 0;
       const flags = this.#flags[range]!;
-      const count = whole ? this.#segments[range]! : this.#share(range, start, ack);
+      const count = whole
+        ? this.#segments[range]!
+        : Math.min(this.#share(range, start, ack), this.#segments[range]! - 1);
       this.#count(tcb, flags, length, count);
-      report.acknowledged(tcb, start, upTo, length, count, this.#sentAt[range]!, flags);
+      report.acknowledged(tcb, start, upTo, length, Math.max(1, count), this.#sentAt[range]!, flags);
       start = upTo;
       if (!whole) {
-        this.#segments[range] = Math.max(1, this.#segments[range]! - count);
+        this.#segments[range] = this.#segments[range]! - count;
         if (range === this.#tailOwner) this.#tailStart = ack;
         return;
       }
@@ -282,12 +284,15 @@ export class SentRanges {
   /** The range ends at `at` from now on; the rest is a new one, which is returned. */
   #split(tcb: Tcb, range: number, start: number, at: number): number {
     const rest = this.#allocate();
-    const count = this.#share(range, start, at);
-    this.#set(rest, this.#end[range]!, this.#sentAt[range]!, this.#flags[range]!, this.#segments[range]! - count);
-    this.#segments[rest] = Math.max(1, this.#segments[rest]!);
+    const segments = this.#segments[range]!;
+    const flags = this.#flags[range]!;
+    // One segment that is cut is two.
+    const count = Math.max(1, Math.min(this.#share(range, start, at), segments - 1));
+    if (segments === 1 && (flags & Sacked) !== 0) tcb.sackedSegments++;
+    this.#set(rest, this.#end[range]!, this.#sentAt[range]!, flags, Math.max(1, segments - count));
     this.#next[rest] = this.#next[range]!;
     this.#end[range] = at;
-    this.#segments[range] = Math.max(1, count);
+    this.#segments[range] = count;
     this.#next[range] = rest;
     if (tcb.sentTail === range) tcb.sentTail = rest;
     this.#tailOwner = 0;

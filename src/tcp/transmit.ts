@@ -56,7 +56,7 @@ function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
 /** RFC 5682 3.1 step 2b: new data is to show whether the time-out was spurious. Without any the loss is taken for real. */
 function probeTimeOut(tcb: Tcb, now: number, fx: Effects): boolean {
   if (seqGt(tcb.sndNxt, tcb.recover)) return true;
-  const hadRoom = transmitNew(tcb, now, fx);
+  const hadRoom = transmitNew(tcb, now, fx, 0, true);
   if (hadRoom && !seqGt(tcb.sndNxt, tcb.recover)) endFrto(tcb);
   return hadRoom;
 }
@@ -137,7 +137,7 @@ function resend(
 /** RFC 8985 7.3: new data if there is some, beyond cwnd if need be, else the last segment once more. False: no room. */
 export function sendLossProbe(tcb: Tcb, now: number, fx: Effects): boolean {
   const before = tcb.sndNxt;
-  if (!transmitNew(tcb, now, fx, tcb.effectiveMss)) return false;
+  if (!transmitNew(tcb, now, fx, tcb.effectiveMss, true)) return false;
   if (tcb.sndNxt !== before) {
     probeSent(tcb, false);
     return true;
@@ -148,13 +148,15 @@ export function sendLossProbe(tcb: Tcb, now: number, fx: Effects): boolean {
   return true;
 }
 
-/** Sends what windows, Nagle and room allow from SND.NXT on; `extra` bytes beyond cwnd. False when there was no room. */
-function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0): boolean {
+/**
+ * Sends what windows, Nagle and room allow from SND.NXT on; for a probe (`isProbe`) without Nagle, and one segment of up to
+ * `extra` bytes beyond cwnd. False when there was no room.
+ */
+function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0, isProbe = false): boolean {
   const fin = finOutstanding(tcb.state);
   let offset = (tcb.sndNxt - tcb.sndUna) | 0;
   const queued = tcb.sendDataBytes;
   if (offset >= queued && (!fin || offset > queued)) return true;
-  if (offset === 0 && queued > 0) wakeUp(tcb, now, fx);
   let more = extra;
   let limited = false;
   for (;;) {
@@ -166,7 +168,7 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0): boolean {
     const last = length === left;
     const withFin = last && fin && tcb.sndWnd > offset + length;
     if (left > 0) {
-      if (length === 0 || (length < mss && extra === 0 && !maySendPartial(tcb, length, left, fin))) break;
+      if (length === 0 || (length < mss && !isProbe && !maySendPartial(tcb, length, left, fin))) break;
       // The window does not hold back the last segment of all.
       limited = !(withFin && left <= mss) && tcb.cwnd - inFlight(tcb) + more < length;
       if (limited) break;
@@ -178,6 +180,7 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0): boolean {
     if (withFin) flags |= TcpFlag.Fin;
     // RFC 9293 MUST-61: PSH on the last buffered segment, unless the user has said that more is to come.
     if (last && length > 0 && (tcb.privateFlags & TcpPrivateFlag.Unpushed) === 0) flags |= TcpFlag.Psh;
+    if (offset === 0 && length > 0) wakeUp(tcb, now, fx);
     if (!emit(tcb, flags, tcb.sndNxt, length, fx)) return false;
     advanceSndNxt(tcb, length + (withFin ? 1 : 0), length, now, fx);
     if (length < mss) noteSmall(tcb, tcb.sndNxt);
@@ -198,11 +201,15 @@ export function transmitOverride(tcb: Tcb, now: number, fx: Effects): void {
   }
 }
 
-/** Sending begins again with nothing in flight: congestion window validation (RFC 5681 4.1, RFC 2861). */
+/**
+ * Sending begins again with nothing in flight: congestion window validation (RFC 5681 4.1, RFC 2861). Once for an idle time:
+ * not while a closed window holds back what there is, nor again when the segment finds no room.
+ */
 function wakeUp(tcb: Tcb, now: number, fx: Effects): void {
   const idle = (now - tcb.lastSendAt) >>> 0;
+  tcb.lastSendAt = now;
   if (fx.params.slowStartAfterIdle && idle > rto(tcb, fx)) restartAfterIdle(tcb, idle, fx);
-  startedSending(tcb, idle);
+  startedSending(tcb, idle, now);
 }
 
 function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number, fx: Effects): void {

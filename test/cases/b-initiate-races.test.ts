@@ -309,17 +309,19 @@ describe('states that are offloaded', () => {
   );
 
   explore(
-    'SND.NXT below the highest sent: what was sent goes first, then what was not (B17)',
-    { ...ONE, orders: 5 },
+    'a time-out before the offload: the device knows what is lost, and F-RTO goes on where it was (B17, RFC 5682)',
+    { ...ONE, orders: 3 },
     (machine, race) => {
       const c1 = race.peer('c1');
       c1.mute = true;
       race.send('c1', 3 * 1460);
       race.settle();
-      // A time-out: the host goes back to SND.UNA and has sent one of three again.
+      // A time-out: all three are lost as far as the host knows, and one has been sent again. SND.NXT stays where it was.
       race.advanceTo(1200);
-      expect(race.field('c1', 'sndNxt')).toBe(1461);
+      expect(race.field('c1', 'sndNxt')).toBe(4381);
       expect(race.field('c1', 'sndMax')).toBe(4381);
+      expect(tcbOf(machine, 'c1').lostBytes).toBe(3 * 1460);
+      expect(tcbOf(machine, 'c1').retransBytes).toBe(1460);
       race.send('c1', 500);
       race.event('offload', () => race.offload('c1'));
       race.run();
@@ -327,8 +329,13 @@ describe('states that are offloaded', () => {
       race.event('ACK', () => machine.inject(c1.peer, '. 1:1(0) ack 1461'));
       race.run();
       const sent = machine.events.slice(mark).filter(({ text }) => /^> c1 .*\(\d{3,4}\)/.test(text));
-      expect(sent.map(({ text }) => /(\d+):/.exec(text)![1])).toEqual(['1461', '2921']);
-      expect(sent.every(({ actor }) => actor === 'nic0')).toBe(true);
+      // Step 2b: new data. Its duplicate ACK says that the loss was real (step 3a), and what is lost goes out.
+      expect(sent.map(({ text }) => /(\d+):/.exec(text)![1])).toEqual(['4381']);
+      race.event('duplicate ACK', () => machine.inject(c1.peer, '. 1:1(0) ack 1461'));
+      race.run();
+      const all = machine.events.slice(mark).filter(({ text }) => /^> c1 .*\(\d{3,4}\)/.test(text));
+      expect(all.map(({ text }) => /(\d+):/.exec(text)![1])).toEqual(['4381', '1461', '2921']);
+      expect(all.every(({ actor }) => actor === 'nic0')).toBe(true);
       c1.mute = false;
       race.end();
     },

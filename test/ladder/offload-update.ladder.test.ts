@@ -182,7 +182,7 @@ describe('a path MTU that shrinks', () => {
     6ms  router     c1 too-big 1040
     6ms  blocks     nic0 update P
     6ms  nic0       > c1 . 1:1001(1000) ack 1
-    6ms  nic0       > c1 P. 1001:2001(1000) ack 1
+    6ms  nic0       > c1 . 1001:1461(460) ack 1
     6ms  blocks     nic0 update complete P
          // The other connection of the path, and one of another path.
     7ms  app        c2 send 1460

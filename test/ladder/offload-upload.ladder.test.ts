@@ -625,11 +625,11 @@ describe('half closed', () => {
     0ms  blocks     nic0 initiate complete N+{P+{T}}
     1ms  c1         < . 1:1(0) ack 1 win 0
     2ms  app        c1 send 100
-  202ms  nic0       > c1 . 1:2(1) ack 1
+  202ms  nic0       > c1 . 0:0(0) ack 1
   300ms  tli        upload c1
   300ms  blocks     nic0 terminate N={P={T}}
   300ms  blocks     nic0 terminate complete N={P={T}}
-  602ms  host       > c1 . 1:2(1) ack 1
+  602ms  host       > c1 . 0:0(0) ack 1
   700ms  c1         < . 1:1(0) ack 1 win 65535
   700ms  host       > c1 P. 1:101(100) ack 1
   701ms  c1         < . 1:1(0) ack 101 win 65535

@@ -130,8 +130,8 @@ describe("the sender's silly window (RFC 9293 MUST-38)", () => {
       0ms  app   send 1000
       0ms  host  > . 1:601(600) ack 1
      10ms  peer  < . 1:1(0) ack 601 win 299
-    209ms  tcb   sndMax=601
-    210ms  host  > P. 601:900(299) ack 1
+    210ms  tcb   sndMax=601
+    211ms  host  > P. 601:900(299) ack 1
     220ms  peer  < . 1:1(0) ack 900 win 300
     220ms  host  > P. 900:1001(101) ack 1
     `,
@@ -148,24 +148,25 @@ describe("the sender's silly window (RFC 9293 MUST-38)", () => {
     200ms  host  > . 1:401(400) ack 1
     210ms  peer  < . 1:1(0) ack 401 win 5000
     210ms  host  > . 401:1401(1000) ack 1
+    210ms  tcb   cwnd=1400 sndNxt=2001
     `,
-    MSS_1000,
+    { from: 'ESTABLISHED', params: { mss: 1000, frto: false } },
   );
 });
 
 describe('the closed window', () => {
   ladder(
-    'is probed with one octet, first after RTO, then less and less often (RFC 9293 MUST-36, SHLD-29, SHLD-30)',
+    'is probed with an old number and no text, first after RTO, then less and less often (RFC 9293 MUST-36, SHLD-29, SHLD-30)',
     `
       0ms  peer  < . 1:1(0) ack 1 win 0
       0ms  app   send 1000
-    200ms  host  > . 1:2(1) ack 1
+    200ms  host  > . 0:0(0) ack 1
     210ms  peer  < . 1:1(0) ack 1 win 0
-    600ms  host  > . 1:2(1) ack 1
+    600ms  host  > . 0:0(0) ack 1
     610ms  peer  < . 1:1(0) ack 1 win 0
-   1400ms  host  > . 1:2(1) ack 1
+   1400ms  host  > . 0:0(0) ack 1
    1410ms  peer  < . 1:1(0) ack 1 win 0
-   3000ms  host  > . 1:2(1) ack 1
+   3000ms  host  > . 0:0(0) ack 1
    3010ms  peer  < . 1:1(0) ack 1 win 0
    3010ms  tcb   cwnd=10000 dupAckCount=0
    3020ms  peer  < . 1:1(0) ack 1 win 5000
@@ -175,14 +176,16 @@ describe('the closed window', () => {
     MSS_1000,
   );
   ladder(
-    'a peer that takes the probe: sending goes on behind it',
+    'the answer to a probe opens it: sending begins with the first octet, and the probes leave no back-off behind',
     `
       0ms  peer  < . 1:1(0) ack 1 win 0
       0ms  app   send 1000
-    200ms  host  > . 1:2(1) ack 1
-    210ms  peer  < . 1:1(0) ack 2 win 5000
-    210ms  host  > P. 2:1001(999) ack 1
-    210ms  tcb   rtxCount=0 rtoBackoff=0
+    200ms  host  > . 0:0(0) ack 1
+    600ms  host  > . 0:0(0) ack 1
+    610ms  peer  < . 1:1(0) ack 1 win 5000
+    610ms  host  > P. 1:1001(1000) ack 1
+    610ms  tcb   rtxCount=0 rtoBackoff=0 sndWndProbeCount=0
+    810ms  host  > P. 1:1001(1000) ack 1
     `,
     MSS_1000,
   );
@@ -191,16 +194,16 @@ describe('the closed window', () => {
     `
       0ms  peer  < . 1:1(0) ack 1 win 0
       0ms  app   send 1000
-    200ms  host  > . 1:2(1) ack 1
+    200ms  host  > . 0:0(0) ack 1
     210ms  peer  < . 1:1(0) ack 1 win 0
-    400ms  host  > . 1:2(1) ack 1
+    400ms  host  > . 0:0(0) ack 1
     410ms  peer  < . 1:1(0) ack 1 win 0
-    600ms  host  > . 1:2(1) ack 1
+    600ms  host  > . 0:0(0) ack 1
     610ms  peer  < . 1:1(0) ack 1 win 0
-    800ms  host  > . 1:2(1) ack 1
+    800ms  host  > . 0:0(0) ack 1
     810ms  peer  < . 1:1(0) ack 1 win 0
-   1000ms  host  > . 1:2(1) ack 1
-   1200ms  host  > . 1:2(1) ack 1
+   1000ms  host  > . 0:0(0) ack 1
+   1200ms  host  > . 0:0(0) ack 1
    1400ms  app   closed TimedOut
     `,
     { from: 'ESTABLISHED', params: { retransmissionsMax: 2, rtoMaxTicks: 200 } },
@@ -211,29 +214,31 @@ describe('the closed window', () => {
       0ms  app   send 1000
       0ms  host  > P. 1:1001(1000) ack 1
      10ms  peer  < . 1:1(0) ack 1 win 0
-    200ms  host  > . 1:2(1) ack 1
+    200ms  host  > . 0:0(0) ack 1
     210ms  peer  < . 1:1(0) ack 1 win 0
-    400ms  host  > . 1:2(1) ack 1
+    400ms  host  > . 0:0(0) ack 1
     410ms  peer  < . 1:1(0) ack 1 win 0
-    600ms  host  > . 1:2(1) ack 1
+    600ms  host  > . 0:0(0) ack 1
     610ms  peer  < . 1:1(0) ack 1 win 0
-    800ms  host  > . 1:2(1) ack 1
+    800ms  host  > . 0:0(0) ack 1
     810ms  peer  < . 1:1(0) ack 1 win 4000
     810ms  host  > P. 1:1001(1000) ack 1
     `,
     { from: 'ESTABLISHED', params: { retransmissionsMax: 2, rtoMaxTicks: 200 } },
   );
   ladder(
-    'holds a FIN back as well, which then is the probe',
+    'holds a FIN back as well, and is probed for it',
     `
       0ms  peer  < . 1:1(0) ack 1 win 0
       0ms  app   close
       0ms  tcb   state=FIN-WAIT-1
-    200ms  host  > F. 1:1(0) ack 1
+    200ms  host  > . 0:0(0) ack 1
     210ms  peer  < . 1:1(0) ack 1 win 0
-    600ms  host  > F. 1:1(0) ack 1
-    610ms  peer  < . 1:1(0) ack 2 win 0
-    610ms  tcb   state=FIN-WAIT-2
+    600ms  host  > . 0:0(0) ack 1
+    610ms  peer  < . 1:1(0) ack 1 win 1
+    610ms  host  > F. 1:1(0) ack 1
+    620ms  peer  < . 1:1(0) ack 2 win 0
+    620ms  tcb   state=FIN-WAIT-2
     `,
     MSS_1000,
   );
@@ -249,11 +254,11 @@ describe('the closed window', () => {
     MSS_1000,
   );
   ladder(
-    'while a probe is out an ACK has a number that the peer hears (RFC 9293 A.2)',
+    'a probe takes no number: an ACK after it has one that the peer hears (RFC 9293 A.2)',
     `
       0ms  peer  < . 1:1(0) ack 1 win 0
       0ms  app   send 1000
-    200ms  host  > . 1:2(1) ack 1
+    200ms  host  > . 0:0(0) ack 1
     300ms  peer  < . 1:1001(1000) ack 1 win 0
     301ms  peer  < . 1001:2001(1000) ack 1 win 0
     301ms  host  > . 1:1(0) ack 2001
@@ -266,7 +271,7 @@ describe('the closed window', () => {
       0ms  peer  < . 1:1001(1000) ack 1 win 0
       0ms  app   send 10
      40ms  host  > . 1:1(0) ack 1001 win 0
-    200ms  host  > . 1:2(1) ack 1001
+    200ms  host  > . 0:0(0) ack 1001
     210ms  peer  < . 1001:1002(1) ack 1 win 0
     210ms  host  > . 1:1(0) ack 1001
     211ms  peer  < . 1002:1002(0) ack 1 win 0
@@ -286,7 +291,7 @@ describe('the closed window', () => {
     100ms  link  room 0
     300ms  tcb   sndWndProbeCount=0
     500ms  link  room
-    600ms  host  > . 1:2(1) ack 1
+    600ms  host  > . 0:0(0) ack 1
     `,
     MSS_1000,
   );
