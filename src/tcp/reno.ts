@@ -1,4 +1,7 @@
-/** Congestion avoidance a segment at a time (RFC 5681 3.1), which NewReno uses as it is and CUBIC with a pace of its own. */
+/**
+ * Congestion avoidance, a whole segment at a time (RFC 5681 3.1), as Linux reckons it: NewReno uses it as it is, CUBIC with
+ * a pace of its own.
+ */
 import type { Tcb } from './tcb.ts';
 
 /** No window is wider (RFC 7323 2.3): CWnd and SsThresh beyond it mean no limit. */

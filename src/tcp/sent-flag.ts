@@ -1,4 +1,7 @@
-/** What became of a stretch of sent data (sent-ranges.ts). */
+/**
+ * What became of a stretch of sent data: flags of a range (sent-ranges.ts), which travel as they are when a connection is
+ * handed over (offload/sent-transfer.ts).
+ */
 export const SentFlag = {
   Sacked: 1,
   /** Taken for lost; still set while a retransmission of it is in flight. */

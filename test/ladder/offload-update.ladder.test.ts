@@ -179,14 +179,16 @@ describe('a path MTU that shrinks', () => {
     0ms  blocks     nic0 initiate complete N+{P+{T T} P+{T}}
     5ms  app        c1 send 2000
     5ms  nic0       > c1 . 1:1461(1460) ack 1
+    5ms  nic0       > c1 P. 1461:2001(540) ack 1
     6ms  router     c1 too-big 1040
     6ms  blocks     nic0 update P
     6ms  nic0       > c1 . 1:1001(1000) ack 1
-    6ms  nic0       > c1 . 1001:1461(460) ack 1
+    6ms  nic0       > c1 P. 1001:2001(1000) ack 1
     6ms  blocks     nic0 update complete P
          // The other connection of the path, and one of another path.
     7ms  app        c2 send 1460
     7ms  nic0       > c2 . 1:1001(1000) ack 1
+    7ms  nic0       > c2 P. 1001:1461(460) ack 1
     7ms  app        c3 send 1460
     7ms  nic0       > c3 P. 1:1461(1460) ack 1
     8ms  check      host blocks=0
