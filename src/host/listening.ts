@@ -25,7 +25,6 @@ import type { Path } from './path.ts';
 /** How long after the last cookie an ACK may bring it back. */
 const COOKIE_TICKS = 2 << 16;
 /** Instead of a slot. */
-const NO_COOKIE = -1;
 const DROPPED = -2;
 
 export class HostListening extends HostTcp {
@@ -87,8 +86,8 @@ export class HostListening extends HostTcp {
       return -1;
     }
     if (listener !== null && kind === TcpFlag.Ack && this.#mayBeCookie(listener)) {
-      const slot = this.#cookieArrives(listener, iface, ip);
-      if (slot !== NO_COOKIE) return slot;
+      // No cookie in it: it may stand behind text that was lost, which comes again, and a reset would be the end of that.
+      return this.#cookieArrives(listener, iface, ip);
     }
     if (!resetFor(segment, this.reply)) return -1;
     const path = this.network.acquire(ip.source, iface, ip.destination);
@@ -145,7 +144,9 @@ export class HostListening extends HostTcp {
     this.table.insert(slot);
     const tcb = this.at(slot);
     const { numbers, now } = this;
-    passiveOpen(tcb, this.segment, iss ?? numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
+    // A cookie for an earlier copy of the SYN may be on its way: both answers have the same number.
+    const own = this.#mayBeCookie(listener) ? this.#cookies.make(tcb, this.segment, now) : numbers.iss(tcb, now);
+    passiveOpen(tcb, this.segment, iss ?? own, numbers.tsOffset(tcb), now, this);
   }
 
   #answerWithCookie(listener: Listener, tcb: Tcb): void {
@@ -163,7 +164,7 @@ export class HostListening extends HostTcp {
     return listener.usesCookies && (this.now - listener.cookieAt) >>> 0 < COOKIE_TICKS;
   }
 
-  /** The slot of the connection that it begins; NO_COOKIE; or DROPPED, for want of a place. */
+  /** The slot of the connection that it begins; DROPPED without a cookie in it, or without a place. */
   #cookieArrives(listener: Listener, iface: Interface, ip: IpDatagram): number {
     const { segment, now } = this;
     const { counters } = this.listeners;
@@ -179,7 +180,7 @@ export class HostListening extends HostTcp {
     if (!this.#cookies.check(tcb, segment, tsOffset, now)) {
       counters.syncookiesFailed++;
       this.forget(slot);
-      return NO_COOKIE;
+      return DROPPED;
     }
     counters.syncookiesRecv++;
     if (listener.isAcceptQueueFull) {
