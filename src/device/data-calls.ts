@@ -6,7 +6,7 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import type { Memory, Window } from '../memory/memory.ts';
-import { NetBuffer } from '../memory/net-buffer.ts';
+import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import { Completion, Submission } from '../offload/descriptors.ts';
 import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import type { NetBufferCursor } from '../tcp/send-queue.ts';
@@ -106,10 +106,11 @@ export class DataCalls {
   /** MiniportTcpOffloadForward: one whole TCP segment that reached the host (R29). */
   #forward(slot: number, address: number): void {
     const buffer = this.#buffer.at(address);
-    const { dataAddress, dataLength } = buffer;
+    const { dataAddress, dataLength, flags } = buffer;
     const context = this.#firmware.contextOf(slot);
     let status: number = NdisStatus.Success;
     const parsed = parseTcp(this.#memory.view, dataAddress, dataAddress + dataLength, this.#tcp) === TcpParse.Ok;
+    this.#tcp.congestionExperienced = (flags & NetBufferFlag.CongestionExperienced) !== 0;
     if (parsed && !this.#firmware.segment(slot, this.#tcp, true)) {
       // It stands still until it is taken back: the device keeps the segment, or the layer does.
       if (this.#firmware.keepForwarded(slot, address)) return;

@@ -18,6 +18,7 @@ import type { NicBoot } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
 import { ChallengeBudget } from '../tcp/challenge-budget.ts';
 import { acknowledgesRead } from '../tcp/delayed-ack.ts';
+import { trafficClassOf } from '../tcp/ecn.ts';
 import { CloseReason, type Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
@@ -153,7 +154,7 @@ export class NicTcp implements Effects {
       ipAt += VLAN.tagLength;
     }
     const segmentLength = this.writer.headerLength(tcb, flags) + length;
-    const headerLength = this.#writeIp(tcb, ipAt, segmentLength);
+    const headerLength = this.#writeIp(tcb, ipAt, segmentLength, trafficClassOf(tcb, seq, length));
     const total = headerLength + segmentLength;
     this.writer.write(tcb, ipAt + headerLength, flags, seq, length, this.now);
     this.mac.transmit(at, ipAt - at + total);
@@ -165,10 +166,10 @@ export class NicTcp implements Effects {
   }
 
   /** The header in front of `length` bytes of segment, for the path that the tree's cursors are on; returns its length. */
-  #writeIp(tcb: Tcb, at: number, length: number): number {
+  #writeIp(tcb: Tcb, at: number, length: number, tos: number): number {
     const { tree } = this;
     const { view, i32 } = this.memory;
-    const { tos, ttl, flowLabel, localAddress, remoteAddress } = tcb;
+    const { ttl, flowLabel, localAddress, remoteAddress } = tcb;
     if (isIpv6(localAddress)) {
       const { sourceIndex, destinationIndex } = tree;
       const { Tcp } = IpProtocol;

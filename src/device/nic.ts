@@ -335,7 +335,8 @@ export class Nic implements Polled {
       stats.inErrors++;
       return true;
     }
-    if (!this.firmware.segment(slot, tcp, false)) return this.firmware.keep(slot, ip.payloadAt, length);
+    if (!this.firmware.segment(slot, tcp, false))
+      return this.firmware.keep(slot, ip.payloadAt, length, tcp.congestionExperienced);
     stats.inDatagrams++;
     stats.inOctets += (isIpv6(ip.source) ? IPV6.headerLength : IPV4.headerLength) + length;
     return true;

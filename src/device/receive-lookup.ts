@@ -6,6 +6,7 @@
  */
 import type { Memory } from '../memory/memory.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
+import { isMarked } from '../tcp/ecn.ts';
 import type { TcbTable } from '../tcp/tcb-table.ts';
 import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { ETHERNET, EtherType, isGroupMac } from '../wire/ethernet.ts';
@@ -109,6 +110,7 @@ export class ReceiveLookup {
     const length = ip.payloadEnd - ip.payloadAt;
     const pseudo = this.#addresses.pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
     if (this.#memory.kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) return false;
+    this.tcp.congestionExperienced = isMarked(ip.tos);
     return parseTcp(this.#memory.view, ip.payloadAt, ip.payloadEnd, this.tcp) === TcpParse.Ok;
   }
 }

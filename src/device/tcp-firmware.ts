@@ -4,6 +4,7 @@
  */
 import { NdisStatus } from '../base/status.ts';
 import type { TimerHandler } from '../base/timer-wheel.ts';
+import { NetBufferFlag } from '../memory/net-buffer.ts';
 import { Completion, DisconnectFlag } from '../offload/descriptors.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
 import { dropOutOfOrder } from '../tcp/reassembly.ts';
@@ -68,11 +69,13 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   }
 
   /** ¶57: keeps a segment off the wire for a connection that stands still. False: it goes up the normal path. */
-  keep(slot: number, at: number, length: number): boolean {
+  keep(slot: number, at: number, length: number, isCongested: boolean): boolean {
     if (this.target.forwardWhileUploading !== 'buffer') return false;
     const address = this.takePayload(at, length, false);
     // Without room it is lost, and comes again: what is behind it must not overtake it by the other way.
-    if (address !== 0) this.kept.append(slot, address);
+    if (address === 0) return true;
+    this.own.at(address).flags = isCongested ? NetBufferFlag.CongestionExperienced : 0;
+    this.kept.append(slot, address);
     return true;
   }
 

@@ -135,6 +135,7 @@ export class TcpLoader {
     if (initialRcvWnd > rcvWindowMax) return NdisStatus.OffloadTcpRcvWindow;
     if ((constFlags & TcpConstFlag.Sack) !== 0 && !target.supportsSack) return NdisStatus.NotSupported;
     if ((constFlags & TcpConstFlag.Timestamp) !== 0 && !target.supportsTimestamps) return NdisStatus.NotSupported;
+    if ((constFlags & TcpConstFlag.Ecn) !== 0 && !target.supportsEcn) return NdisStatus.NotSupported;
     return NdisStatus.Success;
   }
 

@@ -11,6 +11,7 @@ import type { Memory, Region } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { ChallengeBudget } from '../tcp/challenge-budget.ts';
+import { trafficClassOf } from '../tcp/ecn.ts';
 import type { CloseReason, Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { EndCounters } from '../tcp/end-counters.ts';
@@ -151,7 +152,8 @@ export class HostTcp implements Effects, TimerHandler {
     // Text, SYN or FIN below what was sent before.
     const carries = length > 0 || (flags & (TcpFlag.Syn | TcpFlag.Fin)) !== 0;
     if (carries && seqLt(seq, tcb.sndMax)) this.retransmissions++;
-    this.network.finish(path, buffer, IpProtocol.Tcp, tcb.tos, tcb.ttl, total, false, tcb.flowLabel);
+    const trafficClass = trafficClassOf(tcb, seq, length);
+    this.network.finish(path, buffer, IpProtocol.Tcp, trafficClass, tcb.ttl, total, false, tcb.flowLabel);
     return true;
   }
 

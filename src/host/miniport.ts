@@ -50,6 +50,7 @@ export class Miniport {
       supportsIpv6: config.target.supportsIpv6,
       supportsSack: config.target.supportsSack,
       supportsTimestamps: config.target.supportsTimestamps,
+      supportsEcn: config.target.supportsEcn,
       rcvWindowMax: config.rcvWindowMax,
       mtu: config.mtu,
     };

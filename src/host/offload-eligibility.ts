@@ -11,7 +11,7 @@ import { isIpv6 } from '../wire/address-table.ts';
 import type { Path } from './path.ts';
 
 export class OffloadEligibility {
-  readonly transport = { timestamps: 0, sack: 0, receiveWindow: 0 };
+  readonly transport = { timestamps: 0, sack: 0, ecn: 0, receiveWindow: 0 };
   readonly network = { ipv4: 0, ipv6: 0, pathMtu: 0 };
 
   accepts(tcb: Tcb, path: Path, adapter: OffloadCapabilities): boolean {
@@ -19,6 +19,7 @@ export class OffloadEligibility {
     const { constFlags } = tcb;
     if ((constFlags & TcpConstFlag.Timestamp) !== 0 && !adapter.supportsTimestamps) transport.timestamps++;
     else if ((constFlags & TcpConstFlag.Sack) !== 0 && !adapter.supportsSack) transport.sack++;
+    else if ((constFlags & TcpConstFlag.Ecn) !== 0 && !adapter.supportsEcn) transport.ecn++;
     else if (tcb.initialRcvWnd > adapter.rcvWindowMax) transport.receiveWindow++;
     else if (isIpv6(path.destination) && !adapter.supportsIpv6) network.ipv6++;
     else if (!isIpv6(path.destination) && !adapter.supportsIpv4) network.ipv4++;

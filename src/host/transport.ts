@@ -6,8 +6,10 @@
  * (transport-offload.ts).
  */
 import { assert } from '../base/assert.ts';
+import { NetBufferFlag } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { activeOpen } from '../tcp/open.ts';
+import { isMarked } from '../tcp/ecn.ts';
 import { pathChanged, segmentSizeChanged, segmentSizeFor } from '../tcp/path-change.ts';
 import { adoptOutOfOrder, dropOutOfOrder } from '../tcp/reassembly.ts';
 import { resetFor } from '../tcp/reset.ts';
@@ -152,6 +154,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
       this.checksumErrors++;
       return false;
     }
+    segment.congestionExperienced = isMarked(ip.tos);
     const slot = this.table.lookup(ip.source, segment.srcPort, ip.destination, segment.dstPort, iface.index);
     if (slot < 0) {
       const begun = this.noConnection(iface, ip, null);
@@ -169,6 +172,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
       descriptor.dataAddress = ip.payloadAt;
       descriptor.dataLength = length;
       descriptor.next = 0;
+      descriptor.flags = segment.congestionExperienced ? NetBufferFlag.CongestionExperienced : 0;
       this.diversion!.divert(slot, buffer);
       return true;
     }
@@ -199,6 +203,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
     const at = descriptor.dataAddress;
     const parsed = parseTcp(this.memory.view, at, at + descriptor.dataLength, this.segment);
     assert(parsed === TcpParse.Ok, 'a held segment was parsed before');
+    this.segment.congestionExperienced = (descriptor.flags & NetBufferFlag.CongestionExperienced) !== 0;
     const tcb = this.at(slot);
     const { adapter } = this.interfaceOf(tcb);
     let kept = false;

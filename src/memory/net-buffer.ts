@@ -39,6 +39,8 @@ export const NetBufferFlag = {
   NoPush: 4,
   /** Out-of-order queue: a FIN follows the bytes. */
   Fin: 8,
+  /** A TCP segment without its IP header, which carried CE (RFC 3168). */
+  CongestionExperienced: 16,
   /** Send: MSG_MORE — more bytes follow soon, which these may wait for. */
   More: 16,
 } as const;

@@ -12,6 +12,7 @@ export interface OffloadCapabilities {
   readonly supportsIpv6: boolean;
   readonly supportsSack: boolean;
   readonly supportsTimestamps: boolean;
+  readonly supportsEcn: boolean;
   /** Largest InitialRcvWnd, bytes. */
   readonly rcvWindowMax: number;
   /** Largest PathMtu, bytes. */
@@ -26,6 +27,7 @@ export const NO_OFFLOAD: OffloadCapabilities = {
   supportsIpv6: false,
   supportsSack: false,
   supportsTimestamps: false,
+  supportsEcn: false,
   rcvWindowMax: 0,
   mtu: 0,
 };

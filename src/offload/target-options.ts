@@ -25,6 +25,7 @@ export interface TargetOptions {
   /** Extensions that the device advertises; a connection that uses another is refused (A21). */
   readonly supportsSack: boolean;
   readonly supportsTimestamps: boolean;
+  readonly supportsEcn: boolean;
   /** A path of IPv6 is refused without it, and so is what depends on it. */
   readonly supportsIpv6: boolean;
   /** VIDs that the device knows; empty: any (§4.8). */
@@ -72,6 +73,7 @@ export const DEFAULT_TARGET_OPTIONS: TargetOptions = {
   nceStaleTicks: 30_000,
   supportsSack: true,
   supportsTimestamps: true,
+  supportsEcn: true,
   supportsIpv6: true,
   vlanIds: [],
   sourceMacEntries: 0,

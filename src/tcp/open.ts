@@ -1,11 +1,12 @@
 /**
  * Opening a connection: OPEN calls (RFC 9293 3.10.1) and the SYN of a peer (3.10.7.2), with option negotiation
- * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2, RFC 2018 2).
+ * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2, RFC 2018 2, RFC 3168 6.1.1).
  */
 import type { TcpHeader } from '../wire/tcp.ts';
 import { defaultSendMss, familyFlag, mssFor } from './address-family.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
 import { startAcknowledging } from './delayed-ack.ts';
+import { agreedEcn, offersEcn } from './ecn.ts';
 import type { Effects } from './effects.ts';
 import type { TcpParams } from './params.ts';
 import { startRack } from './rack.ts';
@@ -43,8 +44,9 @@ function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effec
 }
 
 /** TcpConstFlag of the options that our SYN may carry. */
-function offeredOptions(params: TcpParams): number {
+function offeredOptions(params: TcpParams, isActive: boolean): number {
   return (
+    offersEcn(params, isActive) |
     (params.timestamps ? TcpConstFlag.Timestamp : 0) |
     (params.windowScaling ? TcpConstFlag.WindowScaling : 0) |
     (params.sack ? TcpConstFlag.Sack : 0)
@@ -60,7 +62,7 @@ function offeredScale({ windowScaling, rcvBuffer, rcvBufferMax }: TcpParams): nu
 export function activeOpen(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effects): void {
   prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
-  tcb.constFlags = offeredOptions(params) | familyFlag(tcb);
+  tcb.constFlags = offeredOptions(params, true) | familyFlag(tcb);
   tcb.rcvWindScale = offeredScale(params);
   setState(tcb, TcpEvent.ActiveOpen);
   transmit(tcb, now, fx);
@@ -83,7 +85,7 @@ function takeFirstSyn(tcb: Tcb, segment: TcpHeader, iss: number, tsOffset: numbe
   prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
   tcb.privateFlags |= TcpPrivateFlag.Passive;
-  tcb.constFlags = offeredOptions(params) | familyFlag(tcb);
+  tcb.constFlags = offeredOptions(params, false) | familyFlag(tcb);
   tcb.rcvWindScale = offeredScale(params);
   takeSyn(tcb, segment, now, fx);
   setState(tcb, TcpEvent.SynArrives);
@@ -128,7 +130,7 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   }
   // RFC 2018 2.
   if (!segment.sackPermitted) flags &= ~TcpConstFlag.Sack;
-  tcb.constFlags = flags;
+  tcb.constFlags = (flags & ~TcpConstFlag.Ecn) | agreedEcn(tcb, segment);
   tcb.remoteMss = segment.mss >= 0 ? segment.mss : defaultSendMss(tcb);
   // Eff.snd.MSS, RFC 9293 3.7.1: the smaller of both, less the options every segment carries (RFC 6691).
   const options = (flags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;

@@ -9,6 +9,7 @@ import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { AckOutcome, acknowledge, measureSyn } from './acknowledge.ts';
 import { endValidation } from './blind-attack.ts';
 import { enterQuickAcks } from './delayed-ack.ts';
+import { isEcnSetup, takeEcn } from './ecn.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { isUnwanted, prolongFinWait2, startFinWait2 } from './half-close.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
@@ -196,6 +197,8 @@ function handshakeSyn(
   reply: ResetReply,
 ): boolean {
   if ((segment.flags & TcpFlag.Ack) === 0) {
+    // RFC 3168 6.1.1: the peer has fallen back to a SYN without ECN.
+    if (!isEcnSetup(segment)) tcb.constFlags &= ~TcpConstFlag.Ecn;
     repeatSyn(tcb);
     return false;
   }
@@ -300,6 +303,7 @@ function textAndFin(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now:
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
     return;
   }
+  if (segment.payloadLength > 0) takeEcn(tcb, segment, fx);
   if (!receiveText(tcb, segment, buffers, now, fx)) return;
   tcb.rcvNxt = (tcb.rcvNxt + 1) | 0;
   if (tcb.rcvWnd > 0) tcb.rcvWnd--;

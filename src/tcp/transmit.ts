@@ -8,6 +8,7 @@ import { seqGt } from '../base/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { inFlight, noteWindowUse, restartAfterIdle, startedSending } from './congestion.ts';
 import { ackSent, answered } from './delayed-ack.ts';
+import { ecnFlags, ecnSent } from './ecn.ts';
 import type { Effects } from './effects.ts';
 import { segmentRoom } from './sack-report.ts';
 import { isWatching, lastSegment, probeSent, scheduleProbe, ticksUntilRto } from './loss-probe.ts';
@@ -263,10 +264,12 @@ export function acceptableSeq(tcb: Tcb): number {
 
 /** Every segment leaves through here: it acknowledges, and clears what asked for an acknowledgment. */
 export function emit(tcb: Tcb, flags: number, seq: number, length: number, fx: Effects): boolean {
-  if (!fx.emitSegment(tcb, flags, seq, length)) {
+  const bits = ecnFlags(tcb, flags, seq, length);
+  if (!fx.emitSegment(tcb, flags | bits, seq, length)) {
     fx.transmitBlocked(tcb);
     return false;
   }
+  if (bits !== 0) ecnSent(tcb, flags | bits);
   if ((flags & TcpFlag.Ack) !== 0) {
     ackSent(tcb, fx);
   }

@@ -52,12 +52,12 @@ describe('each has its own code on the right block (A19)', () => {
   });
 
   test('an extension that it does not have (A21)', () => {
-    const bench = new Bench({ target: { supportsTimestamps: false, supportsSack: false } });
-    for (const constFlags of [TcpConstFlag.Timestamp, TcpConstFlag.Sack]) {
+    const bench = new Bench({ target: { supportsTimestamps: false, supportsSack: false, supportsEcn: false } });
+    for (const constFlags of [TcpConstFlag.Timestamp, TcpConstFlag.Sack, TcpConstFlag.Ecn]) {
       expect(offer(bench, { tcp: { constFlags } }).statuses[2]).toBe(NotSupported);
     }
     const able = new Bench();
-    const constFlags = TcpConstFlag.Timestamp | TcpConstFlag.Sack;
+    const constFlags = TcpConstFlag.Timestamp | TcpConstFlag.Sack | TcpConstFlag.Ecn;
     expect(offer(able, { tcp: { constFlags } }).statuses[2]).toBe(Success);
   });
 

@@ -12,10 +12,11 @@ const ABLE: OffloadCapabilities = {
   supportsIpv4: true,
   supportsSack: true,
   supportsTimestamps: true,
+  supportsEcn: true,
   rcvWindowMax: 65_536,
   mtu: 1500,
 };
-const TCB = { constFlags: TcpConstFlag.Timestamp | TcpConstFlag.Sack, initialRcvWnd: 65_536 } as Tcb;
+const TCB = { constFlags: TcpConstFlag.Timestamp | TcpConstFlag.Sack | TcpConstFlag.Ecn, initialRcvWnd: 65_536 } as Tcb;
 const PATH = { mtu: 1500 } as Path;
 
 describe('a connection and an adapter', () => {
@@ -26,6 +27,7 @@ describe('a connection and an adapter', () => {
   test.each([
     [{ supportsTimestamps: false }, 'transport', 'timestamps'],
     [{ supportsSack: false }, 'transport', 'sack'],
+    [{ supportsEcn: false }, 'transport', 'ecn'],
     [{ rcvWindowMax: 65_535 }, 'transport', 'receiveWindow'],
     [{ supportsIpv4: false }, 'network', 'ipv4'],
     [{ mtu: 1499 }, 'network', 'pathMtu'],

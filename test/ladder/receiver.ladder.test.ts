@@ -97,3 +97,55 @@ ${OFFLOAD.replaceAll('0ms', '1ms')}
    47ms  host       > c1 . 51:51(0) ack 3011
 `,
 );
+
+const ECN = { peers: { c1: '10.0.0.16:5001' }, quiet: true, sack: true, ecn: true } as const;
+
+machineLadder(
+  'ECN: a mark is echoed and the CWR owed by whoever has the connection, also on segments that wait or are forwarded (RFC 3168)',
+  ECN,
+  `
+    0ms  app        c1 send 10
+    0ms  host       > c1 [ect0] P. 1:11(10) ack 1
+    1ms  c1         < [ce] P. 1:11(10) ack 11
+    1ms  app        c1 sent 10
+    1ms  app        c1 received 10
+    2ms  im         hold initiateOffload
+    2ms  tli        offload c1
+    2ms  host       > c1 E. 11:11(0) ack 11
+    3ms  c1         < W. 11:11(0) ack 11
+    3ms  c1         < W. 11:21(10) ack 11
+    3ms  c1         < [ce] . 21:31(10) ack 11
+    4ms  im         release
+    4ms  blocks     nic0 initiate N+{P+{T}}
+    4ms  blocks     nic0 initiate complete N+{P+{T}}
+    4ms  app        c1 received 10
+    4ms  app        c1 received 10
+    4ms  nic0       > c1 . 11:11(0) ack 21
+    5ms  app        c1 send 10
+    5ms  nic0       > c1 [ect0] PE. 11:21(10) ack 31
+    6ms  c1         < E. 31:31(0) ack 21
+    6ms  app        c1 sent 10
+    7ms  tli        upload c1
+    7ms  blocks     nic0 terminate N={P={T}}
+    7ms  blocks     nic0 terminate complete N={P={T}}
+    8ms  app        c1 send 10
+    8ms  host       > c1 [ect0] PEW. 21:31(10) ack 31
+    9ms  c1         < W. 31:41(10) ack 31
+    9ms  app        c1 sent 10
+    9ms  app        c1 received 10
+    9ms  host       > c1 . 31:31(0) ack 41
+`,
+);
+
+machineLadder(
+  'ECN: a connection that uses it is not offered to a device that does not know it (A21)',
+  { ...ECN, nics: [{ name: 'nic0', target: { supportsEcn: false } }] },
+  `
+    0ms  tli        offload c1
+    0ms  check      c1 offload=InHost
+    1ms  app        c1 send 10
+    1ms  host       > c1 [ect0] P. 1:11(10) ack 1
+    2ms  c1         < . 1:1(0) ack 11
+    2ms  app        c1 sent 10
+`,
+);

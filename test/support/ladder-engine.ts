@@ -10,7 +10,7 @@
  *       10ms  tcb   state=ESTABLISHED cwnd=14600
  *   `);
  *
- * Injected: `peer` segments; `app` connect, listen, send n [n…], send+close n, close, abort, consume n; `link room n` (so
+ * Injected: `peer` segments (`[ce]` before the flags: marked on the way); `app` connect, listen, send n [n…], send+close n, close, abort, consume n; `link room n` (so
  * many segments find room; `link room` for no limit) and `link pool n`. Checked: every `host` segment, with nothing
  * missing and nothing more; `app` upcalls where they are listed; `tcb` fields; `app refused call` that a call is refused.
  * Of a `host` line, window and options count only where they are written; TS values are ticks since the ladder began.
@@ -147,6 +147,8 @@ export function parseLines(text: string): Line[] {
 }
 
 interface SegmentText {
+  /** ECN bits of the datagram, -1: not said. */
+  ecn: number;
   flags: number;
   first: number;
   length: number;
@@ -162,37 +164,43 @@ const FLAG_OF: Record<string, number> = {
   F: TcpFlag.Fin,
   R: TcpFlag.Rst,
   U: TcpFlag.Urg,
+  E: TcpFlag.Ece,
+  W: TcpFlag.Cwr,
 };
+
+const ECN_OF: Record<string, number> = { noecn: 0, ect1: 1, ect0: 2, ce: 3 };
 
 export function parseSegment(text: string): SegmentText {
   const match =
-    /^[<>]\s+([SFRPU.-]+)\s+(-?\d+):(-?\d+)\((\d+)\)(?:\s+ack\s+(-?\d+))?(?:\s+win\s+(\d+))?(?:\s+<([^>]*)>)?$/.exec(
+    /^[<>]\s+(?:\[(\w+)\]\s+)?([SFRPUEW.-]+)\s+(-?\d+):(-?\d+)\((\d+)\)(?:\s+ack\s+(-?\d+))?(?:\s+win\s+(\d+))?(?:\s+<([^>]*)>)?$/.exec(
       text,
     );
   if (match === null) throw new Mismatch(`not a segment: ${text}`);
+  const [, ecn, letters, from, to, count, ack, window, list] = match;
   let flags = 0;
-  for (const letter of match[1]!) flags |= FLAG_OF[letter] ?? 0;
-  const first = Number(match[2]);
-  const length = Number(match[4]);
-  if (Number(match[3]) !== first + length) throw new Mismatch(`${text}: the range is not ${length} long`);
-  if (((flags & TcpFlag.Ack) !== 0) !== (match[5] !== undefined))
-    throw new Mismatch(`${text}: "." and ack go together`);
-  const options = match[7] === undefined ? null : match[7].split(',').map(option => option.trim());
+  for (const letter of letters!) flags |= FLAG_OF[letter] ?? 0;
+  const first = Number(from);
+  const length = Number(count);
+  if (Number(to) !== first + length) throw new Mismatch(`${text}: the range is not ${length} long`);
+  if (((flags & TcpFlag.Ack) !== 0) !== (ack !== undefined)) throw new Mismatch(`${text}: "." and ack go together`);
+  const options = list === undefined ? null : list.split(',').map(option => option.trim());
   return {
+    ecn: ecn === undefined ? -1 : ECN_OF[ecn]!,
     flags,
     first,
     length,
-    ack: match[5] === undefined ? 0 : Number(match[5]),
-    window: match[6] === undefined ? -1 : Number(match[6]),
+    ack: ack === undefined ? 0 : Number(ack),
+    window: window === undefined ? -1 : Number(window),
     options: options === null ? null : options.filter(option => option !== ''),
   };
 }
 
 /** A segment of ours as a ladder writes it. */
-export function formatEmitted(endpoint: Endpoint, { header }: Emitted): string {
+export function formatEmitted(endpoint: Endpoint, { header, ecn }: Emitted): string {
   const isReply = (header.flags & TcpFlag.Rst) !== 0 && header.window === 0;
   const first = (header.segSeq - (isReply && (header.flags & TcpFlag.Ack) !== 0 ? 0 : endpoint.iss)) | 0;
-  let text = `> ${formatTcpFlags(header.flags)} ${first}:${first + header.payloadLength}(${header.payloadLength})`;
+  const bits = ecn === 0 ? '' : `[${Object.keys(ECN_OF)[ecn]}] `;
+  let text = `> ${bits}${formatTcpFlags(header.flags)} ${first}:${first + header.payloadLength}(${header.payloadLength})`;
   if ((header.flags & TcpFlag.Ack) !== 0) text += ` ack ${(header.segAck - endpoint.irs) | 0}`;
   text += ` win ${header.window}`;
   const options: string[] = [];
@@ -216,6 +224,7 @@ function sackBlocks({ sackLeft, sackRight, sackCount }: TcpHeader, iss: number):
 
 function matches(expected: SegmentText, actual: SegmentText): boolean {
   return (
+    Math.max(0, expected.ecn) === Math.max(0, actual.ecn) &&
     expected.flags === actual.flags &&
     expected.first === actual.first &&
     expected.length === actual.length &&
@@ -343,6 +352,7 @@ class Runner {
     const endpoint = this.#endpoint;
     const header = new TcpHeader();
     header.flags = segment.flags;
+    header.congestionExperienced = segment.ecn === ECN_OF.ce;
     header.segSeq = (endpoint.irs + segment.first) | 0;
     header.segAck = (segment.flags & TcpFlag.Ack) !== 0 ? (endpoint.iss + segment.ack) | 0 : 0;
     header.window = segment.window < 0 ? 65535 : segment.window;

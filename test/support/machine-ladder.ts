@@ -77,6 +77,8 @@ export interface MachineLadderOptions {
   readonly receiveBuffers?: number;
   /** Peers permit SACK (RFC 2018). */
   readonly sack?: boolean;
+  /** Peers ask for ECN (RFC 3168); `[ect0]` is printed before the flags, `[ce]` may stand there. */
+  readonly ecn?: boolean;
   /** Connections that the host believes the first NIC can take, where that is more than it can. */
   readonly advertised?: number;
   /** Of the server; ladders offload what they name otherwise. */
@@ -258,7 +260,8 @@ class PeerPort implements Port {
       this.#fragments(peer, at, total, cut);
       return;
     }
-    emitIpv4(view, ipAt, 0, 20 + total, 7, Ipv4Fragment.Df, 60, IpProtocol.Tcp, peer.address, SERVER);
+    const tos = header.congestionExperienced ? 3 : 0;
+    emitIpv4(view, ipAt, tos, 20 + total, 7, Ipv4Fragment.Df, 60, IpProtocol.Tcp, peer.address, SERVER);
     this.uplink!.input(at, 34 + total);
   }
 
@@ -375,7 +378,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     host.tli.listen(PORT, this);
     this.sim.runFor(1000);
     const synOptions = `mss ${options.peerMss ?? 1460}${options.sack === true ? ',sackOK' : ''}`;
-    for (const peer of this.peers) this.#open(peer, synOptions);
+    for (const peer of this.peers) this.#open(peer, options.ecn === true ? 'SEW' : 'S', synOptions);
     this.sim.runFor(1_000_000 - (this.sim.clock.nowUs() % 1_000_000));
     if (options.quiet !== true) host.setTrace({ emit: (actor, to, text) => this.#traced(actor, to, text) });
     const { adapter } = host.interfaces[0]!;
@@ -405,8 +408,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.#record(actor, actor === to ? text : `> ${to} ${text}`);
   }
 
-  #open(peer: LadderPeer, synOptions: string): void {
-    this.inject(peer, `S 0:0(0) win ${PEER_WINDOW} <${synOptions}>`);
+  #open(peer: LadderPeer, flags: string, synOptions: string): void {
+    this.inject(peer, `${flags} 0:0(0) win ${PEER_WINDOW} <${synOptions}>`);
     this.settle();
     this.inject(peer, `. 1:1(0) ack 1`);
     this.settle();
@@ -499,7 +502,8 @@ export class LadderMachine implements TliHandler, FrameTap {
     const bases = { seq: peer.irs, ack: peer.iss, padding: false };
     // The next hop is in the frame's destination: a moved router shows.
     const moved = view.getInt32(frameAt + 2) === peer.hop ? '' : ' (new MAC)';
-    this.#record(who, `> ${peer.name}${moved} ${formatTcp(view, ip.payloadAt, tcp, bases)}`, who);
+    const bits = (ip.tos & 3) === 0 ? '' : ` [${['', 'ect1', 'ect0', 'ce'][ip.tos & 3]}]`;
+    this.#record(who, `> ${peer.name}${moved}${bits} ${formatTcp(view, ip.payloadAt, tcp, bases)}`, who);
   }
 
   #checkSegment(peer: LadderPeer, tcp: TcpHeader): void {
@@ -525,6 +529,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     header.segSeq = (peer.iss + segment.first) | 0;
     header.segAck = (segment.flags & TcpFlag.Ack) !== 0 ? (peer.irs + segment.ack) | 0 : 0;
     header.window = segment.window < 0 ? PEER_WINDOW : segment.window;
+    header.congestionExperienced = segment.ecn === 3;
     for (const option of segment.options ?? []) {
       const [kind, value] = option.split(/\s+/);
       if (kind === 'mss') header.mss = Number(value);

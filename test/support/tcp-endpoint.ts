@@ -13,6 +13,7 @@ import { BufferPool, poolBytes } from '../../src/memory/buffer-pool.ts';
 import { type Memory, type Region, RegionPlan, createMemory } from '../../src/memory/memory.ts';
 import { NetBuffer } from '../../src/memory/net-buffer.ts';
 import { ChallengeBudget } from '../../src/tcp/challenge-budget.ts';
+import { trafficClassOf } from '../../src/tcp/ecn.ts';
 import { CloseReason, type Effects } from '../../src/tcp/effects.ts';
 import { activeOpen, passiveOpen } from '../../src/tcp/open.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from '../../src/tcp/params.ts';
@@ -58,6 +59,8 @@ export interface Emitted {
   readonly header: TcpHeader;
   /** The whole segment, header first. */
   readonly bytes: Uint8Array;
+  /** ECN bits of the datagram around it. */
+  readonly ecn: number;
 }
 
 export interface Upcall {
@@ -330,11 +333,12 @@ export class Endpoint implements Effects, TimerHandler {
     if (length > 0) this.memory.kernels.copy(to, from, length);
     const total = headerLength + length;
     fillTcpChecksum(this.view, this.rxFrame.offset, total, this.tcb.remoteAddress, this.tcb.localAddress);
-    this.#arriveAt(this.rxFrame.offset, total);
+    this.#arriveAt(this.rxFrame.offset, total, header.congestionExperienced);
   }
 
-  #arriveAt(at: number, length: number): void {
+  #arriveAt(at: number, length: number, congestionExperienced = false): void {
     const header = new TcpHeader();
+    header.congestionExperienced = congestionExperienced;
     assert(parseTcp(this.view, at, at + length, header) === TcpParse.Ok, 'the segment parses');
     assert(
       isTcpChecksumValid(this.view, at, length, this.tcb.remoteAddress, this.tcb.localAddress),
@@ -377,13 +381,13 @@ export class Endpoint implements Effects, TimerHandler {
     this.#record(at, length);
   }
 
-  #record(at: number, length: number): TcpHeader {
+  #record(at: number, length: number, ecn = 0): TcpHeader {
     const header = new TcpHeader();
     assert(parseTcp(this.view, at, at + length, header) === TcpParse.Ok, 'what is written parses');
     const { localAddress, remoteAddress } = this.tcb;
     assert(isTcpChecksumValid(this.view, at, length, localAddress, remoteAddress), 'what is written has a checksum');
     const bytes = this.memory.u8.slice(at, at + length);
-    this.events.push({ kind: 'segment', time: this.time, header, bytes });
+    this.events.push({ kind: 'segment', time: this.time, header, bytes, ecn });
     return header;
   }
 
@@ -403,7 +407,7 @@ export class Endpoint implements Effects, TimerHandler {
     const total = this.writer.write(tcb, at, flags, seq, length, this.now);
     assert(total === headerLength + length, 'headerLength says what write does');
     assert(this.view.getInt32(at + total) === 0x5ca1ab1e, 'nothing is written behind the segment');
-    const header = this.#record(at, total);
+    const header = this.#record(at, total, trafficClassOf(tcb, seq, length) & 3);
     const first = (seq - this.iss - 1) >>> 0;
     for (let i = 0; i < length; i++) {
       const found = this.memory.u8[header.payloadAt + i]!;

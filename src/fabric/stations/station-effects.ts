@@ -11,6 +11,7 @@ import { seqGt, seqLt } from '../../base/seq.ts';
 import type { Memory } from '../../memory/memory.ts';
 import { NetBuffer } from '../../memory/net-buffer.ts';
 import { acknowledgesRead } from '../../tcp/delayed-ack.ts';
+import { trafficClassOf } from '../../tcp/ecn.ts';
 import type { CloseReason, Effects } from '../../tcp/effects.ts';
 import type { TcpParams } from '../../tcp/params.ts';
 import { SentRanges } from '../../tcp/sent-ranges.ts';
@@ -94,7 +95,7 @@ export class StationEffects implements Effects {
     link.sendIpv4(
       neighbors.groupOf(neighbor),
       true,
-      tcb.tos,
+      trafficClassOf(tcb, seq, length),
       size,
       IpProtocol.Tcp,
       tcb.localAddress,

@@ -5,6 +5,7 @@
  * Nothing is reassembled. Frames are read where they lie and not changed. Whatever is dropped is counted by reason.
  */
 import type { Memory } from '../../memory/memory.ts';
+import { isMarked } from '../../tcp/ecn.ts';
 import { ArpOperation, ArpPacket, parseArp } from '../../wire/arp.ts';
 import { pseudoHeaderSum } from '../../wire/checksum.ts';
 import { ETHERNET, EtherType, isBroadcastMac } from '../../wire/ethernet.ts';
@@ -235,6 +236,7 @@ export class StationIp {
       counters.droppedTcpHeader++;
       return;
     }
+    segment.congestionExperienced = isMarked(ip.tos);
     counters.segmentsIn++;
     const tcp = this.#tcp;
     const connection = tcp.find(ip, segment);
