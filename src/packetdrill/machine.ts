@@ -10,7 +10,7 @@ import type { MachinePlan } from '../machine-layout.ts';
 import { planMachine } from '../machine-plan.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
 import { Simulation } from '../simulation.ts';
-import { Unsupported } from './script-error.ts';
+import type { Ipv6Ends } from './ipv6-ends.ts';
 import type { Settings } from './settings.ts';
 import { sentByte, STREAM_PERIOD } from './stream-bytes.ts';
 import { scratchBytes, WirePort } from './wire-port.ts';
@@ -37,11 +37,10 @@ export class DrillMachine {
     const largest = Math.max(receiveMtu, settings.mtu);
     const plan = planFor(settings, largest);
     const { ends } = settings;
-    if (ends.version === 6) throw new Unsupported(1, 'IPv6');
-    const { local, remote, prefixLength, gateway } = ends;
-    this.remoteAddress = remote;
-    const interfaces = [{ address: local, prefixLength, vid: 0 }];
-    const routes = [{ prefix: 0, prefixLength: 0, gateway, iface: 0 }];
+    const isIpv4 = ends.version === 4;
+    const address = isIpv4 ? ends.local : 0;
+    const interfaces = [{ address, prefixLength: isIpv4 ? ends.prefixLength : 0, vid: 0 }];
+    const routes = isIpv4 ? [{ prefix: 0, prefixLength: 0, gateway: ends.gateway, iface: 0 }] : [];
     // Nothing is offloaded but what the path under test says, and that at once.
     const policy: OffloadPolicy = { name: 'script', batchUs: 0, holdsData: false, wants: () => this.#wants };
     const wiring: HostWiring[] = [{ interfaces, routes, team: false, policy }];
@@ -53,8 +52,9 @@ export class DrillMachine {
     this.#stream = region + scratchBytes(largest);
     for (let i = 0; i < STREAM_BYTES + STREAM_PERIOD; i++) memory.u8[this.#stream + i] = sentByte(i);
     const { macHi, macLo } = plan.hosts[0]!.nics[0]!;
-    this.port = new WirePort(memory, clock, region, local, { hi: macHi, lo: macLo | 0 });
+    this.port = new WirePort(memory, clock, region, address, { hi: macHi, lo: macLo | 0 });
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
+    this.remoteAddress = ends.version === 4 ? ends.remote : speakIpv6(this.host, ends);
     this.sim.run(() => false, START_US);
     this.port.sent.length = 0;
   }
@@ -118,6 +118,18 @@ export class DrillMachine {
     work();
     this.#wants = false;
   }
+}
+
+const ANYWHERE = new Int32Array(4);
+
+/** The host's addresses and routes; answers the number of the remote end's address. */
+function speakIpv6(host: Host, { local, remote, gateway, prefixLength }: Ipv6Ends): number {
+  const { ipv6 } = host.network;
+  const [iface] = host.interfaces;
+  const on = ipv6.enable(iface!, { duplicateProbes: 0, autoconfigure: false });
+  ipv6.addAddress(on, local, prefixLength);
+  ipv6.addRoute(ANYWHERE, 0, gateway, iface!);
+  return host.addresses.internWords(remote);
 }
 
 function planFor(settings: Settings, largest: number): MachinePlan {

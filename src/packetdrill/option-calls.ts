@@ -41,6 +41,13 @@ const KNOWN: Readonly<Record<string, Known>> = {
   '6:4': { initial: 7200, least: 1, most: 32_767 },
   '6:5': { initial: 75, least: 1, most: 32_767 },
   '6:6': { initial: 9, least: 1, most: 127 },
+  // TCP_CORK
+  '6:3': { initial: 0 },
+  // IPV6_UNICAST_HOPS, IPV6_RECVERR, IPV6_V6ONLY, IPV6_TCLASS
+  '41:16': { initial: 64, least: 1, most: 255 },
+  '41:25': { initial: 0 },
+  '41:26': { initial: 0 },
+  '41:67': { initial: 0, least: 0, most: 255 },
   // TCP_USER_TIMEOUT
   '6:18': { initial: 0, least: 0 },
   '6:12': { initial: 1 },

@@ -125,7 +125,7 @@ export class PacketLines {
     const { tsTickUs, toleranceUs } = this.#settings;
     const difference =
       differenceOf(expected, joined(specs), specs.length, { tsTickUs, toleranceUs }, socket) ||
-      ipDifference(action.ip, packets.at(-1)!.ip);
+      ipDifference(action.ip, packets.at(-1)!.ip, socket);
     if (difference !== '') throw this.#mismatch(event, difference, packets, socket);
     packets.forEach((packet, i) => {
       if (!bytesAreRight(packet, specs[i]!)) throw this.#mismatch(event, 'payload bytes', packets, socket);

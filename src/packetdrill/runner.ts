@@ -6,6 +6,9 @@ import { dirname } from 'node:path';
 import type { TliConnection } from '../host/connection.ts';
 import { linuxStateOf, tcpInfoOf } from '../host/tcp-info.ts';
 import { rto } from '../tcp/timers.ts';
+import { IPV4 } from '../wire/ipv4.ts';
+import { IPV6 } from '../wire/ipv6.ts';
+import { TCP } from '../wire/tcp.ts';
 import type { PacketAction, Script, ScriptEvent } from './ast.ts';
 import { BlockingCalls } from './blocking-calls.ts';
 import { CODE_NAMES } from './code-names.ts';
@@ -33,8 +36,6 @@ export interface Ownership {
   readonly changeBefore: number;
 }
 
-const IP_HEADER_BYTES = 20;
-
 export class Runner implements SocketWorld, CallObserver {
   readonly #script: Script;
   readonly #ownership: Ownership;
@@ -55,6 +56,7 @@ export class Runner implements SocketWorld, CallObserver {
     this.#ownership = ownership;
     this.settings = defaultSettings();
     applyOptions(script.options, this.settings);
+    if (isIpv6WithIpv4Sizes(script, this.settings)) this.settings.mtu += IPV6.headerLength - IPV4.headerLength;
     const folder = dirname(script.file);
     if (script.init !== null) runShell({ ...script.init, folder }, this.settings);
     this.machine = new DrillMachine(this.settings, largestInbound(script));
@@ -207,6 +209,19 @@ export class Runner implements SocketWorld, CallObserver {
   }
 }
 
+/**
+ * Scripts for both families have the sizes of IPv4 and are run over IPv6 on a link whose MTU is larger by what its header
+ * is; who runs them says so on packetdrill's command line, which is not in the script.
+ */
+function isIpv6WithIpv4Sizes({ options, events }: Script, { ends, mtu }: Settings): boolean {
+  if (ends.version === 4 || options.some(({ name }) => name === 'mtu')) return false;
+  const mss = mtu - IPV4.headerLength - TCP.headerLength;
+  return events.some(({ action }) => {
+    if (action.kind !== 'packet' || action.inbound || action.payload.protocol !== 'tcp') return false;
+    return (action.payload.options ?? []).some(option => option.kind === 'mss' && option.value === mss);
+  });
+}
+
 /** Bytes of the largest datagram that the script sends to the host. */
 function largestInbound(script: Script): number {
   let largest = 0;
@@ -218,5 +233,5 @@ function largestInbound(script: Script): number {
 
 function sizeOf({ payload }: PacketAction): number {
   if (payload.protocol === 'icmp') return 0;
-  return IP_HEADER_BYTES + 60 + payload.length;
+  return IPV6.headerLength + TCP.headerLengthMax + payload.length;
 }

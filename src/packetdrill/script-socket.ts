@@ -35,6 +35,8 @@ export class ScriptSocket {
   #hasTimestamp = false;
   #firstScriptTs = 0;
   #firstTs = 0;
+  #scriptLabel = 0;
+  #label = 0;
   readonly #tsByScript = new Map<number, number>();
   /** What went over the wire for it. */
   readonly record = new WireRecord();
@@ -75,6 +77,22 @@ export class ScriptSocket {
       this.#firstTs = live | 0;
     }
     return this.scriptTimestamp(live);
+  }
+
+  /** The host has sent more of its stream than what ends with this segment. */
+  textGoesOnBehind({ flags, seq, length }: { flags: number; seq: number; length: number }): boolean {
+    return length > 0 && this.record.goesOnBehind((this.localSeq(flags, seq) + length) | 0);
+  }
+
+  /** Labels are the host's own choice; the script says where it stays and where it is another. */
+  matchFlowLabel(script: number, live: number): boolean {
+    if (live <= 0) return false;
+    const isSame = script === this.#scriptLabel;
+    if (isSame) return live === this.#label;
+    if (this.#scriptLabel !== 0 && live === this.#label) return false;
+    this.#scriptLabel = script;
+    this.#label = live;
+    return true;
   }
 
   scriptTimestamp(live: number): number {

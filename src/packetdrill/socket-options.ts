@@ -53,6 +53,7 @@ export function applyCongestionControl(connection: TliConnection, name: string):
 const SO_RCVBUF = '1:8';
 const SO_KEEPALIVE = '1:9';
 const TCP_NODELAY = '6:1';
+const TCP_CORK = '6:3';
 const TCP_KEEPIDLE = '6:4';
 const TCP_KEEPINTVL = '6:5';
 const TCP_KEEPCNT = '6:6';
@@ -60,12 +61,15 @@ const TCP_USER_TIMEOUT = '6:18';
 const TCP_QUICKACK = '6:12';
 const IP_TOS = '0:1';
 const IP_TTL = '0:2';
+const IPV6_UNICAST_HOPS = '41:16';
+const IPV6_TCLASS = '41:67';
 
 const DEFAULT_TTL = 64;
 
 /** By `level:name`; the others change nothing below the socket. */
 const EFFECTS: Readonly<Record<string, (c: TliConnection, value: number, all: SocketOptions) => void>> = {
   [TCP_NODELAY]: (c, value) => c.setNoDelay(value !== 0),
+  [TCP_CORK]: (c, value) => c.setCork(value !== 0),
   // The kernel doubles what it is given, and gives half of that to payload.
   [SO_RCVBUF]: (c, value) => c.setReceiveBuffer(value >> 1),
   [SO_KEEPALIVE]: (c, value, all) => c.setKeepAlive(value !== 0, (all.get(6, 4) ?? 0) * MS),
@@ -77,4 +81,6 @@ const EFFECTS: Readonly<Record<string, (c: TliConnection, value: number, all: So
   [TCP_QUICKACK]: (c, value) => c.setQuickAck(value !== 0),
   [IP_TOS]: (c, value, all) => c.setIpOptions(all.get(0, 2) ?? DEFAULT_TTL, value),
   [IP_TTL]: (c, value, all) => c.setIpOptions(value, all.get(0, 1) ?? 0),
+  [IPV6_TCLASS]: (c, value, all) => c.setIpOptions(all.get(41, 16) ?? DEFAULT_TTL, value),
+  [IPV6_UNICAST_HOPS]: (c, value, all) => c.setIpOptions(value, all.get(41, 67) ?? 0),
 };

@@ -154,8 +154,11 @@ export class SystemCalls {
   #socket(args: CallArguments): CallResult {
     const type = args.number(1);
     const protocol = args.number(2);
-    const domain = args.isEllipsis(0) ? numberOf('AF_INET', args.line) : args.number(0);
-    if (domain !== numberOf('AF_INET', args.line)) throw new Unsupported(args.line, 'sockets other than IPv4');
+    const isIpv6 = this.#world.settings.ends.version === 6;
+    const own = numberOf(isIpv6 ? 'AF_INET6' : 'AF_INET', args.line);
+    // A socket of IPv6 takes addresses of IPv4 too.
+    const domain = args.isEllipsis(0) || args.number(0) === numberOf('AF_INET6', args.line) ? own : args.number(0);
+    if (domain !== own) throw new Unsupported(args.line, 'sockets of another family than the script');
     if (protocol === numberOf('IPPROTO_MPTCP', args.line)) throw new Unsupported(args.line, 'MPTCP');
     const kind = type & 0xf;
     if (kind === 1 && protocol === 17) return failed('EPROTONOSUPPORT');
@@ -271,7 +274,6 @@ export class SystemCalls {
     if ((flags & MSG_FASTOPEN) !== 0) throw new Unsupported(args.line, 'MSG_FASTOPEN');
     if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
     if ((flags & MSG.Eor) !== 0) throw new Unsupported(args.line, 'record boundaries (MSG_EOR)');
-    if ((flags & MSG.More) !== 0) throw new Unsupported(args.line, 'MSG_MORE');
     const { name } = args.call;
     const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';
     const dontWait = (flags & MSG.DontWait) !== 0;
@@ -279,7 +281,7 @@ export class SystemCalls {
     let isWaiting = false;
     return () => {
       if (isNull && count > 0) return failed('EFAULT');
-      const result = socket.write(count - done, isWaiting);
+      const result = socket.write(count - done, isWaiting, (flags & MSG.More) !== 0);
       isWaiting = true;
       if (result !== null && result.value < 0) return done > 0 ? ok(done) : result;
       done += result?.value ?? 0;

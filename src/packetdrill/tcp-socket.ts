@@ -232,8 +232,8 @@ export class TcpSocket implements TliHandler {
     return count === 0 ? ok(0) : null;
   }
 
-  /** Null: no room for a single byte. `isWaiting`: the call has been told so before. */
-  write(count: number, isWaiting: boolean): CallResult | null {
+  /** Null: no room for a single byte. `isWaiting`: the call has been told so before; `more`: MSG_MORE. */
+  write(count: number, isWaiting: boolean, more = false): CallResult | null {
     if (this.stage === TcpStage.Connecting) return null;
     if (this.error !== '') return failed(this.takeError());
     if (this.stage !== TcpStage.Connected || this.writeShut) return failed('EPIPE');
@@ -241,17 +241,18 @@ export class TcpSocket implements TliHandler {
     if (isWaiting && this.sendBuffer.wantsRoom) return null;
     const taken = this.sendBuffer.take(count, this.sending!);
     if (taken === 0) return count === 0 ? ok(0) : null;
-    this.#send(taken);
+    this.#send(taken, more && taken === count);
     return ok(taken);
   }
 
-  #send(count: number): void {
+  #send(count: number, more: boolean): void {
     const { machine } = this.world;
     let offset = this.sendBuffer.written - count;
     for (let left = count; left > 0;) {
       const part = Math.min(left, DrillMachine.sendMax);
       const address = machine.streamAt(offset, part);
-      assert(this.connection!.send(address, part, part), 'there is a descriptor for a send');
+      const isMore = more && part === left;
+      assert(this.connection!.send(address, part, part, isMore), 'there is a descriptor for a send');
       offset += part;
       left -= part;
     }

@@ -104,6 +104,11 @@ export class WireRecord {
     }
   }
 
+  /** Bytes behind this number have been sent too. */
+  goesOnBehind(seq: number): boolean {
+    return this.#isOpen && seqGt(this.#highest, seq);
+  }
+
   info(nowUs: number): Readonly<Record<string, number>> {
     const since = (us: number): number => Math.round((nowUs - us) / US_PER_MS);
     return {

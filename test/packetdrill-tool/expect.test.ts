@@ -4,6 +4,7 @@ import type { PacketAction, TcpSpec } from '../../src/packetdrill/ast.ts';
 import { continues, differenceOf, ipDifference, joined } from '../../src/packetdrill/expect.ts';
 import { parseScript } from '../../src/packetdrill/parser.ts';
 import { ScriptSocket } from '../../src/packetdrill/script-socket.ts';
+import { TcpFlag } from '../../src/wire/tcp.ts';
 
 function tcp(line: string): TcpSpec {
   const { action } = parseScript('x', `0 > ${line}`, new Map()).events[0]!;
@@ -41,6 +42,19 @@ describe('a segment', () => {
     expect(difference('P. 1:1001(1000) ack 1', '. 1:1001(1000) ack 1', 1)).toBe('flags');
   });
 
+  test('may lack PSH where text goes on, but not have it', () => {
+    const socket = new ScriptSocket('tcp');
+    const tolerance = { tsTickUs: 0, toleranceUs: 4000 };
+    const compare = (expected: string, actual: string): string =>
+      differenceOf(tcp(expected), tcp(actual), 1, tolerance, socket);
+    socket.record.sent(TcpFlag.Syn, 0, 0);
+    socket.record.sent(TcpFlag.Ack, 1, 1000);
+    expect(compare('P. 1:1001(1000) ack 1', '. 1:1001(1000) ack 1')).toBe('flags');
+    socket.record.sent(TcpFlag.Ack, 1001, 1000);
+    expect(compare('P. 1:1001(1000) ack 1', '. 1:1001(1000) ack 1')).toBe('');
+    expect(compare('. 1:1001(1000) ack 1', 'P. 1:1001(1000) ack 1')).toBe('flags');
+  });
+
   test('has TS vals that count from the first', () => {
     const socket = new ScriptSocket('tcp');
     const compare = (expected: string, actual: string): string =>
@@ -66,10 +80,18 @@ describe('a segment', () => {
   test('has an IP header of which only what is said counts', () => {
     const seen = { ecn: 2, tos: 0x12, ttl: 64, flowLabel: -1 };
     const spec = { ecn: -1, tos: -1, ttl: -1, flowLabel: -1 };
-    expect(ipDifference(spec, seen)).toBe('');
-    expect(ipDifference({ ...spec, ecn: -2 }, seen)).toBe('');
-    expect(ipDifference({ ...spec, ecn: 0 }, seen)).toBe('ECN field');
-    expect(ipDifference({ ...spec, tos: 0x10 }, seen)).toBe('tos');
-    expect(ipDifference({ ...spec, ttl: 5 }, seen)).toBe('ttl');
+    const socket = new ScriptSocket('tcp');
+    expect(ipDifference(spec, seen, socket)).toBe('');
+    expect(ipDifference({ ...spec, ecn: -2 }, seen, socket)).toBe('');
+    expect(ipDifference({ ...spec, ecn: 0 }, seen, socket)).toBe('ECN field');
+    expect(ipDifference({ ...spec, tos: 0x10 }, seen, socket)).toBe('tos');
+    const labelled = (script: number, live: number): string =>
+      ipDifference({ ...spec, flowLabel: script }, { ...seen, flowLabel: live }, socket);
+    expect(labelled(1, 777)).toBe('');
+    expect(labelled(1, 778)).toBe('flow label');
+    expect(labelled(2, 777)).toBe('flow label');
+    expect(labelled(2, 779)).toBe('');
+    expect(labelled(2, 0)).toBe('flow label');
+    expect(ipDifference({ ...spec, ttl: 5 }, seen, socket)).toBe('ttl');
   });
 });
