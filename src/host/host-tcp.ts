@@ -19,7 +19,7 @@ import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpPrivateFlag, TcpTimerBit } from '../tcp/tcb.ts';
+import { type Tcb, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
@@ -28,8 +28,12 @@ import { TcpFlag } from '../wire/tcp.ts';
 
 import type { Interface } from './interface.ts';
 import type { Network } from './network.ts';
+import type { Neighbor } from './neighbor.ts';
 import type { Path } from './path.ts';
 import { Upcall, UpcallQueue } from './upcalls.ts';
+
+/** Time-outs in a row after which the neighbor is asked whether it is there (Linux asks from the first on). */
+const DOUBT_AFTER = 2;
 
 export class HostTcp implements Effects, TimerHandler {
   readonly params: TcpParams;
@@ -53,6 +57,8 @@ export class HostTcp implements Effects, TimerHandler {
   protected outOfOrder = 0;
   outOfOrderMax = Number.MAX_SAFE_INTEGER;
   now = 0;
+  /** A connection gets no answer through this neighbor. */
+  doubted: (neighbor: Neighbor) => void = () => {};
   /** How connections began and ended. */
   readonly counters = new EndCounters();
   segmentsIn = 0;
@@ -102,6 +108,8 @@ export class HostTcp implements Effects, TimerHandler {
     const before = tcb.state;
     timerFired(tcb, now, this);
     this.counters.ran(before, tcb.state);
+    // RFC 1122 2.3.2.1 (4): advice that what goes through the neighbor does not arrive.
+    if (tcb.rtxCount >= DOUBT_AFTER && tcb.state !== TcpState.Closed) this.doubted(this.pathOf(tcb).neighbor);
   }
 
   expireTimers(now: number): number {

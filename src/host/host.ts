@@ -165,6 +165,7 @@ export class Host implements Polled {
     this.framing.network = this.network;
     this.network.transport = this.transport;
     this.network.ipv6.watched = neighbor => this.control.reachability.used(neighbor);
+    this.transport.doubted = neighbor => this.control.reachability.suspected(neighbor);
     this.network.ipv6.log = this.log;
     this.transport.diversion = this.offload;
   }

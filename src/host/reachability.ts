@@ -11,8 +11,8 @@
  * NceStaleTicks have passed. Proof is an ARP reply, or an acknowledgment of what was sent through the neighbor, by the host
  * or by the device; that the neighbor sends something is none.
  *
- * Neighbors of IPv4 that only the host uses are not questioned (RFC 1122 2.3.2.1 leaves it to it); those of IPv6 are,
- * whenever something goes to them (RFC 4861 7.3.3).
+ * Neighbors of IPv4 that only the host uses are questioned when a connection gets no answer through them (RFC 1122 2.3.2.1);
+ * those of IPv6 also whenever something goes to them (RFC 4861 7.3.3).
  */
 import { NdisStatus } from '../base/status.ts';
 import type { Trace } from '../base/trace.ts';
@@ -32,6 +32,8 @@ const PROBES_MAX = 3;
 
 /** Nobody has asked: any delta of a device's is news. */
 const NO_DELTA = -1;
+/** It was not the device that asked, but a connection of the host's. */
+const SUSPECTED = -2;
 
 export class NeighborUnreachability {
   readonly #framing: Framing;
@@ -70,6 +72,15 @@ export class NeighborUnreachability {
     if (neighbor.reachability === Reachability.Stale) this.#doubt(neighbor, NO_DELTA);
   }
 
+  /** RFC 1122 2.3.2.1 (4), RFC 4861 7.3.1: who sends through it gets no answer. It is asked at once, by a unicast poll. */
+  suspected(neighbor: Neighbor): void {
+    const { reachability } = neighbor;
+    if (reachability !== Reachability.Reachable && reachability !== Reachability.Stale) return;
+    neighbor.reachability = Reachability.Delay;
+    neighbor.nextRequestAt = this.now;
+    this.#doubted.set(neighbor, SUSPECTED);
+  }
+
   #age(neighbor: Neighbor): void {
     const { reachability, confirmedAt, iface } = neighbor;
     const time = isIpv6(neighbor.address) ? iface.ipv6!.reachableTime : REACHABLE_TICKS;
@@ -104,7 +115,7 @@ export class NeighborUnreachability {
   #look(neighbor: Neighbor, nicDelta: number): number {
     const { reachability } = neighbor;
     const isDoubted = reachability === Reachability.Delay || reachability === Reachability.Probe;
-    const isOurs = isThere(neighbor) || isIpv6(neighbor.address);
+    const isOurs = isThere(neighbor) || isIpv6(neighbor.address) || nicDelta === SUSPECTED;
     if (!isDoubted || !isOurs) {
       // Confirmed meanwhile, or no longer of interest.
       this.#doubted.delete(neighbor);
@@ -114,7 +125,7 @@ export class NeighborUnreachability {
     if (((neighbor.nextRequestAt - this.now) | 0) > 0) return 0;
     neighbor.nextRequestAt = (this.now + PROBE_TICKS) | 0;
     if (reachability === Reachability.Probe) this.#probe(neighbor);
-    else if (isThere(neighbor)) this.#askDevice(neighbor, nicDelta);
+    else if (isThere(neighbor) && nicDelta !== SUSPECTED) this.#askDevice(neighbor, nicDelta);
     else this.#firstProbe(neighbor);
     return 1;
   }
