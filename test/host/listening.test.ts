@@ -161,7 +161,7 @@ describe('cookies (RFC 4987 3.6)', () => {
     expect([tcb.constFlags, tcb.remoteMss, tcb.initialRcvWnd]).toEqual([0, 1300, 65_535]);
   });
 
-  test('an ACK that nobody asked for is reset, whether cookies are out or not', () => {
+  test('an ACK that nobody asked for is reset; while cookies are out it is not: it may stand behind text that was lost', () => {
     const { wire, application, counters } = serve({ tcp: { synCookies: 'always' } });
     const stray: SegmentFields = { flags: Ack, segSeq: 7, segAck: 99 };
     wire.send(peer(1), stray);
@@ -170,7 +170,7 @@ describe('cookies (RFC 4987 3.6)', () => {
     wire.send(peer(2), SYN);
     wire.take();
     wire.send(peer(1), stray);
-    expect(wire.takeOne(peer(1))).toMatchObject({ flags: Rst, segSeq: 99 });
+    expect(wire.take()).toEqual([]);
     expect([counters.syncookiesFailed, application.connections.length]).toEqual([1, 0]);
   });
 
@@ -179,10 +179,8 @@ describe('cookies (RFC 4987 3.6)', () => {
     wire.send(peer(1), SYN);
     const ack = ackOf(wire.takeOne(peer(1)));
     wire.send(peer(2), ack);
-    expect(wire.takeOne(peer(2)).flags).toBe(Rst);
+    expect(wire.take()).toEqual([]);
     wire.run(180_000);
-    wire.send(peer(3), SYN);
-    wire.take();
     wire.send(peer(1), ack);
     expect(wire.takeOne(peer(1)).flags).toBe(Rst);
     expect(application.connections).toEqual([]);
