@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { ChimneyError } from '../base/errors.ts';
+import type { ScriptOption } from '../packetdrill/ast.ts';
 import { type DrillPath, PATHS, playFile, type ScriptReport } from '../packetdrill/play.ts';
 import { printJson } from './output.ts';
 import { oneOf } from './values.ts';
@@ -18,12 +19,16 @@ Paths:
 Examples:
   chimney packetdrill test/packetdrill/*.pkt
   chimney packetdrill --path every close.pkt     a hand-over shows nowhere
+  chimney packetdrill --ip-version ipv6 *.pkt    scripts for both families, over the other one
   chimney packetdrill --json tests/*.pkt > report.json
 `;
+
+const IP_VERSIONS = ['ipv4', 'ipv6'];
 
 interface DrillFlags {
   path: DrillPath;
   define: ReadonlyMap<string, string>;
+  ipVersion?: string;
   json?: boolean;
   quiet?: boolean;
 }
@@ -47,6 +52,11 @@ export function packetdrillCommand(setExitCode: (code: number) => void): Command
     .addArgument(new Argument('<file...>', 'scripts'))
     .addOption(new Option('--path <path>', PATHS.join(', ')).argParser(oneOf(PATHS)).default('host'))
     .option('--define <name=value>', 'a word to replace in scripts; may be repeated', definition, new Map(DEFINITIONS))
+    .addOption(
+      new Option('--ip-version <version>', `of scripts that do not say: ${IP_VERSIONS.join(', ')}`).argParser(
+        oneOf(IP_VERSIONS),
+      ),
+    )
     .option('--json', 'print one JSON document on stdout')
     .option('--quiet', 'only what did not pass')
     .addHelpText('after', EXAMPLES)
@@ -61,9 +71,11 @@ function definition(text: string, before: ReadonlyMap<string, string>): Readonly
 
 function drill(files: readonly string[], flags: DrillFlags): number {
   for (const file of files) checkReadable(file);
+  const { ipVersion } = flags;
+  const options: ScriptOption[] = ipVersion === undefined ? [] : [{ name: 'ip_version', value: ipVersion, line: 0 }];
   const reports: ScriptReport[] = [];
   for (const file of files) {
-    const report = playFile(file, flags.path, flags.define);
+    const report = playFile(file, flags.path, { definitions: flags.define, options });
     reports.push(report);
     if (flags.json !== true) tell(report, flags.quiet ?? false);
     else if (report.verdict === 'failed') process.stderr.write(`${report.reason}\n`);

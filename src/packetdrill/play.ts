@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { AssertionError } from '../base/assert.ts';
-import type { Script } from './ast.ts';
+import type { Script, ScriptOption } from './ast.ts';
 import { Mismatch } from './mismatch.ts';
 import { parseScript } from './parser.ts';
 import { type Ownership, Runner } from './runner.ts';
@@ -27,10 +27,20 @@ export interface ScriptReport {
 const HOST: Ownership = { fromHandshake: false, changeBefore: -1 };
 const CHIMNEY: Ownership = { fromHandshake: true, changeBefore: -1 };
 
-export function playFile(file: string, path: DrillPath, definitions: ReadonlyMap<string, string>): ScriptReport {
+/** What a command line adds to a script: words to replace, options that it does not have itself. */
+export interface Additions {
+  readonly definitions: ReadonlyMap<string, string>;
+  readonly options: readonly ScriptOption[];
+}
+
+export const NO_ADDITIONS: Additions = { definitions: new Map(), options: [] };
+
+export function playFile(file: string, path: DrillPath, additions: Additions): ScriptReport {
   const output: string[] = [];
   try {
-    const script = parseScript(file, readFileSync(file, 'utf8'), definitions);
+    const parsed = parseScript(file, readFileSync(file, 'utf8'), additions.definitions);
+    // The script's own come last, and so count.
+    const script = { ...parsed, options: [...additions.options, ...parsed.options] };
     refuseUnsupported(script);
     if (path === 'every') playEvery(script);
     else play(script, path === 'host' ? HOST : CHIMNEY, '', output);

@@ -74,20 +74,24 @@ const WITHOUT_MEANING = new Set(
 export function applyOptions(options: readonly ScriptOption[], settings: Settings): void {
   const version = options.findLast(({ name }) => name === 'ip_version');
   const isIpv6 = version?.value === 'ipv6';
-  const texts: AddressTexts = { ...(isIpv6 ? IPV6_TEXTS : IPV4_TEXTS) };
+  const given: Partial<AddressTexts> = {};
   for (const option of options) {
     const { name, value, line } = option;
     const end = ADDRESS_OPTIONS[name];
-    if (end !== undefined) texts[end] = value.replace(/\/.*$/, '');
-    else if (name === 'netmask_ip') texts.prefixLength = prefixLengthOf(parseIpv4Address(value) ?? -1);
+    if (end !== undefined) given[end] = value.replace(/\/.*$/, '');
+    else if (name === 'netmask_ip') given.prefixLength = prefixLengthOf(parseIpv4Address(value) ?? -1);
     // Sockets of IPv6 with addresses of IPv4: the wire has IPv4 then.
     else if (name !== 'ip_version') applyOption(option, settings);
     else if (!['ipv4', 'ipv4-mapped-ipv6', 'ipv6'].includes(value)) {
       throw new ScriptError(line, `--ip_version: no such version: ${value}`);
     }
   }
-  const ends = isIpv6 ? ipv6Ends(texts) : ipv4Ends(texts);
-  if (ends === undefined) throw new ScriptError(version?.line ?? 1, 'an address of the options is none');
+  const ends = isIpv6 ? ipv6Ends({ ...IPV6_TEXTS, ...given }) : ipv4Ends({ ...IPV4_TEXTS, ...given });
+  if (ends === undefined) {
+    const isOther = (isIpv6 ? ipv4Ends : ipv6Ends)({ ...(isIpv6 ? IPV4_TEXTS : IPV6_TEXTS), ...given }) !== undefined;
+    if (isOther) throw new Unsupported(version?.line ?? 1, 'addresses of another family than --ip_version');
+    throw new ScriptError(version?.line ?? 1, 'an address of the options is none');
+  }
   settings.ends = ends;
 }
 

@@ -4,7 +4,7 @@ import type { PacketAction, ScriptOption } from '../../src/packetdrill/ast.ts';
 import { InboundDatagrams } from '../../src/packetdrill/inbound.ts';
 import { tcpText } from '../../src/packetdrill/packet-text.ts';
 import { parseScript } from '../../src/packetdrill/parser.ts';
-import { ScriptError } from '../../src/packetdrill/script-error.ts';
+import { ScriptError, Unsupported } from '../../src/packetdrill/script-error.ts';
 import { ScriptSocket } from '../../src/packetdrill/script-socket.ts';
 import { SeenPacket } from '../../src/packetdrill/seen-packet.ts';
 import { applyOptions, defaultSettings, type Settings } from '../../src/packetdrill/settings.ts';
@@ -104,6 +104,8 @@ test('addresses of the options must be some', () => {
   const option = (name: string, value: string): ScriptOption => ({ name, value, line: 3 });
   expect(() => applyOptions([option('local_ip', 'x')], defaultSettings())).toThrow(ScriptError);
   expect(() => applyOptions([option('ip_version', 'ipv5')], defaultSettings())).toThrow('ipv5');
+  const mixed = [option('ip_version', 'ipv6'), option('local_ip', '10.0.0.1')];
+  expect(() => applyOptions(mixed, defaultSettings())).toThrow(Unsupported);
   const settings = defaultSettings();
   applyOptions([option('local_ip', '10.0.0.1'), option('netmask_ip', '255.0.0.0')], settings);
   expect(settings.ends).toMatchObject({ version: 4, local: 0x0a000001, prefixLength: 8 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { playFile, type ScriptReport } from '../../src/packetdrill/play.ts';
+import { NO_ADDITIONS, playFile, type ScriptReport } from '../../src/packetdrill/play.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'chimney-drill-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -21,7 +21,7 @@ const ACCEPT = '+0 accept(3, ..., ...) = 4\n';
 function play(text: string): ScriptReport {
   const file = join(folder, 'script.pkt');
   writeFileSync(file, text);
-  return playFile(file, 'host', new Map());
+  return playFile(file, 'host', NO_ADDITIONS);
 }
 
 describe('a script that does not pass', () => {
