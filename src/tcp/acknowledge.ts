@@ -13,7 +13,7 @@ import { growWindow } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { judgeProbe, scheduleProbe } from './loss-probe.ts';
 import { isReducing, reduceWindow } from './prr.ts';
-import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
+import { adaptReorderingWindow, advanceRack, noteReordering, startRackRtt } from './rack.ts';
 import { acknowledgeDuplicates, isSackUsed, recover } from './recovery.ts';
 import { challengeAck } from './reset.ts';
 import { takeSack } from './sack.ts';
@@ -33,6 +33,9 @@ import {
 } from './timers.ts';
 import { tryUndoByDuplicates } from './undo.ts';
 import { segmentWindow, updateSendWindow } from './window.ts';
+
+/** A peer that has dropped what it had SACKed is waited for half a round trip, or so long (Linux). */
+const RENEGING_TICKS = 10;
 
 export const AckOutcome = {
   /** Go on with the segment. */
@@ -119,9 +122,14 @@ function answer(
   judgeProbe(tcb, ack, report);
   const isPlain =
     tcb.caState === CaState.Open && report.advanced && !report.hasSacked && !report.hasEce && !report.duplicateSegments;
-  if (!isPlain) recover(tcb, report, now, fx);
-  else if (seqGeq(tcb.sndUna, tcb.recover)) tcb.recover = tcb.sndUna;
-  if (report.advanced) restartSendTimer(tcb, now, fx);
+  if (report.isReneging) {
+    // It may only have shrunk its queue, and ask for the rest soon; if not, everything is taken for lost (recovery.ts).
+    startRtx(tcb, TcpTimer.Retransmit, (now + Math.max(RENEGING_TICKS, tcb.srtt >> 4)) | 0, fx);
+  } else {
+    if (!isPlain) recover(tcb, report, now, fx);
+    else if (seqGeq(tcb.sndUna, tcb.recover)) tcb.recover = tcb.sndUna;
+    if (report.advanced) restartSendTimer(tcb, now, fx);
+  }
   if (isReducing(tcb)) {
     const isPartial = report.advanced && !isSackUsed(tcb) && tcb.caState === CaState.Recovery;
     reduceWindow(tcb, report.delivered, report.advanced && report.lost === 0, isPartial);
@@ -207,6 +215,7 @@ export function measureSyn(tcb: Tcb, segment: TcpHeader, now: number): boolean {
   if (ticks < 0 || ticks > sinceSent) return false;
   sampleRtt(tcb, ticks);
   noteMinRtt(tcb, ticks, now);
+  startRackRtt(tcb, ticks);
   return true;
 }
 

@@ -14,6 +14,11 @@ import { CaState, type Tcb, TcpLossFlag } from './tcb.ts';
 const RTT_NONE = 0xffff;
 const REO_WND_PERSIST = 16;
 
+/** The handshake's round trip serves until there is one of text: a time-out before that marks only what is old enough. */
+export function startRackRtt(tcb: Tcb, ticks: number): void {
+  tcb.rackRtt = Math.min(RTT_NONE, ticks);
+}
+
 export function startRack(tcb: Tcb, now: number): void {
   tcb.rackSentAt = now;
   tcb.rackEndSeq = tcb.iss;
@@ -71,7 +76,9 @@ export function detectLoss(tcb: Tcb, now: number, fx: Effects): number {
     const inFlight =
       (flags & SentFlag.Sacked) === 0 && (flags & (SentFlag.Lost | SentFlag.Retransmitted)) !== SentFlag.Lost;
     if (inFlight && sentAfter(tcb.rackSentAt, tcb.rackEndSeq, sent.sentAt(at), end)) {
-      const remaining = patience - ((now - sent.sentAt(at)) | 0);
+      // Within a tick nobody knows which was first: what was sent again may have left behind what was delivered.
+      const isUnsure = (flags & SentFlag.Retransmitted) !== 0 && sent.sentAt(at) === tcb.rackSentAt;
+      const remaining = patience + (isUnsure ? 1 : 0) - ((now - sent.sentAt(at)) | 0);
       if (remaining <= 0) {
         if ((flags & SentFlag.Retransmitted) !== 0) sent.report.lostRetransmission = true;
         sent.markLost(tcb, at, (end - start) | 0);

@@ -57,7 +57,7 @@ export function recover(tcb: Tcb, report: AckReport, now: number, fx: Effects): 
     if (tcb.caState <= CaState.Disorder) tryUndoByDuplicates(tcb, fx);
     identifyLosses(tcb, report, now, fx);
   }
-  if (tcb.lostBytes > 0) enterRecovery(tcb, report.hasEce, fx);
+  if (tcb.lostBytes > 0) enterRecovery(tcb, report.hasEce);
   else keepOpen(tcb, report.hasEce, fx);
 }
 
@@ -67,7 +67,7 @@ function inRecovery(tcb: Tcb, report: AckReport, now: number, fx: Effects): void
   if (tryUndoByDuplicates(tcb, fx)) keepOpen(tcb, report.hasEce, fx);
   identifyLosses(tcb, report, now, fx);
   // Undone, but something is lost all the same.
-  if (tcb.caState !== CaState.Recovery && tcb.lostBytes > 0) enterRecovery(tcb, report.hasEce, fx);
+  if (tcb.caState !== CaState.Recovery && tcb.lostBytes > 0) enterRecovery(tcb, report.hasEce);
 }
 
 /** RFC 5682 3.1 steps 2 and 3; RFC 5681 3.1 otherwise. */
@@ -191,7 +191,7 @@ export function reorderingTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   fx.sent.report.begin(tcb, false, 0, now);
   const timeout = detectLoss(tcb, now, fx);
   if (inFlight(tcb) !== before) {
-    if (tcb.caState !== CaState.Recovery && tcb.caState !== CaState.Loss) enterRecovery(tcb, false, fx);
+    if (tcb.caState !== CaState.Recovery && tcb.caState !== CaState.Loss) enterRecovery(tcb, false);
     if (isReducing(tcb)) reduceWindow(tcb, 1, false, false);
   }
   if (timeout > 0) armReordering(tcb, timeout, now, fx);
@@ -207,7 +207,7 @@ function keepOpen(tcb: Tcb, hasEce: boolean, fx: Effects): void {
   tcb.recover = tcb.sndNxt;
 }
 
-export function enterRecovery(tcb: Tcb, hasEce: boolean, fx: Effects): void {
+export function enterRecovery(tcb: Tcb, hasEce: boolean): void {
   tcb.lossFlags &= ~(TcpLossFlag.TlpProbe | TcpLossFlag.TlpRetransmission);
   beginUndo(tcb);
   if (!isReducing(tcb)) {
@@ -218,7 +218,6 @@ export function enterRecovery(tcb: Tcb, hasEce: boolean, fx: Effects): void {
   tcb.caState = CaState.Recovery;
   // Whatever timer watched is replaced by the one of the retransmission (transmit.ts).
   if (isRtxRunning(tcb, TcpTimer.LossProbe)) tcb.rtxKind = TcpTimer.Retransmit;
-  fx.sent.report.isReneging = false;
 }
 
 /** RFC 6582 3.2, RFC 6675 5: all that was in flight when recovery began is acknowledged. True: nothing changes yet. */
