@@ -11,7 +11,8 @@ export function netHostOf(machine: ThreadedMachine, host: Host): NetHost {
   const { loop, clock } = machine;
   return {
     tli: host.tli,
-    addresses: () => host.interfaces.map(iface => iface.address),
+    addresses: () => host.ownAddresses,
+    zone: name => host.interfaces.find(({ adapter }) => adapter.name === name),
     enter: () => host.setTime(clock.nowUs()),
     wake: () => loop.wake(),
     // The machine's threads keep Node alive until `machine.close()`, whatever sockets there are.

@@ -18,14 +18,14 @@ import { parsePolicy, POLICY_TAKES } from './host/policy/policy-text.ts';
 import type { checkMachineOptions } from './machine-options.ts';
 import type { ThreadedMachine } from './machine-threads.ts';
 import { TcpUploadReason } from './offload/events.ts';
-import { type Ipv4Prefix, parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
+import { type IpPrefix, parseIpPrefixOrAddress } from './wire/ip-prefix.ts';
 
 /** What is left out matches every connection; all four name a single one. */
 export interface DirectiveOptions {
   readonly order: 'offload' | 'keep-in-host';
   readonly localPort?: number;
   readonly remotePort?: number;
-  /** Address, or address with prefix: `10.1.0.0/16`. */
+  /** Address, or address with prefix: `10.1.0.0/16`, `fd00::/8`. */
   readonly local?: string;
   readonly remote?: string;
 }
@@ -82,10 +82,12 @@ export function offloadOf({ loop, clock }: ThreadedMachine, host: Host, options:
   };
 }
 
-function prefixOf(text: string | undefined): Ipv4Prefix | undefined {
+function prefixOf(text: string | undefined): IpPrefix | undefined {
   if (text === undefined) return undefined;
-  const prefix = parseCidr(parseIpv4Address(text) === undefined ? text : `${text}/32`);
-  return prefix ?? complain('direct', `'${text}' is no address, such as 10.1.0.7 or 10.1.0.0/16`);
+  return (
+    parseIpPrefixOrAddress(text) ??
+    complain('direct', `'${text}' is no address, such as 10.1.0.7, 10.1.0.0/16 or fd00::/8`)
+  );
 }
 
 function complain(method: string, why: string): never {

@@ -8,15 +8,32 @@ import { ChimneyError } from './base/errors.ts';
 import { isPolicy, POLICY_TAKES } from './host/policy/policy-text.ts';
 import { isMandatory, TcpUploadReason } from './offload/events.ts';
 import { BLOCK_LIST_MAX } from './offload/block-list.ts';
+import { OWN_ADDRESSES_MAX } from './host/ipv6-interface.ts';
 import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
+import { parseIpv6Address, parseIpv6Cidr } from './wire/ipv6-text.ts';
 
-const cidr = z
-  .string()
-  .refine(text => parseCidr(text) !== undefined, 'takes an address with prefix, such as 10.0.0.1/24');
+const TAKES_CIDR = 'takes an address with prefix, such as 10.0.0.1/24 or fd00::1/64';
+const cidr = z.string().refine(text => (parseCidr(text) ?? parseIpv6Cidr(text)) !== undefined, TAKES_CIDR);
+/** One of IPv4 at most, any number of IPv6. */
+const addresses = z
+  .union([cidr, z.array(cidr).min(1).max(OWN_ADDRESSES_MAX)], { error: `${TAKES_CIDR}, or a list of them` })
+  .refine(
+    given => typeof given === 'string' || given.filter(text => parseCidr(text) !== undefined).length <= 1,
+    'takes one IPv4 address, and any number of IPv6 addresses',
+  );
 const address = z
   .string()
-  .refine(text => parseIpv4Address(text) !== undefined, 'takes an IPv4 address, such as 10.0.0.254');
+  .refine(
+    text => (parseIpv4Address(text) ?? parseIpv6Address(text)) !== undefined,
+    'takes an address, such as 10.0.0.254 or fd00::254',
+  );
 const name = z.string().regex(/^[A-Za-z][\w-]*$/, 'takes a name of letters, digits, - and _');
+
+const ONE_VERSION = 'takes a destination and a gateway of the same IP version';
+
+function isOneVersion({ to, via }: { to: string; via: string }): boolean {
+  return (parseCidr(to) === undefined) === (parseIpv4Address(via) === undefined);
+}
 
 type ReasonName = keyof typeof TcpUploadReason;
 const REASON_NAMES = Object.keys(TcpUploadReason) as ReasonName[];
@@ -33,15 +50,27 @@ const Nic = z.strictObject({
     .optional(),
 });
 
-const Peer = z.strictObject({ name, address: cidr });
+const Peer = z.strictObject({ name, address: addresses });
 
 export const MachineOptions = z.strictObject({
-  /** IPv4 address and prefix of the machine. With `vlans`, of the untagged network: then optional. */
-  address: cidr.optional(),
+  /**
+   * Address and prefix of the machine, or several: one of IPv4, and some of IPv6, `['10.0.0.1/24', 'fd00::1/64']`. With
+   * `vlans`, of the untagged network: then optional.
+   */
+  address: addresses.optional(),
   nics: z.array(Nic).min(1).max(16),
   team: z.strictObject({ mode: z.literal('active-backup') }).optional(),
-  vlans: z.array(z.strictObject({ id: z.number().int().min(1).max(4094), address: cidr })).optional(),
-  routes: z.array(z.strictObject({ to: cidr, via: address })).optional(),
+  vlans: z.array(z.strictObject({ id: z.number().int().min(1).max(4094), address: addresses })).optional(),
+  routes: z.array(z.strictObject({ to: cidr, via: address }).refine(isOneVersion, ONE_VERSION)).optional(),
+  /** Of interfaces with an IPv6 address, and of all if they are to get theirs from routers. */
+  ipv6: z
+    .strictObject({
+      /** Routers give addresses and routes (RFC 4862 5.5). */
+      autoconfigure: z.boolean().optional(),
+      /** How often the link is asked whether an address is taken, a second each, before it is used; 1 by default. */
+      duplicateProbes: z.number().int().min(0).max(10).optional(),
+    })
+    .optional(),
   mtu: z.number().int().min(576).max(9216).optional(),
   /** Connections at once, TIME-WAIT included. */
   connections: z
@@ -100,8 +129,12 @@ export function checkMachineOptions(given: MachineOptions): z.output<typeof Mach
     throw new ChimneyError('ERR_CHIMNEY_OPTION', `createMachine: ${where}: ${issue.message}`);
   }
   const options = parsed.data;
-  if (options.address === undefined && (options.vlans ?? []).length === 0) {
-    throw new ChimneyError('ERR_CHIMNEY_OPTION', 'createMachine: address: is needed, such as 10.0.0.1/24');
+  const isAutomatic = options.ipv6?.autoconfigure === true;
+  if (options.address === undefined && (options.vlans ?? []).length === 0 && !isAutomatic) {
+    throw new ChimneyError(
+      'ERR_CHIMNEY_OPTION',
+      'createMachine: address: is needed, such as 10.0.0.1/24 or fd00::1/64',
+    );
   }
   if (options.nics.length > 1 && options.team === undefined) {
     throw new ChimneyError(

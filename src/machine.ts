@@ -7,22 +7,21 @@
  * Composes ThreadedMachine; each peer is one more host with a stack and a NIC of its own on the same switch.
  */
 import { EventEmitter } from 'node:events';
-import type { HostWiring, InterfacePlan } from './assemble-host.ts';
 import { attachCheckers } from './attach-checkers.ts';
 import type { NicReport } from './device/worker.ts';
 import type { FabricReport } from './fabric/worker.ts';
 import type { LogEvent } from './base/event-log.ts';
-import { NOTHING } from './host/policy/nothing.ts';
+import type { Host } from './host/host.ts';
 import { type HostStatistics, hostStatistics } from './host/statistics.ts';
 import type { TliSwitch } from './host/tli.ts';
 import type { ActiveBackupTeam, FailoverRecord } from './intermediate-driver/active-backup-team.ts';
 import { checkMachineOptions, type MachineOptions } from './machine-options.ts';
 import { netHostOf } from './machine-net.ts';
-import { type MachineOffload, offloadOf, policyOf } from './machine-offload.ts';
+import { type MachineOffload, offloadOf } from './machine-offload.ts';
 import { planMachine } from './machine-plan.ts';
 import { ThreadedMachine } from './machine-threads.ts';
+import { peerWiring, wiringOf } from './machine-wiring.ts';
 import { createNet, type Net } from './net/net.ts';
-import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
 
 /** A NIC at the bench: its cable, its firmware, its counters. */
 export interface NicHandle {
@@ -86,7 +85,7 @@ export async function createMachine(given: MachineOptions): Promise<Machine> {
   const options = checkMachineOptions(given);
   const threaded = new ThreadedMachine({
     plan: planOf(options),
-    wiring: [wiringOf(options), ...(options.peers ?? []).map(peer => peerWiring(peer.address))],
+    wiring: [wiringOf(options), ...(options.peers ?? []).map(peer => peerWiring(peer.address, options.ipv6))],
     capture: options.capture,
   });
   if (options.diagnostics?.checker === true) {
@@ -95,6 +94,7 @@ export async function createMachine(given: MachineOptions): Promise<Machine> {
   }
   try {
     await threaded.start();
+    await Promise.all(threaded.hosts.map(({ host }) => addressesSettled(host)));
   } catch (error) {
     await threaded.close();
     throw error;
@@ -133,26 +133,9 @@ function planOf(options: Checked): ReturnType<typeof planMachine> {
   });
 }
 
-function wiringOf(options: Checked): HostWiring {
-  const interfaces: InterfacePlan[] = [];
-  if (options.address !== undefined) interfaces.push(interfaceOf(options.address, 0));
-  for (const { id, address } of options.vlans ?? []) interfaces.push(interfaceOf(address, id));
-  const routes = (options.routes ?? []).map(({ to, via }) => {
-    const { address, prefixLength } = parseCidr(to)!;
-    const gateway = parseIpv4Address(via)!;
-    const iface = interfaces.findIndex(item => ((item.address ^ gateway) & (-1 << (32 - item.prefixLength))) === 0);
-    return { prefix: address, prefixLength, gateway, iface: Math.max(0, iface) };
-  });
-  return { interfaces, routes, team: options.team !== undefined, policy: policyOf(options.offload) };
-}
-
-function peerWiring(address: string): HostWiring {
-  return { interfaces: [interfaceOf(address, 0)], routes: [], team: false, policy: NOTHING };
-}
-
-function interfaceOf(cidr: string, vid: number): InterfacePlan {
-  const { address, prefixLength } = parseCidr(cidr)!;
-  return { address, prefixLength, vid };
+/** IPv6 addresses are checked for duplicates before they are used (RFC 4862 5.4), which takes a second or two. */
+function addressesSettled({ network }: Host): Promise<void> {
+  return new Promise(settled => network.ipv6.whenSettled(settled));
 }
 
 function isOffloadEvent({ kind }: LogEvent): boolean {

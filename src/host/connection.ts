@@ -3,6 +3,7 @@
  * in steady state.
  */
 import type { CongestionControl } from '../tcp/tcb.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import type { TliSwitch } from './tli.ts';
 
 /**
@@ -124,6 +125,11 @@ export class TliConnection {
   constructor(tli: TliSwitch, slot: number) {
     this.#tli = tli;
     this.slot = slot;
+  }
+
+  /** Where its addresses are known by their numbers, if they are of IPv6. */
+  get addresses(): AddressTable {
+    return this.#tli.addresses;
   }
 
   get isOffloaded(): boolean {

@@ -6,9 +6,8 @@
  * match, the latest counts. An offload that was directed is never evicted; where the device itself asks to end it, that
  * is granted, and the connection is as if not directed until it is directed anew.
  */
-import { isIn } from './policy/by-prefix.ts';
 import type { TliConnection } from './connection.ts';
-import { formatCidr, type Ipv4Prefix } from '../wire/ipv4-text.ts';
+import { formatIpPrefix, type IpPrefix, isInPrefix } from '../wire/ip-prefix.ts';
 
 export const Directive = { None: 0, Offload: 1, KeepInHost: 2 } as const;
 export type Directive = (typeof Directive)[keyof typeof Directive];
@@ -17,8 +16,8 @@ export type Directive = (typeof Directive)[keyof typeof Directive];
 export interface DirectiveMatch {
   readonly localPort?: number | undefined;
   readonly remotePort?: number | undefined;
-  readonly local?: Ipv4Prefix | undefined;
-  readonly remote?: Ipv4Prefix | undefined;
+  readonly local?: IpPrefix | undefined;
+  readonly remote?: IpPrefix | undefined;
 }
 
 interface Rule {
@@ -28,19 +27,22 @@ interface Rule {
   readonly number: number;
 }
 
-type Subject = Pick<TliConnection, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort' | 'directiveEnded'>;
+type Subject = Pick<
+  TliConnection,
+  'addresses' | 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort' | 'directiveEnded'
+>;
 
 function matches({ localPort, remotePort, local, remote }: DirectiveMatch, subject: Subject): boolean {
   if (localPort !== undefined && localPort !== subject.localPort) return false;
   if (remotePort !== undefined && remotePort !== subject.remotePort) return false;
-  if (local !== undefined && !isIn(local, subject.localAddress)) return false;
-  return remote === undefined || isIn(remote, subject.remoteAddress);
+  if (local !== undefined && !isInPrefix(local, subject.localAddress, subject.addresses)) return false;
+  return remote === undefined || isInPrefix(remote, subject.remoteAddress, subject.addresses);
 }
 
 /** As the administrator's log has it: `offload, local *:80, remote 10.1.0.0/16:*`. */
 export function directiveText(directive: Directive, match: DirectiveMatch): string {
-  const end = (prefix: Ipv4Prefix | undefined, port: number | undefined): string =>
-    `${prefix === undefined ? '*' : formatCidr(prefix.address, prefix.prefixLength)}:${port ?? '*'}`;
+  const end = (prefix: IpPrefix | undefined, port: number | undefined): string =>
+    `${prefix === undefined ? '*' : formatIpPrefix(prefix)}:${port ?? '*'}`;
   const order = directive === Directive.Offload ? 'offload' : 'keep in host';
   return `${order}, local ${end(match.local, match.localPort)}, remote ${end(match.remote, match.remotePort)}`;
 }

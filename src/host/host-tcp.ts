@@ -23,6 +23,7 @@ import { type Tcb, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 
@@ -91,6 +92,10 @@ export class HostTcp implements Effects, TimerHandler {
   /** Places the cursor; the one entry to a connection. */
   at(slot: number): Tcb {
     return this.tcb.at(this.table.addressOf(slot));
+  }
+
+  get addresses(): AddressTable {
+    return this.network.addresses;
   }
 
   interfaceOf(tcb: Tcb): Interface {

@@ -175,6 +175,14 @@ export class Host implements Polled {
     return new HandOvers(this.offload, this.network, this.framing, this.blocks, blockListMax, offload);
   }
 
+  /** The addresses that connections may have at this end, of both IP versions. */
+  get ownAddresses(): number[] {
+    return this.#interfaces.flatMap(({ address, hasIpv4, ipv6 }) => [
+      ...(hasIpv4 ? [address] : []),
+      ...(ipv6?.addresses.filter(({ isAssigned }) => isAssigned).map(({ number }) => number) ?? []),
+    ]);
+  }
+
   get interfaces(): readonly Interface[] {
     return this.#interfaces;
   }

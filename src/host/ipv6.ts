@@ -61,6 +61,7 @@ export class Ipv6 implements Ipv6Link, AddressWatcher, RouterWatcher {
   #transport: TransportInput | null = null;
   #now = 0;
   #dueAt = Infinity;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(
     memory: Memory,
@@ -142,6 +143,17 @@ export class Ipv6 implements Ipv6Link, AddressWatcher, RouterWatcher {
     return this.interfaces.every(on => on.addresses.every(({ state }) => state !== AddressState.Tentative));
   }
 
+  /** Calls back once that is so, at once if it is. */
+  whenSettled(settled: () => void): void {
+    if (this.isSettled) settled();
+    else this.#waiting.push(settled);
+  }
+
+  #tellSettled(): void {
+    if (this.#waiting.length === 0 || !this.isSettled) return;
+    for (const settled of this.#waiting.splice(0)) settled();
+  }
+
   // --- time ---
 
   /** Ticks wrap, lifetimes do not. */
@@ -208,10 +220,12 @@ export class Ipv6 implements Ipv6Link, AddressWatcher, RouterWatcher {
   assigned(on: Ipv6Interface, address: OwnAddress): void {
     if (address.origin === 'link-local') this.routers.begin(on);
     this.#dueAt = 0;
+    this.#tellSettled();
   }
 
   duplicate(on: Ipv6Interface, { number }: OwnAddress): void {
     this.log?.emit('address-conflict', on.iface.adapter.name, this.#table.format(number));
+    this.#tellSettled();
   }
 
   formed(on: Ipv6Interface, address: OwnAddress): void {

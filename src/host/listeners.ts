@@ -7,6 +7,7 @@
  *
  * What waits is a TCB in the table, so the queues are counts and a mark for each slot.
  */
+import { isIpv6 } from '../wire/address-table.ts';
 
 /** SOMAXCONN of Linux: what listen() takes at most, and what it is without a number. */
 export const BACKLOG_MAX = 4096;
@@ -16,6 +17,8 @@ export interface ListenOptions {
   readonly backlog?: number;
   /** One of the host's addresses, 0 for all. */
   readonly address?: number;
+  /** Of all addresses, those of one IP version only (IPV6_V6ONLY); 0: both. */
+  readonly version?: 0 | 4 | 6;
   /** A connection waits in the accept queue until `TliConnection.accept`; otherwise it is the application's at once. */
   readonly acceptsLater?: boolean;
 }
@@ -23,6 +26,7 @@ export interface ListenOptions {
 export class Listener {
   readonly port: number;
   readonly address: number;
+  readonly version: 0 | 4 | 6;
   readonly acceptsLater: boolean;
   readonly backlog: number;
   /** In SYN-RECEIVED. */
@@ -33,11 +37,18 @@ export class Listener {
   cookieAt = 0;
   usesCookies = false;
 
-  constructor(port: number, { backlog = BACKLOG_MAX, address = 0, acceptsLater = false }: ListenOptions) {
+  constructor(port: number, { backlog = BACKLOG_MAX, address = 0, version = 0, acceptsLater = false }: ListenOptions) {
     this.port = port;
     this.address = address;
+    this.version = version;
     this.acceptsLater = acceptsLater;
     this.backlog = Math.min(Math.max(0, backlog), BACKLOG_MAX);
+  }
+
+  /** Does it listen on this address of ours? */
+  isFor(address: number): boolean {
+    if (this.address !== 0) return this.address === address;
+    return this.version === 0 || isIpv6(address) === (this.version === 6);
   }
 
   get isAcceptQueueFull(): boolean {
@@ -76,14 +87,15 @@ export class Listeners {
     this.#byPort.set(listener.port, listener);
   }
 
-  remove(port: number): void {
+  remove(port: number): Listener | null {
+    const listener = this.#byPort.get(port) ?? null;
     this.#byPort.delete(port);
+    return listener;
   }
 
   at(address: number, port: number): Listener | null {
     const listener = this.#byPort.get(port);
-    if (listener === undefined) return null;
-    return listener.address === 0 || listener.address === address ? listener : null;
+    return listener?.isFor(address) === true ? listener : null;
   }
 
   /** Its SYN queue, or what all of them may take of the table. */

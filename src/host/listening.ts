@@ -54,11 +54,13 @@ export class HostListening extends HostTcp {
   }
 
   listen(port: number, options: ListenOptions): void {
+    this.network.addresses.retain(options.address ?? 0);
     this.listeners.add(new Listener(port, options));
   }
 
   unlisten(port: number): void {
-    this.listeners.remove(port);
+    const listener = this.listeners.remove(port);
+    if (listener !== null) this.network.addresses.release(listener.address);
   }
 
   /** The application has taken the connection out of the accept queue. */

@@ -9,7 +9,6 @@
 import type { EventLog } from '../base/event-log.ts';
 import { isMandatory, uploadReasonName } from '../offload/events.ts';
 import { OffloadState } from '../offload/offload-state.ts';
-import { formatIpv4 } from '../wire/ipv4-text.ts';
 import type { TliConnection } from './connection.ts';
 import { Directive, type Directives } from './directives.ts';
 import type { OffloadPolicy } from './policy/offload-policy.ts';
@@ -73,6 +72,6 @@ export class Retrieves {
 }
 
 /** The peer's end, as the administrator's log names connections. */
-export function nameOf({ remoteAddress, remotePort, localPort }: TliConnection): string {
-  return `${formatIpv4(remoteAddress)}:${remotePort} at port ${localPort}`;
+export function nameOf({ addresses, remoteAddress, remotePort, localPort }: TliConnection): string {
+  return `${addresses.format(remoteAddress)}:${remotePort} at port ${localPort}`;
 }

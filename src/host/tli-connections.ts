@@ -3,10 +3,12 @@
  * them is in tli.ts.
  */
 import { OffloadState } from '../offload/offload-state.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import { ConnectionOptions } from './connection-options.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { ConnectionWatcher, TliConnection, TliHandler } from './connection.ts';
 import type { ListenOptions } from './listeners.ts';
+import type { Interface } from './interface.ts';
 import type { Adapter } from './ndis.ts';
 import type { Transport } from './transport.ts';
 
@@ -70,16 +72,28 @@ export abstract class TliConnections {
   }
 
   /** The local address that connections to this one have, 0 when there is no route. */
-  sourceFor(remoteAddress: number): number {
-    return this.transport.sourceFor(remoteAddress);
+  sourceFor(remoteAddress: number, iface: Interface | null = null): number {
+    return this.transport.sourceFor(remoteAddress, iface);
+  }
+
+  /** IPv6 addresses by number: those of connections, and those that are to become some. */
+  get addresses(): AddressTable {
+    return this.transport.addresses;
   }
 
   /** Active open; null when there is no route or no slot. Port 0 picks an ephemeral one (RFC 6056 3.3.1). */
-  connect(remoteAddress: number, remotePort: number, handler: TliHandler, localPort = 0): TliConnection | null {
+  connect(
+    remoteAddress: number,
+    remotePort: number,
+    handler: TliHandler,
+    localPort = 0,
+    source = 0,
+    iface: Interface | null = null,
+  ): TliConnection | null {
     let slot = -1;
     for (let tries = 0; slot < 0 && tries < (localPort === 0 ? 64 : 1); tries++) {
       const port = localPort === 0 ? EPHEMERAL_FIRST + (this.#nextPort++ % EPHEMERAL_COUNT) : localPort;
-      slot = this.transport.connect(remoteAddress, remotePort, port);
+      slot = this.transport.connect(remoteAddress, remotePort, port, source, iface);
     }
     if (slot < 0) return null;
     const connection = this.adopt(slot);

@@ -40,17 +40,26 @@ export class Transport extends HostSocketOptions implements TransportInput {
 
   // --- user calls, from the switch, for connections whose state is here ---
 
-  /** The local address of connections to this one, 0 without a route. */
-  sourceFor(remoteAddress: number): number {
-    const path = this.network.acquire(remoteAddress, null);
+  /** The local address of connections to this one, 0 without a route; `iface`: through that interface. */
+  sourceFor(remoteAddress: number, iface: Interface | null = null): number {
+    const path = this.network.acquire(remoteAddress, iface);
     if (path === null) return 0;
     this.network.release(path);
     return path.source;
   }
 
-  /** Active OPEN: the slot, or -1 when there is no slot, no route or the address pair is taken. */
-  connect(remoteAddress: number, remotePort: number, localPort: number): number {
-    const path = this.network.acquire(remoteAddress, null);
+  /**
+   * Active OPEN: the slot, or -1 when there is no slot, no route or the address pair is taken. From `source`, through `iface`,
+   * if they are given: of IPv6 an interface has several addresses, and the same ones may be on several links.
+   */
+  connect(
+    remoteAddress: number,
+    remotePort: number,
+    localPort: number,
+    source = 0,
+    iface: Interface | null = null,
+  ): number {
+    const path = this.network.acquire(remoteAddress, iface, source);
     if (path === null) return -1;
     const holder = this.table.lookup(remoteAddress, remotePort, path.source, localPort, path.iface.index);
     const isFree = holder < 0 || (this.params.timeWaitReuse && mayReuseTimeWait(this.at(holder), this.now));

@@ -4,17 +4,22 @@
  */
 import type { TliConnection, TliHandler } from '../host/connection.ts';
 import type { ListenOptions } from '../host/listeners.ts';
+import type { Interface } from '../host/interface.ts';
 import { connectError, type NetError } from './errors.ts';
 import { Link, type LinkCore } from './link.ts';
 import type { NetHost, NetTimer } from './net-host.ts';
-import { formatIpv4, parseIpv4Address } from '../wire/ipv4-text.ts';
+import { isIpv6 } from '../wire/address-table.ts';
+import { familyOf, ownAddress } from './addresses.ts';
+import type { SocketAddressInfo } from './address-info.ts';
 
 /** Ports for `listen(0)`: the dynamic ones, RFC 6335 6. */
 const DYNAMIC_FIRST = 49152;
 const DYNAMIC_COUNT = 16384;
 
 export interface ConnectTarget {
+  /** As `resolve` found it. */
   readonly address: number;
+  readonly iface: Interface | null;
   readonly port: number;
   readonly localAddress: string | undefined;
   readonly localPort: number;
@@ -31,8 +36,22 @@ export class NetCore implements LinkCore {
     this.#host = host;
   }
 
+  get host(): NetHost {
+    return this.#host;
+  }
+
   get addresses(): readonly number[] {
     return this.#host.addresses();
+  }
+
+  /** An end of a connection as sockets show it. */
+  describe(address: number, port: number): SocketAddressInfo {
+    return { address: this.#host.tli.addresses.format(address), family: familyOf(address), port };
+  }
+
+  /** The address is known by its number no longer, but to a connection that came of it. */
+  forget(address: number): void {
+    this.#host.tli.addresses.release(address);
   }
 
   get memory(): Uint8Array {
@@ -70,21 +89,24 @@ export class NetCore implements LinkCore {
   /** Starts an active open; the error, if it fails at once. */
   connect(link: Link, target: ConnectTarget): NetError | null {
     const { tli } = this.#host;
-    const { address, port, localAddress, localPort } = target;
-    const remote = formatIpv4(address);
+    const { address, iface, port, localAddress, localPort } = target;
+    const { address: remote } = this.describe(address, port);
     if (this.addresses.includes(address)) {
       const hint = ' - a host of a machine does not reach itself, connect from another one';
       return connectError('EADDRNOTAVAIL', remote, port, hint);
     }
-    const source = tli.sourceFor(address);
-    if (source === 0) return connectError('ENETUNREACH', remote, port);
-    const local = ` - Local (${localAddress ?? '0.0.0.0'}:${localPort})`;
-    const wanted = localAddress === undefined ? 0 : parseIpv4Address(localAddress);
-    if (wanted !== 0 && wanted !== source) return connectError('EADDRNOTAVAIL', remote, port, local);
+    const chosen = tli.sourceFor(address, iface);
+    if (chosen === 0) return connectError('ENETUNREACH', remote, port);
+    const local = ` - Local (${localAddress ?? (isIpv6(address) ? '::' : '0.0.0.0')}:${localPort})`;
+    const isAny = localAddress === undefined || localAddress === '0.0.0.0' || localAddress === '::';
+    const source = isAny ? chosen : ownAddress(localAddress, this.#host);
+    // An interface has one address of IPv4, and may have several of IPv6.
+    const isUsable = source !== undefined && (source === chosen || (isIpv6(source) && isIpv6(address)));
+    if (!isUsable) return connectError('EADDRNOTAVAIL', remote, port, local);
     // Nobody listens on port 0 (RFC 6335 6).
     if (port === 0) return connectError('ECONNREFUSED', remote, port);
     this.enter();
-    const connection = tli.connect(address, port, this.events, localPort);
+    const connection = tli.connect(address, port, this.events, localPort, source, iface);
     if (connection === null) {
       return localPort === 0 ? connectError('ENOBUFS', remote, port) : connectError('EADDRINUSE', remote, port, local);
     }

@@ -2,8 +2,7 @@
  * The forms in which node:net takes its arguments, brought to one; ports and addresses checked as it checks them.
  * Called by socket.ts and server.ts before anything happens.
  */
-import { formatIpv4, parseIpv4Address } from '../wire/ipv4-text.ts';
-import { argumentError, badPort, nameError, type NetError, received } from './errors.ts';
+import { argumentError, badPort, received } from './errors.ts';
 
 export interface SocketOptions {
   readonly allowHalfOpen?: boolean | undefined;
@@ -15,7 +14,7 @@ export interface SocketOptions {
 
 export interface ConnectOptions extends SocketOptions {
   readonly port: number | string;
-  /** Dotted IPv4. */
+  /** An IPv4 or IPv6 address. */
   readonly host?: string | undefined;
   readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;
@@ -28,8 +27,10 @@ export interface ConnectOptions extends SocketOptions {
 
 export interface ListenOptions {
   readonly port?: number | string | undefined;
-  /** One of the host's addresses, or 0.0.0.0 for all of them. */
+  /** One of the host's addresses, or 0.0.0.0 for all of IPv4, or :: for all. */
   readonly host?: string | undefined;
+  /** With `::`, not those of IPv4. */
+  readonly ipv6Only?: boolean | undefined;
   /** Handshakes that may be under way at once; beyond that SYNs are answered with cookies. 511 when absent. */
   readonly backlog?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -114,18 +115,4 @@ export function listenPort(options: ListenOptions): number {
   }
   if (!isPort(port)) throw badPort('options.port', port);
   return Number(port);
-}
-
-const LOOPBACK = 127;
-
-/** The address that a host name means; a machine has neither resolver nor loopback, the error says what to give. */
-export function resolve(host: string | undefined, own: readonly number[]): number | NetError {
-  const name = host ?? 'localhost';
-  const address = parseIpv4Address(name);
-  const example = own.length > 0 ? `, as in ${formatIpv4(own[0]!)}` : '';
-  if (name === 'localhost' || (address !== undefined && address >>> 24 === LOOPBACK)) {
-    return nameError(name, `a machine has no loopback; give the IPv4 address of a host on its network${example}`);
-  }
-  if (address === undefined) return nameError(name, `a machine has no resolver; give an IPv4 address${example}`);
-  return address;
 }

@@ -4,7 +4,10 @@
  */
 import { EventEmitter } from 'node:events';
 import type { TliConnection, TliHandler } from '../host/connection.ts';
-import { formatIpv4 } from '../wire/ipv4-text.ts';
+import type { ListenOptions as TliListenOptions } from '../host/listeners.ts';
+import { isIpv6 } from '../wire/address-table.ts';
+import type { SocketAddressInfo } from './address-info.ts';
+import { type Family, isError, resolve } from './addresses.ts';
 import type { NetCore } from './core.ts';
 import { codedError, listenError } from './errors.ts';
 import {
@@ -12,23 +15,24 @@ import {
   listenArguments,
   type ListenOptions,
   listenPort,
-  resolve,
   type ServerOptions,
   type SocketOptions,
 } from './options.ts';
-import { Socket, type SocketAddressInfo } from './socket.ts';
+import { Socket } from './socket.ts';
 
 /** As in Node. */
 const BACKLOG_DEFAULT = 511;
+const ANY_IPV4 = '0.0.0.0';
+const ANY_IPV6 = '::';
 
 /** What comes with `drop`, as in Node. */
 export interface DropArgument {
   readonly localAddress: string;
   readonly localPort: number;
-  readonly localFamily: 'IPv4';
+  readonly localFamily: Family;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly remoteFamily: 'IPv4';
+  readonly remoteFamily: Family;
 }
 
 export class Server extends EventEmitter implements AsyncDisposable {
@@ -73,7 +77,7 @@ export class Server extends EventEmitter implements AsyncDisposable {
     }
     const port = listenPort(options);
     if (callback !== undefined) this.once('listening', callback);
-    const error = this.#listen(port, options.host, options.backlog);
+    const error = this.#listen(port, options);
     if (error !== null) {
       process.nextTick(() => this.emit('error', error));
       return this;
@@ -89,15 +93,33 @@ export class Server extends EventEmitter implements AsyncDisposable {
     return this;
   }
 
-  #listen(port: number, host = '0.0.0.0', backlog = BACKLOG_DEFAULT): Error | null {
+  #listen(port: number, options: ListenOptions): Error | null {
+    const { backlog = BACKLOG_DEFAULT, ipv6Only = false } = options;
     const own = this.#core.addresses;
-    const resolved = host === '::' ? 0 : resolve(host, own);
-    if (typeof resolved !== 'number') return resolved;
-    const address = formatIpv4(resolved);
-    if (resolved !== 0 && !own.includes(resolved)) return listenError('EADDRNOTAVAIL', address, port);
-    const taken = this.#core.listen(port, this.#acceptor, { address: resolved, backlog });
+    const speaksIpv6 = own.some(isIpv6);
+    // As in Node: all addresses of both IP versions, if there are both.
+    const host = options.host ?? (speaksIpv6 ? ANY_IPV6 : ANY_IPV4);
+    if (host === ANY_IPV4) return this.#take(port, { address: 0, version: 4, backlog }, ANY_IPV4, 'IPv4');
+    if (host === ANY_IPV6) {
+      const version = ipv6Only ? 6 : 0;
+      const [text, family] = speaksIpv6 ? [ANY_IPV6, 'IPv6' as const] : [ANY_IPV4, 'IPv4' as const];
+      return this.#take(port, { address: 0, version, backlog }, text, family);
+    }
+    const resolved = resolve(host, this.#core.host);
+    if (isError(resolved)) return resolved;
+    const { address } = resolved;
+    const { address: text, family } = this.#core.describe(address, port);
+    const error = own.includes(address)
+      ? this.#take(port, { address, backlog }, text, family)
+      : listenError('EADDRNOTAVAIL', text, port);
+    this.#core.forget(address);
+    return error;
+  }
+
+  #take(port: number, options: TliListenOptions, address: string, family: Family): Error | null {
+    const taken = this.#core.listen(port, this.#acceptor, options);
     if (taken === 0) return listenError('EADDRINUSE', address, port);
-    this.#local = { address, family: 'IPv4', port: taken };
+    this.#local = { address, family, port: taken };
     this.#hold();
     return null;
   }
@@ -116,7 +138,7 @@ export class Server extends EventEmitter implements AsyncDisposable {
     connection.handler = this.#core.events;
     const { maxConnections } = this;
     if (maxConnections !== undefined && this.#connections >= maxConnections) {
-      const argument = describeDrop(connection);
+      const argument = describeDrop(this.#core, connection);
       connection.abort();
       process.nextTick(() => this.emit('drop', argument));
       return;
@@ -196,13 +218,15 @@ export class Server extends EventEmitter implements AsyncDisposable {
   }
 }
 
-function describeDrop(connection: TliConnection): DropArgument {
+function describeDrop(core: NetCore, connection: TliConnection): DropArgument {
+  const local = core.describe(connection.localAddress, connection.localPort);
+  const remote = core.describe(connection.remoteAddress, connection.remotePort);
   return {
-    localAddress: formatIpv4(connection.localAddress),
-    localPort: connection.localPort,
-    localFamily: 'IPv4',
-    remoteAddress: formatIpv4(connection.remoteAddress),
-    remotePort: connection.remotePort,
-    remoteFamily: 'IPv4',
+    localAddress: local.address,
+    localPort: local.port,
+    localFamily: local.family,
+    remoteAddress: remote.address,
+    remotePort: remote.port,
+    remoteFamily: remote.family,
   };
 }

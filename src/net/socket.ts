@@ -8,7 +8,8 @@
 import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
 import type { TliConnection } from '../host/connection.ts';
 import { CloseReason } from '../tcp/effects.ts';
-import { formatIpv4 } from '../wire/ipv4-text.ts';
+import type { SocketAddressInfo } from './address-info.ts';
+import { isError, type Resolved, resolve } from './addresses.ts';
 import type { NetCore } from './core.ts';
 import { argumentError, codedError, connectError, type NetError, received, transferError } from './errors.ts';
 import { type Done, Link } from './link.ts';
@@ -19,17 +20,10 @@ import {
   type ConnectOptions,
   connectPort,
   localPortOf,
-  resolve,
   type SocketOptions,
 } from './options.ts';
 
 export type SocketReadyState = 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
-
-export interface SocketAddressInfo {
-  readonly address: string;
-  readonly family: 'IPv4';
-  readonly port: number;
-}
 
 /** Largest delay of Node's timers. */
 const TIMEOUT_MAX = 2147483647;
@@ -95,8 +89,8 @@ export class Socket extends Duplex {
     if (options.noDelay !== undefined) this.#noDelay = options.noDelay;
     if (options.keepAlive === true) this.#keepAlive = { enabled: true, delay: options.keepAliveInitialDelay ?? 0 };
     this.#touch();
-    const address = resolve(options.host, this.#core.addresses);
-    const error = typeof address === 'number' ? this.#open(address, port, localPort, options) : address;
+    const resolved = resolve(options.host, this.#core.host);
+    const error = isError(resolved) ? resolved : this.#open(resolved, port, localPort, options);
     if (error !== null) {
       process.nextTick(() => {
         if (this.connecting) this.destroy(error);
@@ -105,11 +99,12 @@ export class Socket extends Duplex {
     return this;
   }
 
-  #open(address: number, port: number, localPort: number, options: ConnectOptions): NetError | null {
-    this.#remote = { address: formatIpv4(address), family: 'IPv4', port };
+  #open({ address, iface }: Resolved, port: number, localPort: number, options: ConnectOptions): NetError | null {
+    this.#remote = this.#core.describe(address, port);
     const link = this.#newLink();
     const { localAddress } = options;
-    const error = this.#core.connect(link, { address, port, localAddress, localPort });
+    const error = this.#core.connect(link, { address, iface, port, localAddress, localPort });
+    this.#core.forget(address);
     if (error === null && link.connection !== null) this.#opened(link, link.connection);
     return error;
   }
@@ -139,8 +134,8 @@ export class Socket extends Duplex {
     link.open(connection);
     this.#link = link;
     const { remoteAddress, remotePort, localAddress, localPort } = connection;
-    this.#remote = { address: formatIpv4(remoteAddress), family: 'IPv4', port: remotePort };
-    this.#local = { address: formatIpv4(localAddress), family: 'IPv4', port: localPort };
+    this.#remote = this.#core.describe(remoteAddress, remotePort);
+    this.#local = this.#core.describe(localAddress, localPort);
     link.setHeld(this.#isReferenced);
     this.#applyOptions();
   }

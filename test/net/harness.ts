@@ -66,6 +66,14 @@ export interface NetMachineOptions {
   readonly server?: Partial<HostSizing>;
   readonly client?: Partial<HostSizing>;
   readonly small?: boolean;
+  /** Both hosts have IPv6 addresses as well: fd00::1 and fd00::2. */
+  readonly ipv6?: boolean;
+}
+
+/** fd00:: and the last byte of the IPv4 address. */
+function ipv6Of(address: number) {
+  const addresses = [{ address: Int32Array.of(0xfd000000, 0, 0, address & 0xff), prefixLength: 64 }];
+  return { addresses, autoconfigure: false, duplicateProbes: 0 };
 }
 
 /** Of the machine before, for the next one. */
@@ -95,7 +103,7 @@ export class NetMachine implements AsyncDisposable {
       small: options.small ?? true,
     });
     const wire = (address: number, team: boolean, policy: OffloadPolicy) => ({
-      interfaces: [{ address, prefixLength: 24, vid: 0 }],
+      interfaces: [{ address, prefixLength: 24, vid: 0, ipv6: options.ipv6 === true ? ipv6Of(address) : undefined }],
       routes: [],
       team,
       policy,
@@ -119,7 +127,8 @@ export class NetMachine implements AsyncDisposable {
   #netHost(name: string, { host }: AssembledHost): NetHost {
     return {
       tli: host.tli,
-      addresses: () => host.interfaces.map(iface => iface.address),
+      addresses: () => host.ownAddresses,
+      zone: zone => host.interfaces.find(({ adapter }) => adapter.name === zone),
       enter: () => host.setTime(this.nowUs),
       wake: () => {
         this.#calls++;

@@ -14,6 +14,7 @@ export type Candidate = Pick<
   | 'localAddress'
   | 'localPort'
   | 'remoteAddress'
+  | 'addresses'
   | 'remotePort'
   | 'bytesSent'
   | 'bytesReceived'

@@ -1,12 +1,12 @@
 /**
  * Policies by name, for options and the command line:
  *
- *   young-in-batches | everything | nothing | by-port:80,443 | by-prefix:10.1.0.0/16,10.2.0.0/16
+ *   young-in-batches | everything | nothing | by-port:80,443 | by-prefix:10.1.0.0/16,fd00::/8
  *   by-traffic (or by-traffic:BYTES,RTT-MS) | host-load:ON,OFF (percent)
  *
  * `!` negates one, `&` takes what all take, `|` what any takes and binds less.
  */
-import { parseCidr } from '../../wire/ipv4-text.ts';
+import { parseIpPrefix } from '../../wire/ip-prefix.ts';
 import { byPort } from './by-port.ts';
 import { byPrefix } from './by-prefix.ts';
 import { AUTOMATIC, byTraffic } from './by-traffic.ts';
@@ -70,7 +70,7 @@ function named(name: string, batchUs: number): OffloadPolicy | undefined {
 
 function parametrized(name: string, values: readonly string[], batchUs: number): OffloadPolicy | undefined {
   if (name === 'by-prefix') {
-    const prefixes = values.map(parseCidr).filter(prefix => prefix !== undefined);
+    const prefixes = values.map(parseIpPrefix).filter(prefix => prefix !== undefined);
     return prefixes.length === values.length ? byPrefix(prefixes, batchUs) : undefined;
   }
   if (!values.every(value => /^\d+(\.\d+)?$/.test(value))) return undefined;

@@ -14,6 +14,7 @@ describe('a policy written out', () => {
     'by-port:80',
     'by-port:80,443',
     'by-prefix:10.1.0.0/16,192.168.0.0/24',
+    'by-prefix:10.1.0.0/16,fd00::/8',
     'by-traffic:130000,20',
     'host-load:60,30',
     '!by-port:22',
@@ -34,6 +35,14 @@ describe('a policy written out', () => {
     expect(wants(text, { localPort: 22, remote: '10.1.0.1' })).toBe(false);
     expect(wants(text, { localPort: 80, remote: '8.8.8.8' })).toBe(false);
     expect(parsePolicy('  by-port: 443 |by-port:22 ', 0)!.name).toBe('by-port:443 | by-port:22');
+  });
+
+  test('prefixes of either IP version', () => {
+    const text = 'by-prefix:10.1.0.0/16,fd00::/8';
+    expect(wants(text, { remote: '10.1.0.1' })).toBe(true);
+    expect(wants(text, { remote: 'fd77::1' })).toBe(true);
+    expect(wants(text, { remote: '2001:db8::1' })).toBe(false);
+    expect(wants('by-prefix:0.0.0.0/0', { remote: 'fd77::1' })).toBe(false);
   });
 
   test('lists wait as long as they are told to', () => {

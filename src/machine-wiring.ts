@@ -1,0 +1,70 @@
+/**
+ * From the options of `createMachine` to what its hosts are wired with: interfaces, addresses of both IP versions, routes.
+ */
+import type { HostWiring, InterfacePlan, Ipv6RoutePlan, RoutePlan } from './assemble-host.ts';
+import { DUPLICATE_PROBES } from './host/ipv6.ts';
+import { NOTHING } from './host/policy/nothing.ts';
+import { policyOf } from './machine-offload.ts';
+import type { checkMachineOptions } from './machine-options.ts';
+import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
+import { commonPrefixLength, isLinkLocalWord } from './wire/ipv6-address.ts';
+import { type Ipv6Prefix, parseIpv6Address, parseIpv6Cidr } from './wire/ipv6-text.ts';
+
+type Checked = ReturnType<typeof checkMachineOptions>;
+type Ipv6Given = Checked['ipv6'];
+
+export function wiringOf(options: Checked): HostWiring {
+  const { ipv6, vlans = [], routes = [] } = options;
+  const interfaces: InterfacePlan[] = [];
+  const isUntagged = options.address !== undefined || vlans.length === 0;
+  if (isUntagged) interfaces.push(interfaceOf(options.address ?? [], 0, ipv6));
+  for (const { id, address } of vlans) interfaces.push(interfaceOf(address, id, ipv6));
+  return {
+    interfaces,
+    routes: routes.flatMap(({ to, via }) => ipv4Route(interfaces, to, via) ?? []),
+    ipv6Routes: routes.flatMap(({ to, via }) => ipv6Route(interfaces, to, via) ?? []),
+    team: options.team !== undefined,
+    policy: policyOf(options.offload),
+  };
+}
+
+export function peerWiring(address: string | readonly string[], ipv6: Ipv6Given): HostWiring {
+  return { interfaces: [interfaceOf(address, 0, ipv6)], routes: [], team: false, policy: NOTHING };
+}
+
+function interfaceOf(given: string | readonly string[], vid: number, ipv6: Ipv6Given): InterfacePlan {
+  const texts = typeof given === 'string' ? [given] : given;
+  const ipv4 = texts.map(parseCidr).find(prefix => prefix !== undefined);
+  const addresses = texts.map(parseIpv6Cidr).filter(prefix => prefix !== undefined);
+  const { autoconfigure = false, duplicateProbes = DUPLICATE_PROBES } = ipv6 ?? {};
+  const speaksIpv6 = addresses.length > 0 || autoconfigure;
+  return {
+    address: ipv4?.address ?? 0,
+    prefixLength: ipv4?.prefixLength ?? 0,
+    vid,
+    ipv6: speaksIpv6 ? { addresses, autoconfigure, duplicateProbes } : undefined,
+  };
+}
+
+function ipv4Route(interfaces: readonly InterfacePlan[], to: string, via: string): RoutePlan | undefined {
+  const prefix = parseCidr(to);
+  const gateway = parseIpv4Address(via);
+  if (prefix === undefined || gateway === undefined) return undefined;
+  const iface = interfaces.findIndex(
+    ({ address, prefixLength }) => address !== 0 && ((address ^ gateway) & (-1 << (32 - prefixLength))) === 0,
+  );
+  return { prefix: prefix.address, prefixLength: prefix.prefixLength, gateway, iface: Math.max(0, iface) };
+}
+
+/** A link-local gateway is one of the first link that speaks IPv6. */
+function ipv6Route(interfaces: readonly InterfacePlan[], to: string, via: string): Ipv6RoutePlan | undefined {
+  const prefix = parseIpv6Cidr(to);
+  const gateway = parseIpv6Address(via);
+  if (prefix === undefined || gateway === undefined) return undefined;
+  const isOn = ({ address, prefixLength }: Ipv6Prefix): boolean =>
+    commonPrefixLength(address, 0, gateway, 0) >= prefixLength;
+  const isLinkLocal = isLinkLocalWord(gateway[0]!);
+  const iface = interfaces.findIndex(({ ipv6 }) => ipv6 !== undefined && (isLinkLocal || ipv6.addresses.some(isOn)));
+  if (iface < 0) return undefined;
+  return { prefix: prefix.address, prefixLength: prefix.prefixLength, gateway, iface };
+}
