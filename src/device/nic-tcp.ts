@@ -26,7 +26,7 @@ import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor, takeSendQueue } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
+import { type Tcb, TcpCachedFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { sendAck } from '../tcp/transmit.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
@@ -177,7 +177,8 @@ export class NicTcp implements Effects {
     }
     const total = IPV4.headerLength + length;
     const id = tree.nextIpId();
-    return emitIpv4(view, at, tos, total, id, Ipv4Fragment.Df, ttl, IpProtocol.Tcp, localAddress, remoteAddress);
+    const df = (tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0 ? 0 : Ipv4Fragment.Df;
+    return emitIpv4(view, at, tos, total, id, df, ttl, IpProtocol.Tcp, localAddress, remoteAddress);
   }
 
   #countSent(flags: number, again: boolean, length: number): void {
@@ -274,6 +275,7 @@ export class NicTcp implements Effects {
         return;
       case CloseReason.Reset:
       case CloseReason.Refused:
+      case CloseReason.Unreachable:
         this.host.push(Completion.TcpIndicateEvent, tcb.context, TcpOffloadEvent.IndicateAbort, 0);
         this.abortRequests(tcb, slot, NdisStatus.RequestAborted);
         return;

@@ -12,9 +12,10 @@ import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { ETHERNET, EtherType, isGroupMac } from '../wire/ethernet.ts';
 import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
-import { Ipv6Header, Ipv6Parse, parseIpv6 } from '../wire/ipv6.ts';
+import { Ipv6Header, Ipv6Parse, NextHeader, parseIpv6 } from '../wire/ipv6.ts';
 import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
 import { vidOf, VLAN } from '../wire/vlan.ts';
+import { IcmpFilter } from './icmp-filter.ts';
 import type { NicStatistics } from './statistics.ts';
 
 /** Where there is no slot: the frame goes up the normal path, or nowhere. */
@@ -30,6 +31,7 @@ export class ReceiveLookup {
   readonly #memory: Memory;
   readonly #table: TcbTable;
   readonly #addresses: AddressTable;
+  readonly #icmp: IcmpFilter;
   readonly #vlanIds: readonly number[];
   readonly #stats: NicStatistics;
 
@@ -38,6 +40,7 @@ export class ReceiveLookup {
     this.#table = table;
     this.#addresses = addresses;
     this.ip = this.#ipv4;
+    this.#icmp = new IcmpFilter(memory, table, addresses);
     this.#vlanIds = config.target.vlanIds;
     this.#stats = stats;
   }
@@ -59,6 +62,8 @@ export class ReceiveLookup {
     }
     const isOurs = etherType === EtherType.Ipv6 ? this.#readIpv6(ipAt, end) : this.#readIpv4(etherType, ipAt, end);
     const { ip } = this;
+    const isIcmp = ip.protocol === IpProtocol.Icmp || ip.protocol === NextHeader.Icmpv6;
+    if (isOurs && isIcmp) return this.#icmpError(vid);
     if (!isOurs || ip.protocol !== IpProtocol.Tcp || ip.payloadEnd - ip.payloadAt < 20) return NORMAL_PATH;
     const ports = view.getInt32(ip.payloadAt);
     const slot = this.#find(ports, vid);
@@ -80,7 +85,14 @@ export class ReceiveLookup {
     if (parseIpv6(view, at, end, ip) !== Ipv6Parse.Ok) return false;
     ip.source = this.#addresses.find(view, ip.sourceAt);
     ip.destination = this.#addresses.find(view, ip.destinationAt);
-    return ip.source !== 0 && ip.destination !== 0;
+    // An error may come from a router that no connection of ours has to do with.
+    return ip.protocol === NextHeader.Icmpv6 || (ip.source !== 0 && ip.destination !== 0);
+  }
+
+  #icmpError(vid: number): number {
+    if (!this.#icmp.isForged(this.ip, vid)) return NORMAL_PATH;
+    this.#stats.dropForgedIcmp++;
+    return DROPPED;
   }
 
   #find(ports: number, vid: number): number {

@@ -11,8 +11,10 @@ import { TcpUploadReason } from '../offload/events.ts';
 import { snapshotDelegated } from '../offload/handover.ts';
 import { NeighborState, PathState, StateRange } from '../offload/state-objects.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
-import { segmentSizeChanged, segmentSizeFor } from '../tcp/path-change.ts';
-import { type Tcb, TcbLayout, TcpPrivateFlag } from '../tcp/tcb.ts';
+import { sizeForPath } from '../tcp/mtu-probe.ts';
+import { segmentSizeChanged } from '../tcp/path-change.ts';
+import { segmentSizeFor } from '../tcp/segment-size.ts';
+import { type Tcb, TcbLayout, TcpCachedFlag, TcpPrivateFlag } from '../tcp/tcb.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { updateConnection } from './connection-update.ts';
 import { EntryFlag, type InvertedTree } from './inverted-tree.ts';
@@ -98,7 +100,8 @@ export class StateOperations extends OffloadOperation {
     const { table, tcb } = firmware;
     for (let slot = tree.connectionsOf.first(path); slot >= 0; slot = tree.connectionsOf.next(slot)) {
       tcb.at(table.addressOf(slot));
-      segmentSizeChanged(tcb, segmentSizeFor(tcb, pathMtu), firmware.now, firmware);
+      if ((tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0) continue;
+      segmentSizeChanged(tcb, sizeForPath(tcb, pathMtu), firmware.now, firmware);
     }
   }
 
@@ -113,7 +116,9 @@ export class StateOperations extends OffloadOperation {
     tcb.at(table.addressOf(slot));
     updateConnection(tcb, given, this.memory.kernels, this.#asWritten, now, firmware);
     tree.placePath(tcb.path);
-    tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, tree.pathState.pathMtu));
+    // Of a path that drops what is larger in silence the device knows more than the host.
+    const size = tcb.probeLow > 0 ? tcb.probeLow : tcb.effectiveMss;
+    tcb.effectiveMss = Math.min(size, segmentSizeFor(tcb, tree.pathState.pathMtu));
     firmware.kick(slot);
     return NdisStatus.Success;
   }

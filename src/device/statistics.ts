@@ -30,6 +30,8 @@ export class NicStatistics {
   dropFilter = 0;
   /** Of an offloaded connection but for their tag (E21). */
   dropVlan = 0;
+  /** ICMP errors about offloaded connections that quote nothing in flight (RFC 5927). */
+  dropForgedIcmp = 0;
   dropNoBuffer = 0;
   dropLinkDown = 0;
   /** Runts and giants. */

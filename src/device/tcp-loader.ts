@@ -12,7 +12,7 @@ import { SentTransfer } from '../offload/sent-transfer.ts';
 import { StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
-import { segmentSizeFor } from '../tcp/path-change.ts';
+import { segmentSizeFor } from '../tcp/segment-size.ts';
 import { adoptOutOfOrder } from '../tcp/reassembly.ts';
 import { resumePushing } from '../tcp/nagle.ts';
 import { mayOffload, TcpConstFlag, TcpDelegatedFlag } from '../tcp/tcb.ts';

@@ -59,6 +59,10 @@ export class ConnectionOptions {
     this.#set(connection, slot => this.#transport.setIpOptions(slot, ttl, tos));
   }
 
+  mayFragment(connection: TliConnection, mayFragment: boolean): void {
+    this.#set(connection, slot => this.#transport.setMayFragment(slot, mayFragment));
+  }
+
   #set(connection: TliConnection, change: (slot: number) => void): void {
     if (connection.handler === null) return;
     change(connection.slot);

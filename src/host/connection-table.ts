@@ -3,6 +3,7 @@
  * its connection again.
  */
 import { broken } from '../base/assert.ts';
+import { networkErrorName } from './network-error.ts';
 import type { Transport } from './transport.ts';
 import type { TliConnection } from './connection.ts';
 
@@ -54,6 +55,11 @@ export class ConnectionTable {
   /** SRTT as far as the host knows it, 0 without a sample; the TCB counts in eighths of a tick. */
   smoothedRttMs(slot: number): number {
     return this.#transport.at(slot).srtt / 8;
+  }
+
+  /** `EHOSTUNREACH` and the like, or '': what keeps the connection from getting through. */
+  networkError(slot: number): string {
+    return networkErrorName(this.#transport.errors!.errorOf(slot));
   }
 
   /** Every live connection, for the chimney's sweeps. */

@@ -257,6 +257,16 @@ export class TliConnection {
     this.#tli.options.ip(this, ttl, tos);
   }
 
+  /** IP_PMTUDISC_DONT: routers may cut its datagrams; path MTU discovery is off. */
+  setMayFragment(mayFragment: boolean): void {
+    this.#tli.options.mayFragment(this, mayFragment);
+  }
+
+  /** What the network has said since something got through (`EHOSTUNREACH`), or ''; also when it is over. */
+  get networkError(): string {
+    return this.#tli.connections.networkError(this.slot);
+  }
+
   /** Shows again what `received` did not take. */
   resume(): void {
     this.#tli.resume(this);

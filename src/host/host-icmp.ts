@@ -19,7 +19,8 @@ import {
 import { Ipv4Header, Ipv4Parse, IpProtocol, parseQuotedIpv4 } from '../wire/ipv4.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import type { Interface } from './interface.ts';
-import type { Network, TransportInput } from './network.ts';
+import type { Network, NetworkErrors } from './network.ts';
+import { NetworkError, networkErrorOf, QUOTED_BYTES } from './network-error.ts';
 
 const TTL = 64;
 
@@ -29,6 +30,7 @@ export class HostIcmp {
   readonly #header = new IcmpHeader();
   readonly #quoted = new Ipv4Header();
   readonly limit = new IcmpLimit();
+  errors: NetworkErrors | null = null;
   now = 0;
   echoRequests = 0;
   errorsReceived = 0;
@@ -40,7 +42,7 @@ export class HostIcmp {
     this.#network = network;
   }
 
-  receive(iface: Interface, ip: Ipv4Header, transport: TransportInput): void {
+  receive(iface: Interface, ip: Ipv4Header): void {
     const { view } = this.#memory;
     const icmp = this.#header;
     if (parseIcmp(view, ip.payloadAt, ip.payloadEnd, icmp) !== IcmpParse.Ok) {
@@ -53,7 +55,7 @@ export class HostIcmp {
     } else if (isIcmpError(icmp.type)) {
       this.errorsReceived++;
       if (icmp.type === IcmpType.Redirect) this.#redirect(iface, ip, icmp);
-      else this.#passUp(iface, icmp, transport);
+      else this.#passUp(iface, icmp);
     }
   }
 
@@ -127,12 +129,16 @@ export class HostIcmp {
     this.#network.paths.redirect(iface, ip.source, quoted.destination, view.getInt32(ip.payloadAt + ICMP.rest));
   }
 
-  #passUp(iface: Interface, icmp: IcmpHeader, transport: TransportInput): void {
+  /** RFC 1122 3.2.2: to whoever sent what it quotes, if it quotes enough of it. */
+  #passUp(iface: Interface, icmp: IcmpHeader): void {
     const { view } = this.#memory;
     const quoted = this.#quoted;
     if (parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv4Parse.Ok) return;
-    if (quoted.protocol !== IpProtocol.Tcp || quoted.payloadEnd - quoted.payloadAt < 4) return;
-    const ports = view.getInt32(quoted.payloadAt);
-    transport.icmpError(iface, quoted.destination, quoted.source, ports, icmp.type, icmp.code, icmp.nextHopMtu);
+    const { source, destination, payloadAt: at } = quoted;
+    const error = networkErrorOf(icmp.type, icmp.code);
+    if (source !== iface.address || error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
+    if (quoted.protocol !== IpProtocol.Tcp) return;
+    const ports = view.getInt32(at);
+    this.errors!.reported(iface, source, destination, ports, view.getInt32(at + 4), error, icmp.nextHopMtu);
   }
 }

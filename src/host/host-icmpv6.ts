@@ -2,11 +2,10 @@
  * ICMPv6 of the host (RFC 4443): answers echo requests, reports what it cannot deliver (at a limited rate), passes errors
  * about what it has sent up, and neighbor discovery's messages on (RFC 4861).
  *
- * Above Network errors speak one language, that of ICMP for IPv4; those of IPv6 are translated as RFC 7915 5.2 has it.
+ * Above Network errors of both families have the same names (network-error.ts).
  */
 import type { Memory } from '../memory/memory.ts';
 import type { AddressTable } from '../wire/address-table.ts';
-import { IcmpType, ParameterProblemCode, TimeExceededCode, UnreachableCode } from '../wire/icmp.ts';
 import {
   emitIcmpv6Echo,
   emitIcmpv6Error,
@@ -19,7 +18,6 @@ import {
   mayAnswerWithIcmpv6,
   parseIcmpv6,
   TimeExceeded6Code,
-  Unreachable6Code,
 } from '../wire/icmpv6.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import {
@@ -28,7 +26,6 @@ import {
   IPV6_MINIMUM_MTU,
   isMulticastDestination,
   NextHeader,
-  ParameterProblem6Code,
   parseQuotedIpv6,
   pseudoHeaderSumAt,
 } from '../wire/ipv6.ts';
@@ -38,7 +35,8 @@ import { IcmpLimit } from './icmp-limit.ts';
 import type { Ipv6Interface } from './ipv6-interface.ts';
 import type { Ipv6Output } from './ipv6-output.ts';
 import type { NeighborDiscovery } from './neighbor-discovery.ts';
-import type { TransportInput } from './network.ts';
+import type { NetworkErrors } from './network.ts';
+import { NetworkError, networkErrorOf6, QUOTED_BYTES } from './network-error.ts';
 import type { PathTable } from './path-table.ts';
 import type { Path } from './path.ts';
 import type { RouterDiscovery } from './router-discovery.ts';
@@ -55,6 +53,7 @@ export class HostIcmpv6 {
   readonly #quoted = new Ipv6Header();
   readonly #walk = new ExtensionWalk();
   readonly limit = new IcmpLimit();
+  errors: NetworkErrors | null = null;
   now = 0;
   echoRequests = 0;
   errorsReceived = 0;
@@ -80,7 +79,7 @@ export class HostIcmpv6 {
   }
 
   /** A whole message [ip.payloadAt, ip.payloadEnd); `cameInPieces`: it was put together from fragments. */
-  receive(on: Ipv6Interface, ip: Ipv6Header, transport: TransportInput, cameInPieces: boolean): void {
+  receive(on: Ipv6Interface, ip: Ipv6Header, cameInPieces: boolean): void {
     const { view } = this.#memory;
     const { payloadAt, payloadEnd } = ip;
     const icmp = this.#header;
@@ -89,7 +88,7 @@ export class HostIcmpv6 {
       this.checksumErrors++;
     } else if (isIcmpv6Error(icmp.type)) {
       this.errorsReceived++;
-      this.#passUp(on, icmp, transport);
+      this.#passUp(on, icmp);
     } else if (icmp.type === Icmpv6Type.EchoRequest) {
       this.#answerEcho(on, ip, icmp);
     } else if (icmp.type >= Icmpv6Type.RouterSolicitation && icmp.type <= Icmpv6Type.Redirect) {
@@ -197,47 +196,20 @@ export class HostIcmpv6 {
 
   // --- errors that come ---
 
-  #passUp(on: Ipv6Interface, icmp: Icmpv6Header, transport: TransportInput): void {
+  #passUp(on: Ipv6Interface, icmp: Icmpv6Header): void {
     const { view } = this.#memory;
     const quoted = this.#quoted;
     if (parseQuotedIpv6(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv6Parse.Ok) return;
     if (walkExtensions(view, quoted, this.#walk) !== Ipv6Walk.UpperLayer || quoted.protocol !== IpProtocol.Tcp) return;
-    if (quoted.payloadEnd - quoted.payloadAt < 4) return;
     const local = this.#table.find(view, quoted.sourceAt);
     const remote = this.#table.find(view, quoted.destinationAt);
     if (local === 0 || remote === 0 || !on.isAssigned(local)) return;
     // RFC 8201 4: no path is as narrow as that.
     if (icmp.type === Icmpv6Type.PacketTooBig && icmp.mtu < IPV6_MINIMUM_MTU) return;
-    const ports = view.getInt32(quoted.payloadAt);
+    const { payloadAt: at } = quoted;
+    const error = networkErrorOf6(icmp.type, icmp.code);
+    if (error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
     const mtu = Math.min(icmp.mtu, 0xffff);
-    transport.icmpError(on.iface, remote, local, ports, typeOf(icmp.type), codeOf(icmp.type, icmp.code), mtu);
-  }
-}
-
-/** RFC 7915 5.2: the type of ICMP that says the same. */
-function typeOf(type: number): number {
-  if (type === Icmpv6Type.TimeExceeded) return IcmpType.TimeExceeded;
-  if (type === Icmpv6Type.ParameterProblem) return IcmpType.ParameterProblem;
-  return IcmpType.DestinationUnreachable;
-}
-
-function codeOf(type: number, code: number): number {
-  switch (type) {
-    case Icmpv6Type.PacketTooBig:
-      return UnreachableCode.FragmentationNeeded;
-    case Icmpv6Type.TimeExceeded:
-      return code === TimeExceeded6Code.HopLimit ? TimeExceededCode.Transit : TimeExceededCode.Reassembly;
-    case Icmpv6Type.ParameterProblem:
-      return code === ParameterProblem6Code.NextHeader ? UnreachableCode.Protocol : ParameterProblemCode.Pointer;
-    default:
-      break;
-  }
-  switch (code) {
-    case Unreachable6Code.Prohibited:
-      return UnreachableCode.HostProhibited;
-    case Unreachable6Code.Port:
-      return UnreachableCode.Port;
-    default:
-      return UnreachableCode.Host;
+    this.errors!.reported(on.iface, local, remote, view.getInt32(at), view.getInt32(at + 4), error, mtu);
   }
 }

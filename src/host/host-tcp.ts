@@ -15,11 +15,12 @@ import { trafficClassOf } from '../tcp/ecn.ts';
 import type { CloseReason, Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { EndCounters } from '../tcp/end-counters.ts';
+import { sizeForPath } from '../tcp/mtu-probe.ts';
 import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
+import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
@@ -166,7 +167,8 @@ export class HostTcp implements Effects, TimerHandler {
     const carries = length > 0 || (flags & (TcpFlag.Syn | TcpFlag.Fin)) !== 0;
     if (carries && seqLt(seq, tcb.sndMax)) this.retransmissions++;
     const trafficClass = trafficClassOf(tcb, seq, length);
-    this.network.finish(path, buffer, IpProtocol.Tcp, trafficClass, tcb.ttl, total, false, tcb.flowLabel);
+    const mayFragment = path.mtuLocked || (tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0;
+    this.network.finish(path, buffer, IpProtocol.Tcp, trafficClass, tcb.ttl, total, mayFragment, tcb.flowLabel);
     return true;
   }
 
@@ -204,6 +206,8 @@ export class HostTcp implements Effects, TimerHandler {
   }
 
   established(tcb: Tcb): void {
+    // The path may carry less than the interfaces at its ends (RFC 1191 6.4).
+    tcb.effectiveMss = Math.min(tcb.effectiveMss, sizeForPath(tcb, this.pathOf(tcb).mtu));
     const passive = (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0;
     this.upcalls.push(passive ? Upcall.Accepted : Upcall.Connected, this.table.slotOf(tcb), 0);
   }

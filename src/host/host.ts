@@ -31,6 +31,7 @@ import { OffloadControl } from './offload-control.ts';
 import type { OffloadPolicy } from './policy/offload-policy.ts';
 import { REASSEMBLY_BYTES } from './reassembler.ts';
 import { Recalls } from './recalls.ts';
+import { TcpErrors } from './tcp-errors.ts';
 import { TliSwitch } from './tli.ts';
 import { Transport } from './transport.ts';
 import { TransportOffload } from './transport-offload.ts';
@@ -168,6 +169,8 @@ export class Host implements Polled {
     this.transport.doubted = neighbor => this.control.reachability.suspected(neighbor);
     this.network.ipv6.log = this.log;
     this.transport.diversion = this.offload;
+    this.transport.errors = new TcpErrors(this.transport, this.network);
+    this.network.errors = this.transport.errors;
   }
 
   #handOvers(): HandOvers {

@@ -98,7 +98,7 @@ export class Ipv4Input {
   /** Everything but TCP: nothing of it keeps the bytes. */
   #deliver(iface: Interface, at: number, linkGroup: boolean): void {
     const ip = this.#ip;
-    if (ip.protocol === IpProtocol.Icmp) this.#icmp.receive(iface, ip, this.transport!);
+    if (ip.protocol === IpProtocol.Icmp) this.#icmp.receive(iface, ip);
     else if (ip.destination === iface.address) {
       this.#icmp.unreachable(iface, ip, at, UnreachableCode.Protocol, linkGroup);
     }

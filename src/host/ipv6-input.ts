@@ -131,7 +131,7 @@ export class Ipv6Input {
     const ip = this.#ip;
     if (ip.protocol === NextHeader.Icmpv6) {
       this.delivered++;
-      this.#icmp.receive(on, ip, this.transport!, cameInPieces);
+      this.#icmp.receive(on, ip, cameInPieces);
     } else if (ip.protocol !== NextHeader.None) {
       // RFC 8200 4: code 1, where the number of the protocol stands.
       this.#icmp.parameterProblem(on, ip, ParameterProblem6Code.NextHeader, ip.protocolAt, linkGroup, false);

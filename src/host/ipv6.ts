@@ -24,7 +24,7 @@ import { Ipv6Output } from './ipv6-output.ts';
 import { Ipv6Routes } from './ipv6-routes.ts';
 import { type Neighbor, Reachability } from './neighbor.ts';
 import { NeighborDiscovery } from './neighbor-discovery.ts';
-import type { TransportInput } from './network.ts';
+import type { NetworkErrors, TransportInput } from './network.ts';
 import type { PathTable } from './path-table.ts';
 import { RouterDiscovery, type RouterWatcher } from './router-discovery.ts';
 
@@ -58,7 +58,7 @@ export class Ipv6 implements Ipv6Link, AddressWatcher, RouterWatcher {
   log: EventLog | null = null;
   /** Milliseconds since the start. */
   #clock = 0;
-  #transport: TransportInput | null = null;
+  #errors: NetworkErrors | null = null;
   #now = 0;
   #dueAt = Infinity;
   readonly #waiting: (() => void)[] = [];
@@ -188,8 +188,12 @@ export class Ipv6 implements Ipv6Link, AddressWatcher, RouterWatcher {
     return fragments >= 0 && fragments < ticks ? fragments : ticks;
   }
 
+  set errors(errors: NetworkErrors) {
+    this.#errors = errors;
+    this.icmp.errors = errors;
+  }
+
   set transport(transport: TransportInput) {
-    this.#transport = transport;
     this.input.transport = transport;
   }
 
@@ -239,7 +243,8 @@ export class Ipv6 implements Ipv6Link, AddressWatcher, RouterWatcher {
 
   linkMtuChanged(on: Ipv6Interface): void {
     for (const path of this.#paths) {
-      if (path.isIpv6 && path.iface === on.iface) this.#transport!.pathMtu(path, on.linkMtu);
+      if (!path.isIpv6 || path.iface !== on.iface) continue;
+      if (this.#paths.linkMtuChanged(path, on.linkMtu)) this.#errors!.pathMtuChanged(path);
     }
   }
 

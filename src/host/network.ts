@@ -16,6 +16,7 @@ import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
 import { Ipv6 } from './ipv6.ts';
 import type { Neighbor } from './neighbor.ts';
+import type { NetworkError } from './network-error.ts';
 import { PathOffload } from './path-offload.ts';
 import { type PathControl, PathTable } from './path-table.ts';
 import type { Path } from './path.ts';
@@ -23,22 +24,26 @@ import type { Path } from './path.ts';
 export interface TransportInput {
   /** A TCP segment [ip.payloadAt, ip.payloadEnd). True: the buffer was kept. */
   receive(iface: Interface, ip: IpDatagram, buffer: number): boolean;
+}
+
+/** Who hears of what became of datagrams of a transport protocol. */
+export interface NetworkErrors {
   /**
-   * An ICMP error about a segment of ours: remote and local address and ports; mtu for "fragmentation needed". Those of
-   * ICMPv6 are translated (host-icmpv6.ts).
+   * An ICMP error that quotes a datagram from `local` to `remote`: its ports, both in one word as they stand in the header,
+   * and the word behind them. `mtu` is that of MessageTooBig. Of both families: network-error.ts.
    */
-  icmpError(
+  reported(
     iface: Interface,
-    remote: number,
     local: number,
+    remote: number,
     ports: number,
-    type: number,
-    code: number,
+    seq: number,
+    error: NetworkError,
     mtu: number,
   ): void;
-  /** The path carries packets of `mtu` bytes at most: its connections send smaller segments. */
-  pathMtu(path: Path, mtu: number): void;
-  /** No next hop: connections on this path cannot go on for now. */
+  /** The path's MTU is another now. */
+  pathMtuChanged(path: Path): void;
+  /** No next hop: what goes this way cannot go on for now. */
   pathFailed(path: Path): void;
 }
 
@@ -88,25 +93,32 @@ export class Network implements NetworkInput {
     this.ipv6.transport = transport;
   }
 
+  set errors(errors: NetworkErrors) {
+    this.icmp.errors = errors;
+    this.ipv6.errors = errors;
+  }
+
   set control(control: PathControl) {
     this.paths.control = control;
   }
 
   set now(now: number) {
     this.icmp.now = now;
+    this.paths.now = now;
     this.ipv4Input.reassembler.now = now;
     this.ipv6.now = now;
   }
 
-  /** Fragments whose time is up, and what IPv6 has to do; returns how much there was. */
+  /** Fragments whose time is up, path MTUs, and what IPv6 has to do; returns how much there was. */
   expire(): number {
-    return this.ipv4Input.reassembler.expire() + this.ipv6.expire();
+    const fragments = this.ipv4Input.reassembler.expire();
+    return fragments + this.paths.expire(path => this.icmp.errors!.pathMtuChanged(path)) + this.ipv6.expire();
   }
 
   ticksUntilNext(): number {
     const fragments = this.ipv4Input.reassembler.ticksUntilNext();
-    const ipv6 = this.ipv6.ticksUntilNext();
-    return fragments < 0 || (ipv6 >= 0 && ipv6 < fragments) ? ipv6 : fragments;
+    const paths = this.paths.ticksUntilNext();
+    return soonest(soonest(fragments, paths), this.ipv6.ticksUntilNext());
   }
 
   path(index: number): Path {
@@ -156,7 +168,7 @@ export class Network implements NetworkInput {
 
   neighborFailed(neighbor: Neighbor): void {
     for (const path of this.paths) {
-      if (path.neighbor === neighbor && path.references > 0) this.ipv4Input.transport!.pathFailed(path);
+      if (path.neighbor === neighbor && path.references > 0) this.icmp.errors!.pathFailed(path);
     }
     // RFC 4861 7.3.3: next-hop determination begins anew; another router may do.
     if (isIpv6(neighbor.address)) this.paths.reroute();
@@ -166,4 +178,9 @@ export class Network implements NetworkInput {
   neighborUpdateFailed(neighbor: Neighbor): void {
     this.paths.control!.takeBack(neighbor);
   }
+}
+
+/** The sooner of two times of which -1 says never. */
+function soonest(a: number, b: number): number {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
 }

@@ -12,6 +12,11 @@ import { Path } from './path.ts';
 import { RoutingTable } from './routes.ts';
 
 const IDLE_PATHS_MAX = 4096;
+/** Linux's min_pmtu; every IPv4 host takes 576 (RFC 1122 3.3.2), less some room for tunnels. */
+const LEAST_MTU_4 = 552;
+/** RFC 8200 5. */
+const LEAST_MTU_6 = 1280;
+const MTU_LIFETIME_TICKS = 600_000;
 
 /** What becomes of objects that are on a device when their layer changes its mind (offload-control.ts). */
 export interface PathControl {
@@ -31,7 +36,10 @@ export class PathTable {
   readonly #freeIndexes: number[] = [];
   /** A cached value of a path changed, which a device may have (path-offload.ts). */
   readonly #changed: (path: Path) => void;
+  /** Paths that carry less than their interface. */
+  readonly #lowered = new Set<Path>();
   #idle = 0;
+  now = 0;
   control: PathControl | null = null;
   redirects = 0;
 
@@ -86,7 +94,8 @@ export class PathTable {
       this.#addresses.retain(source);
       this.#addresses.retain(destination);
       path = new Path(index, route.iface, source, destination, this.#neighborFor(route.iface, hop));
-      path.mtu = Math.min(path.mtu, on.linkMtu);
+      path.linkMtu = Math.min(path.mtu, on.linkMtu);
+      path.mtu = path.linkMtu;
       this.#paths[index] = path;
       this.#byDestination.set(key, path);
     } else if (path.references === 0) {
@@ -119,18 +128,70 @@ export class PathTable {
 
   #forget(key: number, path: Path): void {
     this.#byDestination.delete(key);
+    this.#lowered.delete(path);
     this.#freeIndexes.push(path.index);
     path.neighbor.paths--;
     this.#addresses.release(path.source);
     this.#addresses.release(path.destination);
   }
 
-  /** "Fragmentation needed" (RFC 1191): false when it is no news. */
-  lowerMtu(path: Path, mtu: number): boolean {
-    if (mtu >= path.mtu) return false;
-    path.mtu = mtu;
+  /**
+   * "Fragmentation needed" and "packet too big" (RFC 1191 6.3, RFC 8201 4). Whoever forges one can make segments small, so
+   * there is a least MTU that is believed, the rest is left to fragmentation; a router of before RFC 1191 says 0. False: it is
+   * no news.
+   */
+  tooBig(path: Path, mtu: number): boolean {
+    const least = path.isIpv6 ? LEAST_MTU_6 : LEAST_MTU_4;
+    const before = path.mtu;
+    if (mtu >= before) return false;
+    path.mtu = Math.min(before, Math.max(mtu, least));
+    path.mtuExpiresAt = (this.now + MTU_LIFETIME_TICKS) | 0;
+    this.#lowered.add(path);
+    if (mtu < LEAST_MTU_4 && !path.mtuLocked && !path.isIpv6) this.#lock(path);
+    if (path.mtu === before) return false;
     this.#changed(path);
     return true;
+  }
+
+  /** The link carries datagrams of another size (RFC 4861 6.3.4). False: the path's MTU is what it was. */
+  linkMtuChanged(path: Path, mtu: number): boolean {
+    const before = path.mtu;
+    path.linkMtu = mtu;
+    path.mtu = this.#lowered.has(path) ? Math.min(before, mtu) : mtu;
+    if (path.mtu === before) return false;
+    this.#changed(path);
+    return true;
+  }
+
+  /** A device keeps its segments whole: what it has of the path comes back, and is not offered again. */
+  #lock(path: Path): void {
+    path.mtuLocked = true;
+    if (path.offloadState !== OffloadState.InHost) this.control!.takeBack(path);
+  }
+
+  /** RFC 1191 6.3, RFC 8201 4: routes change; after ten minutes the path is tried again. Returns how many there were. */
+  expire(raised: (path: Path) => void): number {
+    let due = 0;
+    for (const path of this.#lowered) {
+      if (((path.mtuExpiresAt - this.now) | 0) > 0) continue;
+      due++;
+      this.#lowered.delete(path);
+      path.mtu = path.linkMtu;
+      path.mtuLocked = false;
+      this.#changed(path);
+      raised(path);
+    }
+    return due;
+  }
+
+  /** Ticks until `expire` has something to do, -1 for never. */
+  ticksUntilNext(): number {
+    let least = -1;
+    for (const { mtuExpiresAt } of this.#lowered) {
+      const ticks = Math.max(0, (mtuExpiresAt - this.now) | 0);
+      if (least < 0 || ticks < least) least = ticks;
+    }
+    return least;
   }
 
   /** ICMP redirect (RFC 1122 3.2.2.2): only from the hop that is used now, only to one that is on the link. */

@@ -20,6 +20,12 @@ export class Path implements LowerObject {
   /** The one that its object on the device hangs on, which may lag behind (relinks.ts). */
   linked: Neighbor | null = null;
   mtu = 0;
+  /** What its link carries: more is not to be expected. */
+  linkMtu = 0;
+  /** It takes less than RFC 791 lets one count on: what goes there is not kept whole (Linux's locked MTU). */
+  mtuLocked = false;
+  /** When a path MTU that was learned is forgotten. */
+  mtuExpiresAt = 0;
   /** Next identification, in the host's half of the space (R31). */
   ipId = 0;
   /** The next hop is one that a router has named (RFC 4861 8.3), not the routing table's. */
@@ -48,6 +54,7 @@ export class Path implements LowerObject {
     this.destination = destination;
     this.source = source;
     this.mtu = iface.adapter.mtu;
+    this.linkMtu = this.mtu;
   }
 
   get isIpv6(): boolean {

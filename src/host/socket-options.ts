@@ -98,6 +98,13 @@ export class HostSocketOptions extends HostListening {
     if (probes > 0) tcb.kaProbeMax = probes;
   }
 
+  /** IP_PMTUDISC_DONT: routers may cut its datagrams. */
+  setMayFragment(slot: number, mayFragment: boolean): void {
+    const tcb = this.at(slot);
+    if (mayFragment) tcb.cachedFlags |= TcpCachedFlag.MayFragment;
+    else tcb.cachedFlags &= ~TcpCachedFlag.MayFragment;
+  }
+
   /** IP_TTL and IP_TOS of what the connection sends. */
   setIpOptions(slot: number, ttl: number, tos: number): void {
     const tcb = this.at(slot);

@@ -10,7 +10,7 @@ import { NetBufferFlag } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { activeOpen } from '../tcp/open.ts';
 import { isMarked } from '../tcp/ecn.ts';
-import { pathChanged, segmentSizeChanged, segmentSizeFor } from '../tcp/path-change.ts';
+import { pathChanged } from '../tcp/path-change.ts';
 import { adoptOutOfOrder, dropOutOfOrder } from '../tcp/reassembly.ts';
 import { resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
@@ -19,15 +19,14 @@ import { type Tcb, TcpState } from '../tcp/tcb.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
-import { IcmpType, UnreachableCode } from '../wire/icmp.ts';
 import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import { parseTcp, type TcpHeader, TcpParse } from '../wire/tcp.ts';
 import type { Interface } from './interface.ts';
 import { confirm } from './neighbor.ts';
 import type { TransportInput } from './network.ts';
-import type { Path } from './path.ts';
 import { HostSocketOptions } from './socket-options.ts';
+import type { TcpErrors } from './tcp-errors.ts';
 
 export interface SegmentDiversion {
   /** The delegated state is not here: takes the segment's buffer, which now describes the segment alone. */
@@ -36,6 +35,7 @@ export interface SegmentDiversion {
 
 export class Transport extends HostSocketOptions implements TransportInput {
   diversion: SegmentDiversion | null = null;
+  errors: TcpErrors | null = null;
   checksumErrors = 0;
 
   // --- user calls, from the switch, for connections whose state is here ---
@@ -220,41 +220,5 @@ export class Transport extends HostSocketOptions implements TransportInput {
     // RFC 9293 3.10.7.1: it has ended meanwhile, and its slot only waits to be freed.
     else if (resetFor(this.segment, this.reply)) this.#sendReset(tcb);
     if (!kept) adapter.down.returnBuffer(buffer);
-  }
-
-  /** RFC 1122 4.2.3.9 and RFC 5927: errors are hints; only "fragmentation needed" changes anything (RFC 1191). */
-  icmpError(
-    iface: Interface,
-    remote: number,
-    local: number,
-    ports: number,
-    type: number,
-    code: number,
-    mtu: number,
-  ): void {
-    if (type !== IcmpType.DestinationUnreachable || code !== UnreachableCode.FragmentationNeeded || mtu < 68) return;
-    const slot = this.table.lookup(remote, ports & 0xffff, local, ports >>> 16, iface.index);
-    if (slot < 0) return;
-    this.pathMtu(this.pathOf(this.at(slot)), mtu);
-  }
-
-  pathMtu(path: Path, mtu: number): void {
-    if (this.network.paths.lowerMtu(path, mtu)) this.#resize(path);
-  }
-
-  /** Every connection of the path sends smaller segments; those on a device hear of it by the path's update (B06). */
-  #resize(path: Path): void {
-    for (let slot = 0; slot < this.table.capacity; slot++) {
-      if (!this.table.isLive(slot)) continue;
-      const tcb = this.at(slot);
-      if (tcb.path !== path.index || tcb.state === TcpState.Closed) continue;
-      const mss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, path.mtu));
-      if (tcb.offloadState === OffloadState.InHost) segmentSizeChanged(tcb, mss, this.now, this);
-      else tcb.effectiveMss = mss;
-    }
-  }
-
-  pathFailed(): void {
-    // RFC 1122 3.3.1.4: soft; retransmission goes on until the connection gives up.
   }
 }

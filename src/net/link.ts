@@ -22,8 +22,8 @@ export interface LinkOwner {
   /** False: no more until `read` is called. */
   data(chunk: Buffer): boolean;
   ended(): void;
-  /** The connection is over before its time. */
-  failed(reason: CloseReason): void;
+  /** The connection is over before its time; `networkError` is what the network said of it, or ''. */
+  failed(reason: CloseReason, networkError: string): void;
   /** The peer acknowledged something. */
   progress(): void;
 }
@@ -68,6 +68,7 @@ export class Link {
   #progressDue = false;
   #endedDue = false;
   #failure: CloseReason | null = null;
+  #networkError = '';
 
   constructor(core: LinkCore, owner: LinkOwner) {
     this.#core = core;
@@ -122,6 +123,7 @@ export class Link {
   }
 
   closed(reason: number): void {
+    this.#networkError = this.connection?.networkError ?? '';
     this.connection = null;
     // In order: both directions have been closed.
     if (reason !== CloseReason.Normal) this.#failure = reason as CloseReason;
@@ -234,7 +236,7 @@ export class Link {
     const failure = this.#failure;
     if (failure === null || this.#isClosed) return;
     this.#failure = null;
-    this.#owner.failed(failure);
+    this.#owner.failed(failure, this.#networkError);
   }
 
   /** Hands over what can be handed over now. Called in a tick or by the stream, never during a step. */
@@ -291,7 +293,8 @@ export class Link {
   /** The first to notice a reset is told of it, later writers of a broken pipe, as on Linux. */
   #lostError(): Error {
     const code = this.#failure === CloseReason.Reset ? 'ECONNRESET' : 'EPIPE';
-    return transferError('write', this.#failure === CloseReason.TimedOut ? 'ETIMEDOUT' : code);
+    const timedOut = this.#networkError === '' ? 'ETIMEDOUT' : this.#networkError;
+    return transferError('write', this.#failure === CloseReason.TimedOut ? timedOut : code);
   }
 }
 

@@ -125,7 +125,7 @@ export class Socket extends Duplex {
       connected: () => this.#connected(),
       data: chunk => this.#data(chunk),
       ended: () => this.#ended(),
-      failed: reason => this.#failed(reason),
+      failed: (reason, networkError) => this.#failed(reason, networkError),
       progress: () => this.#touch(),
     });
   }
@@ -165,13 +165,16 @@ export class Socket extends Duplex {
     this.read(0);
   }
 
-  #failed(reason: CloseReason): void {
+  #failed(reason: CloseReason, networkError: string): void {
+    // Who never gets through hears what the network said last (RFC 1122 4.2.3.9), as on Linux.
+    const lost = reason === CloseReason.TimedOut || reason === CloseReason.Unreachable;
+    const silence = networkError === '' ? 'ETIMEDOUT' : networkError;
     if (this.connecting) {
-      const code = reason === CloseReason.TimedOut ? 'ETIMEDOUT' : 'ECONNREFUSED';
       const { address, port } = this.#remote!;
-      this.destroy(connectError(reason === CloseReason.Reset ? 'ECONNRESET' : code, address, port));
+      const refused = reason === CloseReason.Reset ? 'ECONNRESET' : 'ECONNREFUSED';
+      this.destroy(connectError(lost ? silence : refused, address, port));
     } else {
-      this.destroy(transferError('read', reason === CloseReason.TimedOut ? 'ETIMEDOUT' : 'ECONNRESET'));
+      this.destroy(transferError('read', lost ? silence : 'ECONNRESET'));
     }
   }
 

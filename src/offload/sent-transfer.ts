@@ -11,6 +11,7 @@ import { seqGt } from '../base/seq.ts';
 import type { Memory } from '../memory/memory.ts';
 import { noteSmall, smallEnd } from '../tcp/nagle.ts';
 import type { SentRanges } from '../tcp/sent-ranges.ts';
+import { resumeSearch } from '../tcp/mtu-probe.ts';
 import { SentFlag } from '../tcp/sent-flag.ts';
 import { CaState, type Tcb, TcpConstFlag, TcpState } from '../tcp/tcb.ts';
 import {
@@ -52,7 +53,10 @@ export class SentTransfer {
       if (sent.end(at) === smallEnd(tcb)) range.flags |= SMALL;
       range.segments = Math.min(SEGMENTS_MAX, (isLast ? range.segments : 0) + sent.segments(at));
     }
-    this.#transfer.at(block + TCP_TRANSFER_OFFSET).sentRangeCount = count;
+    const transfer = this.#transfer.at(block + TCP_TRANSFER_OFFSET);
+    transfer.sentRangeCount = count;
+    transfer.probeLow = tcb.probeLow;
+    transfer.probeHigh = tcb.probeHigh;
     sent.clear(tcb);
   }
 
@@ -61,7 +65,8 @@ export class SentTransfer {
     sent.clear(tcb);
     if (tcb.state < TcpState.Established) return;
     noteSmall(tcb, tcb.sndUna);
-    const { sentRangeCount } = this.#transfer.at(block + TCP_TRANSFER_OFFSET);
+    const { sentRangeCount, probeLow, probeHigh } = this.#transfer.at(block + TCP_TRANSFER_OFFSET);
+    resumeSearch(tcb, probeLow, probeHigh, now);
     const count = Math.min(SENT_RANGES_MAX, Math.max(0, sentRangeCount));
     const flight = (tcb.sndMax - tcb.sndUna) | 0;
     let end = 0;

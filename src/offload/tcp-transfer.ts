@@ -7,11 +7,14 @@ import { record, u16, u8, word } from '../memory/record.ts';
 import { BLOCK_HEADER_BYTES } from './block-list.ts';
 import { StateRange } from './state-objects.ts';
 
-export const TcpTransfer = record('TCP_TRANSFER', 16, {
+export const TcpTransfer = record('TCP_TRANSFER', 24, {
   postedReceives: word('initiate: receives that the switch held (¶76), first NET_BUFFER or 0'),
   outOfOrder: word('received out of order, perhaps SACKed, by SEG.SEQ: first NET_BUFFER or 0 (both ways)'),
   sentRangeCount: word('SENT_RANGEs that follow: what was sent, when, and what became of it'),
   forwardedSegments: word('terminate: segments that the device kept while it waited for the upload (¶57), or 0'),
+  probeLow: u16('payload that is known to pass, 0 = the path is not searched (RFC 4821)'),
+  probeHigh: u16('where the search ends'),
+  reserved: word('zero'),
 });
 
 /** From the start of the block. */

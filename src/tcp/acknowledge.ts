@@ -12,6 +12,7 @@ import type { AckReport } from './ack-report.ts';
 import { growWindow } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { judgeProbe, scheduleProbe } from './loss-probe.ts';
+import { probeArrived } from './mtu-probe.ts';
 import { isReducing, reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, advanceRack, noteReordering, startRackRtt } from './rack.ts';
 import { acknowledgeDuplicates, isSackUsed, recover } from './recovery.ts';
@@ -116,6 +117,7 @@ function answer(
   report.advanced = seqGt(ack, tcb.sndUna);
   const rtt = report.advanced || report.hasSacked ? measure(tcb, segment, ack, report, fx) : -1;
   if (report.advanced) outcome = advance(tcb, ack, report, buffers, rtt >= 0, fx);
+  if (report.advanced) probeArrived(tcb, now);
   advanceRack(tcb, report);
   noteReordering(tcb, report, highest);
   adaptReorderingWindow(tcb, report, roundOver);

@@ -21,6 +21,8 @@ export const CloseReason = {
   Refused: 4,
   /** A SYN came where the next byte was due, and is believed (tcp/blind-attack.ts): the peer has started anew. */
   Replaced: 5,
+  /** The network says that the peer cannot be reached, while connecting (tcp/icmp-error.ts). */
+  Unreachable: 6,
 } as const;
 export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
 

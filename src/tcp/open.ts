@@ -3,20 +3,20 @@
  * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2, RFC 2018 2, RFC 3168 6.1.1).
  */
 import type { TcpHeader } from '../wire/tcp.ts';
-import { defaultSendMss, familyFlag, mssFor } from './address-family.ts';
+import { defaultSendMss, familyFlag } from './address-family.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
 import { startAcknowledging } from './delayed-ack.ts';
 import { agreedEcn, offersEcn } from './ecn.ts';
 import type { Effects } from './effects.ts';
 import type { TcpParams } from './params.ts';
+import { startSearch } from './mtu-probe.ts';
 import { startRack } from './rack.ts';
+import { segmentSizeAtMost } from './segment-size.ts';
 import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
 import { endBackoff, startRtx } from './timers.ts';
 import { segmentWindow, windowScaleFor } from './window.ts';
-
-const TIMESTAMP_OPTION_BYTES = 12;
 
 /**
  * Fills a fresh TCB (all words zero but ports and addresses) with what the owner's parameters say. ISS and the offset of
@@ -133,8 +133,8 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   tcb.constFlags = (flags & ~TcpConstFlag.Ecn) | agreedEcn(tcb, segment);
   tcb.remoteMss = segment.mss >= 0 ? segment.mss : defaultSendMss(tcb);
   // Eff.snd.MSS, RFC 9293 3.7.1: the smaller of both, less the options every segment carries (RFC 6691).
-  const options = (flags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
-  tcb.effectiveMss = Math.max(1, Math.min(tcb.remoteMss, mssFor(tcb, fx.params.mss)) - options);
+  tcb.effectiveMss = segmentSizeAtMost(tcb, fx.params.mss);
+  startSearch(tcb, now, fx);
   startCongestionControl(tcb, fx);
   startRack(tcb, now);
   startAcknowledging(tcb, now);
@@ -143,8 +143,9 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
 /** The handshake is done: its retransmissions are forgotten, but for what they say of the path (initialWindow). */
 export function enterEstablished(tcb: Tcb, fx: Effects): void {
   endBackoff(tcb, true);
-  tcb.cwnd = initialWindow(tcb, fx);
+  // The owner knows the path: what it says of the size of segments counts for the window.
   fx.established(tcb);
+  tcb.cwnd = initialWindow(tcb, fx);
 }
 
 /** Starts (or restarts) the 2 MSL wait: RFC 9293 3.10.7.4. */

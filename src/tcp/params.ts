@@ -58,6 +58,12 @@ export interface TcpParams {
   readonly timeWaitTicks: number;
   readonly finWait2Ticks: number;
   readonly ttl: number;
+  /** RFC 4821: search for the path MTU never, after a black hole was found, or always (tcp_mtu_probing). */
+  readonly mtuProbing: 'off' | 'black-hole' | 'always';
+  /** Payload that passes nearly everywhere: where the search begins (tcp_base_mss). */
+  readonly mtuProbeBase: number;
+  /** How long what the search has found holds (tcp_probe_interval). */
+  readonly mtuProbeIntervalTicks: number;
   /** What a RST or SYN that may be forged leads to: RFC 5961, or the shipped interface's rules (tcp/blind-attack.ts). */
   readonly blindAttack: 'challenge' | 'shipped';
   /** RFC 5961 7: challenge ACKs a second, of all connections together. */
@@ -109,6 +115,9 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   timeWaitTicks: 60_000,
   finWait2Ticks: 60_000,
   ttl: 64,
+  mtuProbing: 'black-hole',
+  mtuProbeBase: 1024,
+  mtuProbeIntervalTicks: 600_000,
   blindAttack: 'challenge',
   challengeAcksPerSecond: 1000,
   invalidAckIntervalTicks: 500,

@@ -5,11 +5,10 @@
  * So the connection sends again from SND.UNA, within the restart window (RFC 5681 4.1), and acknowledges what it has, for
  * the peer's segments may have found an answer lost. The idea is that of draft-eggert-tcpm-tcp-retransmit-now.
  */
-import { headersOf } from './address-family.ts';
 import { flightSize, initialWindow } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { endFrto, markAllLost } from './recovery.ts';
-import { CaState, type Tcb, TcpConstFlag, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
+import { CaState, type Tcb, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning } from './timers.ts';
 import { transmit } from './transmit.ts';
 
@@ -23,14 +22,6 @@ export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
   }
   transmit(tcb, now, fx);
-}
-
-const TIMESTAMP_OPTION_BYTES = 12;
-
-/** Eff.snd.MSS (RFC 9293 3.7.1, RFC 6691) of a connection whose path carries datagrams of `pathMtu` bytes (E30). */
-export function segmentSizeFor(tcb: Tcb, pathMtu: number): number {
-  const options = (tcb.constFlags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
-  return Math.max(1, Math.min(tcb.remoteMss, pathMtu - headersOf(tcb)) - options);
 }
 
 /**
@@ -49,6 +40,7 @@ export function segmentSizeChanged(tcb: Tcb, mss: number, now: number, fx: Effec
 
 /** Within the restart window (RFC 5681 4.1); what is SACKed stays where it is. */
 function sendAllAgain(tcb: Tcb, fx: Effects): void {
+  tcb.probeSize = 0;
   markAllLost(tcb, fx);
   tcb.cwnd = Math.min(tcb.cwnd, initialWindow(tcb, fx));
   tcb.recover = tcb.sndNxt;

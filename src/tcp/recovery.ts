@@ -15,6 +15,7 @@ import type { AckReport } from './ack-report.ts';
 import { currentSsthresh, flightSize, inFlight, isUncontrolled, ssthreshAfterLoss } from './congestion.ts';
 import { cubicReset } from './cubic.ts';
 import type { Effects } from './effects.ts';
+import { probeLost } from './mtu-probe.ts';
 import { beginReduction, endReduction, enterCwr, isReducing, reduceWindow } from './prr.ts';
 import { detectLoss, isTimedOut } from './rack.ts';
 import { SentFlag } from './sent-flag.ts';
@@ -57,6 +58,7 @@ export function recover(tcb: Tcb, report: AckReport, now: number, fx: Effects): 
     if (tcb.caState <= CaState.Disorder) tryUndoByDuplicates(tcb, fx);
     identifyLosses(tcb, report, now, fx);
   }
+  if (tcb.lostBytes > 0 && probeLost(tcb, now, fx)) return;
   if (tcb.lostBytes > 0) enterRecovery(tcb, report.hasEce);
   else keepOpen(tcb, report.hasEce, fx);
 }
@@ -191,7 +193,8 @@ export function reorderingTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   fx.sent.report.begin(tcb, false, 0, now);
   const timeout = detectLoss(tcb, now, fx);
   if (inFlight(tcb) !== before) {
-    if (tcb.caState !== CaState.Recovery && tcb.caState !== CaState.Loss) enterRecovery(tcb, false);
+    const isNew = tcb.caState !== CaState.Recovery && tcb.caState !== CaState.Loss;
+    if (isNew && !probeLost(tcb, now, fx)) enterRecovery(tcb, false);
     if (isReducing(tcb)) reduceWindow(tcb, 1, false, false);
   }
   if (timeout > 0) armReordering(tcb, timeout, now, fx);

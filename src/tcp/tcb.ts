@@ -174,11 +174,11 @@ export const TcbLayout = record('TCB', 384, {
   rcvMss: p(u16('what the peer sends as a full segment, as measured')),
   sackBlocks: p(u8('blocks of adjoining text in the out-of-order queue')),
   probeCount: p(u8('path MTU probes of this size that were lost')),
-  probeLow: p(u16('payload that is known to pass (RFC 4821 search_low)')),
+  probeLow: p(u16('payload that is known to pass (RFC 4821 search_low), 0 = no search')),
   probeHigh: p(u16('payload that is known not to, or the MSS (search_high)')),
   probeSize: p(u16('payload of the probe in flight, 0 = none')),
   advertisedMss: p(u16('MSS option of our SYN')),
-  probeSeq: p(word('SEG.SEQ of the probe in flight')),
+  probeMark: p(word('SEG.SEQ of the probe in flight; without one the tick of the last outcome')),
 });
 
 export type Tcb = Cursor<typeof TcbLayout.fields>;
@@ -277,6 +277,8 @@ export const TcpCachedFlag = {
   /** TCP_QUICKACK on and off, of the emulator. */
   QuickAck: 512,
   DelayAck: 1024,
+  /** Routers may cut its datagrams: DF is not set, and the path's MTU is none of its business (IP_PMTUDISC_DONT). */
+  MayFragment: 2048,
 } as const;
 /** Of the cached flags, those that are obeyed once (digest §1.5). */
 export const CACHED_COMMANDS =

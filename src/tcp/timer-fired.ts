@@ -9,6 +9,7 @@ import { nextLook, probeInterval, probesMax } from './blind-attack.ts';
 import { delayedAckFired } from './delayed-ack.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { mayProbe, ticksUntilRto } from './loss-probe.ts';
+import { suspectPath } from './mtu-probe.ts';
 import { enterLoss, reorderingTimeOut } from './recovery.ts';
 import { endConnection, reportClosed } from './reset.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
@@ -74,6 +75,7 @@ function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
     tcb.privateFlags &= ~TcpPrivateFlag.Timing;
     tcb.sndNxt = tcb.iss;
   } else {
+    suspectPath(tcb, now, fx);
     enterLoss(tcb, now, fx);
   }
   if (tcb.rtxCount < 255) tcb.rtxCount++;

@@ -13,6 +13,7 @@ import type { Effects } from './effects.ts';
 import { segmentRoom } from './sack-report.ts';
 import { isWatching, lastSegment, probeSent, scheduleProbe, ticksUntilRto } from './loss-probe.ts';
 import { maySendPartial, noteSmall } from './nagle.ts';
+import { nextSegmentRoom, noteProbe } from './mtu-probe.ts';
 import { isReducing } from './prr.ts';
 import { endFrto } from './recovery.ts';
 import { finOutstanding } from './send-queue.ts';
@@ -162,8 +163,8 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0, isProbe = fa
   let limited = false;
   for (;;) {
     // Anew for each segment: the first one out may take a D-SACK with it.
-    const mss = segmentRoom(tcb);
     const left = queued - offset;
+    const mss = extra > 0 ? segmentRoom(tcb) : nextSegmentRoom(tcb, left, now, fx);
     let length = Math.min(left, mss, tcb.sndWnd - offset);
     if (length < 0) length = 0;
     const last = length === left;
@@ -214,6 +215,7 @@ function wakeUp(tcb: Tcb, now: number, fx: Effects): void {
 }
 
 function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number, fx: Effects): void {
+  noteProbe(tcb, tcb.sndNxt, payload);
   tcb.sndNxt = (tcb.sndNxt + count) | 0;
   tcb.sndMax = tcb.sndNxt;
   fx.sent.append(tcb, tcb.sndNxt, now);

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { NdisStatus } from '../../src/base/status.ts';
 import { patch } from '../../src/host/ndis.ts';
+import { NetworkError } from '../../src/host/network-error.ts';
 import { Block, BlockRole, BlockWalk, layerOf } from '../../src/offload/block-list.ts';
 import { OffloadState } from '../../src/offload/offload-state.ts';
 import { NeighborState } from '../../src/offload/state-objects.ts';
@@ -164,7 +165,7 @@ class Shaker {
       () => this.#machine.upload([peer.name]),
       () => port.move(peer.hop),
       () => host.network.paths.changeNextHop(path, gateway),
-      () => host.transport.icmpError(...tooBig(this.#machine, peer.index, 1400 - prng.below(600))),
+      () => host.transport.errors!.reported(...tooBig(this.#machine, peer.index, 1400 - prng.below(600))),
       () => connection.setIpOptions(1 + prng.below(255), prng.below(64)),
       () => connection.setMaxRetransmissionTime(100_000 + prng.below(1000)),
       () => connection.setReceiveBuffer(20_000 + prng.below(100_000)),
@@ -178,16 +179,11 @@ class Shaker {
 }
 
 function tooBig(machine: LadderMachine, index: number, mtu: number) {
-  const { address, port } = machine.peers[index]!;
-  return [
-    machine.host.interfaces[0]!,
-    address,
-    machine.host.interfaces[0]!.address,
-    (80 << 16) | port,
-    3,
-    4,
-    mtu,
-  ] as const;
+  const { address, port, connection } = machine.peers[index]!;
+  const { host } = machine;
+  const iface = host.interfaces[0]!;
+  const { sndUna } = host.transport.at(connection!.slot);
+  return [iface, iface.address, address, (80 << 16) | port, sndUna, NetworkError.MessageTooBig, mtu] as const;
 }
 
 /** Interleavings; EXPLORE_COUNT takes more. */

@@ -27,7 +27,7 @@ describe('connect', () => {
   it('gives up on a host that is not there', () =>
     withMachine({}, async ({ client }) => {
       const error = await failure(client.connect(80, '10.0.0.77'));
-      expect(error).toMatchObject({ code: 'ETIMEDOUT', message: 'connect ETIMEDOUT 10.0.0.77:80' });
+      expect(error).toMatchObject({ code: 'EHOSTUNREACH', message: 'connect EHOSTUNREACH 10.0.0.77:80' });
     }));
 
   it('can be given up by a timeout', () =>

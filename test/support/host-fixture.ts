@@ -35,7 +35,7 @@ const CONFIG: HostConfig = {
   txBuffers: 64,
   sendDescriptors: 16,
   copyBuffers: 4,
-  copyBufferBytes: 1024,
+  copyBufferBytes: 2048,
   blocks: 64,
   applicationBytes: 0,
   blockListMax: 8,

@@ -17,7 +17,8 @@
  * resume`), the switch's decisions (`tli offload …`, `tli upload …`), `cable NIC pull|plug`, `nic NIC stall|resume|corrupt|ask` (what it has is
  * damaged; it wants to be rid of it), `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
  * `team fail NIC`, of a peer's router `router NAME moves` (its MAC address changes), `… dies` (answers ARP no more),
- * `… redirects to GATEWAY`, `… misdirects to` one that is not there, and `… too-big MTU` (ICMP), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay|quickack N`), `policy everything` (for what is offered again after a
+ * `… redirects to GATEWAY`, `… misdirects to` one that is not there, `… too-big MTU` and `… unreachable CODE` (ICMP, about the
+ * last segment or, with `about SEQ`, another), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay|quickack N`), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
  * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
  * as far as the host, the application and each sender of frames go, each for itself: the trace of the layers
@@ -143,6 +144,8 @@ export class LadderPeer {
   readonly iss: number;
   /** ISS of the server. */
   irs = 0;
+  /** SEG.SEQ of the last segment that came to it. */
+  lastSeq = 0;
   lastTsVal = 0;
   connection: TliConnection | null = null;
   /** Bytes that the application was shown, and has sent. */
@@ -219,14 +222,14 @@ class PeerPort implements Port {
   }
 
   /** An ICMP error from the peer's router about a segment to the peer; `rest` is the word whose meaning the type gives. */
-  icmp(peer: LadderPeer, type: number, code: number, rest: number): void {
+  icmp(peer: LadderPeer, type: number, code: number, rest: number, seq = peer.lastSeq): void {
     const { view } = this.#memory;
     const at = this.#scratch + 64;
     const quoteAt = this.#scratch + 512;
     emitIpv4(view, quoteAt, 0, 1500, 9, Ipv4Fragment.Df, 60, IpProtocol.Tcp, SERVER, peer.address);
     view.setUint16(quoteAt + 20, PORT);
     view.setUint16(quoteAt + 22, peer.port);
-    view.setInt32(quoteAt + 24, peer.irs);
+    view.setInt32(quoteAt + 24, seq);
     emitEthernet(view, at, SERVER_MAC.hi, SERVER_MAC.lo, PEER_MAC_HI, this.#macs.get(peer.hop)!, EtherType.Ipv4);
     const length = 20 + emitIcmpError(view, at + 34, type, code, rest, quoteAt, 28);
     emitIpv4(view, at + 14, 0, length, 7, 0, 60, IpProtocol.Icmp, peer.hop, SERVER);
@@ -497,6 +500,7 @@ export class LadderMachine implements TliHandler, FrameTap {
       return;
     }
     if ((tcp.flags & TcpFlag.Syn) !== 0) peer.irs = tcp.segSeq;
+    peer.lastSeq = tcp.segSeq;
     this.#checkSegment(peer, tcp);
     this.onSegment(peer, tcp);
     const bases = { seq: peer.irs, ack: peer.iss, padding: false };
@@ -696,6 +700,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     return {
       offload: OFFLOAD_STATE_NAMES[tcb.offloadState]!,
       handle: tcb.offloadHandle === 0 ? 'none' : 'some',
+      error: peer.connection!.networkError,
       // Delegated variables are the device's while they are there (R4).
       ...(isInHost && {
         state: TCP_STATE_NAMES[tcb.state]!,
@@ -855,20 +860,24 @@ class Runner {
       case 'policy':
         return call(() => machine.allowReoffload(first === 'everything'));
       case 'router':
-        return call(() => this.#router(machine.peer(first), second, words.at(-1)!));
+        return call(() => this.#router(machine.peer(first), second, words));
       default:
         if (!/^<\d*$/.test(first) || !machine.peers.some(({ name }) => name === actor)) return null;
         return () => machine.inject(machine.peer(actor), text.slice(first.length + 1), Number(first.slice(1)));
     }
   }
 
-  #router(peer: LadderPeer, verb: string, argument: string): void {
+  #router(peer: LadderPeer, verb: string, words: readonly string[]): void {
     const { port } = this.#machine;
+    const argument = words.includes('about') ? words[2]! : words.at(-1)!;
+    const seq = words.includes('about') ? (peer.irs + Number(words.at(-1))) | 0 : peer.lastSeq;
+    const { DestinationUnreachable } = IcmpType;
     if (verb === 'moves') port.move(peer.hop);
     else if (verb === 'dies') port.silence(peer.hop);
     else if (verb === 'redirects') port.redirect(peer, parseIpv4Address(argument)!);
     else if (verb === 'misdirects') port.icmp(peer, IcmpType.Redirect, 1, parseIpv4Address(argument)!);
-    else port.icmp(peer, IcmpType.DestinationUnreachable, UnreachableCode.FragmentationNeeded, Number(argument));
+    else if (verb === 'unreachable') port.icmp(peer, DestinationUnreachable, Number(argument), 0, seq);
+    else port.icmp(peer, DestinationUnreachable, UnreachableCode.FragmentationNeeded, Number(argument), seq);
   }
 
   #check(line: Line): void {

@@ -281,6 +281,7 @@ function failureOf(reason: CloseReason): Failure {
     case CloseReason.Refused:
       return 'refused';
     case CloseReason.TimedOut:
+    case CloseReason.Unreachable:
       return 'timedOut';
     case CloseReason.Aborted:
       return 'tookTooLong';
