@@ -1,5 +1,6 @@
 /**
  * From the options of `createMachine` to what its hosts are wired with: interfaces, addresses of both IP versions, routes.
+ * The options have been checked (machine-options.ts), so nothing here can go wrong.
  */
 import type { HostWiring, InterfacePlan, Ipv6RoutePlan, RoutePlan } from './assemble-host.ts';
 import { DUPLICATE_PROBES } from './host/ipv6.ts';

@@ -1,5 +1,7 @@
 /**
- * Prefixes of either IP version as users give them: `10.1.0.0/16`, `fd00::/8`. For policies and directives, which ask whether an address of a connection is in one; never for a packet.
+ * Prefixes of either IP version as users give them: `10.1.0.0/16`, `fd00::/8`.
+ *
+ * For policies and directives, which ask whether an address of a connection is in one; never for a packet.
  */
 import { type AddressTable, isIpv6 } from './address-table.ts';
 import { formatCidr, type Ipv4Prefix, parseCidr, parseIpv4Address } from './ipv4-text.ts';
