@@ -42,7 +42,8 @@ export class HostIcmp {
     this.#network = network;
   }
 
-  receive(iface: Interface, ip: Ipv4Header): void {
+  /** `cameInPieces`: it was put together from fragments. */
+  receive(iface: Interface, ip: Ipv4Header, cameInPieces: boolean): void {
     const { view } = this.#memory;
     const icmp = this.#header;
     if (parseIcmp(view, ip.payloadAt, ip.payloadEnd, icmp) !== IcmpParse.Ok) {
@@ -55,7 +56,7 @@ export class HostIcmp {
     } else if (isIcmpError(icmp.type)) {
       this.errorsReceived++;
       if (icmp.type === IcmpType.Redirect) this.#redirect(iface, ip, icmp);
-      else this.#passUp(iface, icmp);
+      else this.#passUp(iface, icmp, !cameInPieces && !ip.hasOptions);
     }
   }
 
@@ -130,7 +131,7 @@ export class HostIcmp {
   }
 
   /** RFC 1122 3.2.2: to whoever sent what it quotes, if it quotes enough of it. */
-  #passUp(iface: Interface, icmp: IcmpHeader): void {
+  #passUp(iface: Interface, icmp: IcmpHeader, isPlain: boolean): void {
     const { view } = this.#memory;
     const quoted = this.#quoted;
     if (parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv4Parse.Ok) return;
@@ -139,6 +140,6 @@ export class HostIcmp {
     if (source !== iface.address || error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
     if (quoted.protocol !== IpProtocol.Tcp) return;
     const ports = view.getInt32(at);
-    this.errors!.reported(iface, source, destination, ports, view.getInt32(at + 4), error, icmp.nextHopMtu);
+    this.errors!.reported(iface, source, destination, ports, view.getInt32(at + 4), error, icmp.nextHopMtu, isPlain);
   }
 }

@@ -23,6 +23,7 @@ import { IpProtocol } from '../wire/ipv4.ts';
 import {
   Ipv6Header,
   Ipv6Parse,
+  IPV6,
   IPV6_MINIMUM_MTU,
   isMulticastDestination,
   NextHeader,
@@ -88,7 +89,7 @@ export class HostIcmpv6 {
       this.checksumErrors++;
     } else if (isIcmpv6Error(icmp.type)) {
       this.errorsReceived++;
-      this.#passUp(on, icmp);
+      this.#passUp(on, icmp, !cameInPieces && hasNoExtensions(ip));
     } else if (icmp.type === Icmpv6Type.EchoRequest) {
       this.#answerEcho(on, ip, icmp);
     } else if (icmp.type >= Icmpv6Type.RouterSolicitation && icmp.type <= Icmpv6Type.Redirect) {
@@ -196,7 +197,7 @@ export class HostIcmpv6 {
 
   // --- errors that come ---
 
-  #passUp(on: Ipv6Interface, icmp: Icmpv6Header): void {
+  #passUp(on: Ipv6Interface, icmp: Icmpv6Header, isPlain: boolean): void {
     const { view } = this.#memory;
     const quoted = this.#quoted;
     if (parseQuotedIpv6(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv6Parse.Ok) return;
@@ -210,6 +211,12 @@ export class HostIcmpv6 {
     const error = networkErrorOf6(icmp.type, icmp.code);
     if (error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
     const mtu = Math.min(icmp.mtu, 0xffff);
-    this.errors!.reported(on.iface, local, remote, view.getInt32(at), view.getInt32(at + 4), error, mtu);
+    // A device reads no extension headers, neither of the error nor of what it quotes.
+    const isSeen = isPlain && hasNoExtensions(quoted);
+    this.errors!.reported(on.iface, local, remote, view.getInt32(at), view.getInt32(at + 4), error, mtu, isSeen);
   }
+}
+
+function hasNoExtensions({ at, payloadAt }: Ipv6Header): boolean {
+  return payloadAt === at + IPV6.headerLength;
 }

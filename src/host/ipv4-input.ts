@@ -69,7 +69,7 @@ export class Ipv4Input {
     if (ip.protocol === IpProtocol.Tcp) {
       return ip.destination === iface.address && this.transport!.receive(iface, ip, buffer);
     }
-    this.#deliver(iface, at, linkGroup);
+    this.#deliver(iface, at, linkGroup, false);
     return false;
   }
 
@@ -96,9 +96,9 @@ export class Ipv4Input {
   }
 
   /** Everything but TCP: nothing of it keeps the bytes. */
-  #deliver(iface: Interface, at: number, linkGroup: boolean): void {
+  #deliver(iface: Interface, at: number, linkGroup: boolean, cameInPieces: boolean): void {
     const ip = this.#ip;
-    if (ip.protocol === IpProtocol.Icmp) this.#icmp.receive(iface, ip);
+    if (ip.protocol === IpProtocol.Icmp) this.#icmp.receive(iface, ip, cameInPieces);
     else if (ip.destination === iface.address) {
       this.#icmp.unreachable(iface, ip, at, UnreachableCode.Protocol, linkGroup);
     }
@@ -158,7 +158,7 @@ export class Ipv4Input {
       this.pieces.deliver(iface, ip, buffers, this.transport!);
       return;
     }
-    this.#deliver(iface, at, false);
+    this.#deliver(iface, at, false, true);
     this.pieces.giveBack(iface, buffers);
   }
 

@@ -30,7 +30,8 @@ export interface TransportInput {
 export interface NetworkErrors {
   /**
    * An ICMP error that quotes a datagram from `local` to `remote`: its ports, both in one word as they stand in the header,
-   * and the word behind them. `mtu` is that of MessageTooBig. Of both families: network-error.ts.
+   * and the word behind them. `mtu` is that of MessageTooBig. `isPlain`: it came in one piece, without options or extension
+   * headers, so that a device could look at it. Of both families: network-error.ts.
    */
   reported(
     iface: Interface,
@@ -40,6 +41,7 @@ export interface NetworkErrors {
     seq: number,
     error: NetworkError,
     mtu: number,
+    isPlain: boolean,
   ): void;
   /** The path's MTU is another now. */
   pathMtuChanged(path: Path): void;

@@ -2,7 +2,7 @@
  * Reports of the network about TCP segments of this host (RFC 5927), and paths whose MTU has changed (RFC 1191, RFC 8201).
  *
  * A report is believed if it quotes what is in flight. Of a connection on a device that is the device's to know: it has
- * looked before it handed the report up (device/icmp-filter.ts). Errors of connections that are established are soft: each
+ * looked before it handed the report up (device/icmp-filter.ts), if it could; what hides from it is not believed. Errors of connections that are established are soft: each
  * is kept until something gets through, and is the reason if nothing does.
  */
 import { OffloadState } from '../offload/offload-state.ts';
@@ -45,6 +45,7 @@ export class TcpErrors implements NetworkErrors {
     seq: number,
     error: NetworkError,
     mtu: number,
+    isPlain: boolean,
   ): void {
     const transport = this.#transport;
     const { table } = transport;
@@ -54,7 +55,8 @@ export class TcpErrors implements NetworkErrors {
       return;
     }
     const tcb = transport.at(slot);
-    if (tcb.offloadState === OffloadState.InHost && !quotesInFlight(tcb, seq)) {
+    const isBelieved = tcb.offloadState === OffloadState.InHost ? quotesInFlight(tcb, seq) : isPlain;
+    if (!isBelieved) {
       this.outOfWindow++;
       return;
     }

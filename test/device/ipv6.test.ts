@@ -7,10 +7,11 @@ import { PathState } from '../../src/offload/state-objects.ts';
 import { ResourceNeeds } from '../../src/offload/resource-needs.ts';
 import { TcbLayout, TcpConstFlag } from '../../src/tcp/tcb.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
+import { emitIcmpv6Error, Icmpv6Type } from '../../src/wire/icmpv6.ts';
 import { IpProtocol } from '../../src/wire/ipv4.ts';
 import { NextHeader } from '../../src/wire/ipv6.ts';
 import { parseIpv6Address } from '../../src/wire/ipv6-text.ts';
-import { type Ends6, fillTcp6Checksum, frame6, tcp6, tcp6Sum } from '../support/ipv6-frames.ts';
+import { type Ends6, fillTcp6Checksum, frame6, icmp6, tcp6, tcp6Sum } from '../support/ipv6-frames.ts';
 import { Bench, type BenchOptions, LOCAL_PORT } from './bench.ts';
 import { CONTEXT, of, PORT } from './one-connection.ts';
 
@@ -225,6 +226,30 @@ describe('what is not its own goes up the normal path', () => {
     });
     expect(up(it)).toBe(0);
     expect(it.bench.nic.stats.inErrors).toBe(1);
+  });
+});
+
+describe('ICMPv6 errors about its connections (RFC 5927 4.1)', () => {
+  test.each([
+    ['of what is in flight goes up, from whatever router', 1000, 1, 0],
+    ['of anything else is forged', 77, 0, 1],
+  ])('one %s', (_what, seq, goesUp, dropped) => {
+    const it = new Connection6();
+    it.send('hello');
+    it.bench.step();
+    const { view } = it.bench.memory;
+    const { macHi, macLo } = it.bench.nic.boot.config;
+    const router: Ends6 = { ...it.ends, source: 'fe80::99' };
+    const quotedEnds: Ends6 = { source: LOCAL, destination: REMOTE, srcMac: [macHi, macLo], dstMac: [0x0250, 1] };
+    it.bench.arriveFrame(at => {
+      const segment = { srcPort: LOCAL_PORT, dstPort: PORT, seq, ack: 5000, flags: PSH, text: 'hello' };
+      const quote = tcp6(view, at + 300, quotedEnds, segment) - 14;
+      return icmp6(view, at, router, to =>
+        emitIcmpv6Error(view, to, Icmpv6Type.PacketTooBig, 0, 1280, at + 314, quote),
+      );
+    });
+    const up = of(it.bench.step(), Completion.FramesReceived).flatMap(answer => answer.addresses).length;
+    expect([up, it.bench.nic.stats.dropForgedIcmp]).toEqual([goesUp, dropped]);
   });
 });
 

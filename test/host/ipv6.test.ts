@@ -2,10 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { checksumOf, onesComplementSum } from '../../src/wire/checksum.ts';
 import { emitIcmpv6Echo, emitIcmpv6Error, Icmpv6Header, Icmpv6Type, parseIcmpv6 } from '../../src/wire/icmpv6.ts';
+import { IpProtocol } from '../../src/wire/ipv4.ts';
 import { NextHeader, pseudoHeaderSumAt } from '../../src/wire/ipv6.ts';
+import { OffloadState } from '../../src/offload/offload-state.ts';
 import { parseIpv6Address } from '../../src/wire/ipv6-text.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
-import { frame6, tcp6, tcp6Sum } from '../support/ipv6-frames.ts';
+import { frame6, icmp6, tcp6, tcp6Sum } from '../support/ipv6-frames.ts';
 import { Ipv6Host, OWN, OWN_LINK_LOCAL, PEER6 } from '../support/ipv6-host.ts';
 
 function ready(): Ipv6Host {
@@ -274,6 +276,42 @@ describe('TCP over IPv6', () => {
     expect(tooBig(1400)).toBe(1400);
     expect(tooBig(1450)).toBe(1400);
     expect(tooBig(1280)).toBe(1280);
+  });
+
+  test('of a connection on a device only what the device could look at is believed (RFC 5927 4.1)', () => {
+    const host = ready();
+    host.host.transport.listen(80, {});
+    host.frame(at => tcp6(host.memory.view, at, host.ends(OWN), SYN));
+    const quoted = host.frames.at(-1)!.slice(14);
+    const slot = host.host.transport.table.lookup(host.numberOf(PEER6), 5000, host.numberOf(OWN), 80, 0);
+    const tcb = host.host.transport.at(slot);
+    const path = host.network.path(tcb.path);
+    tcb.offloadState = OffloadState.Offloaded;
+    const ends = host.ends(OWN, 'fe80::99');
+    const emit = (at: number, quote: Uint8Array): number => {
+      host.memory.u8.set(quote, at + 600);
+      return emitIcmpv6Error(host.memory.view, at, Icmpv6Type.PacketTooBig, 0, 1400, at + 600, quote.length);
+    };
+    // Behind an extension header, and about a packet with one.
+    host.frame(at => {
+      const { view } = host.memory;
+      const inner = icmp6(view, at + 8, ends, to => emit(to, quoted)) - 54;
+      return frame6(view, at, ends, NextHeader.DestinationOptions, to => {
+        view.setUint32(to, (NextHeader.Icmpv6 << 24) | 0x0104);
+        view.setUint32(to + 4, 0);
+        return 8 + inner;
+      });
+    });
+    expect(host.network.ipv6.icmp.errorsReceived).toBe(1);
+    const stuffed = Uint8Array.of(...quoted.slice(0, 40), IpProtocol.Tcp, 0, 1, 4, 0, 0, 0, 0, ...quoted.slice(40));
+    stuffed[6] = NextHeader.DestinationOptions;
+    stuffed[5] = stuffed.length - 40;
+    host.message(ends, at => emit(at, stuffed));
+    expect([host.network.ipv6.icmp.errorsReceived, path.mtu]).toEqual([2, 1500]);
+    expect(host.host.transport.errors!.outOfWindow).toBe(2);
+    host.message(ends, at => emit(at, quoted));
+    expect(path.mtu).toBe(1400);
+    tcb.offloadState = OffloadState.InHost;
   });
 });
 

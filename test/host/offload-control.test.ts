@@ -183,7 +183,7 @@ function tooBig(machine: LadderMachine, index: number, mtu: number) {
   const { host } = machine;
   const iface = host.interfaces[0]!;
   const { sndUna } = host.transport.at(connection!.slot);
-  return [iface, iface.address, address, (80 << 16) | port, sndUna, NetworkError.MessageTooBig, mtu] as const;
+  return [iface, iface.address, address, (80 << 16) | port, sndUna, NetworkError.MessageTooBig, mtu, true] as const;
 }
 
 /** Interleavings; EXPLORE_COUNT takes more. */
