@@ -13,7 +13,7 @@ import { superviseFinWait2 } from '../tcp/half-close.ts';
 import { pushNow } from '../tcp/nagle.ts';
 import { CACHED_COMMANDS, type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
-import { windowUpdateDue } from '../tcp/window.ts';
+import { windowHasGrown } from '../tcp/window.ts';
 
 /** Takes the cached range of `given`, the state behind a block; the caller transmits what has become possible. */
 export function updateConnection(
@@ -40,7 +40,7 @@ export function updateConnection(
   superviseIdleness(tcb, restart, now, fx);
   superviseFinWait2(tcb, now, fx);
   if ((commands & TcpCachedFlag.PushNow) !== 0) pushNow(tcb);
-  if ((commands & TcpCachedFlag.UpdateRcvWnd) !== 0 && windowUpdateDue(tcb)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  if ((commands & TcpCachedFlag.UpdateRcvWnd) !== 0 && windowHasGrown(tcb)) tcb.privateFlags |= TcpPrivateFlag.AckNow;
   if ((commands & (TcpCachedFlag.QuickAck | TcpCachedFlag.DelayAck)) !== 0) {
     setQuickAck(tcb, (commands & TcpCachedFlag.QuickAck) !== 0);
   }

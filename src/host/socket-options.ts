@@ -18,7 +18,7 @@ import {
 import { pushNow } from '../tcp/nagle.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
 import { transmit } from '../tcp/transmit.ts';
-import { windowUpdateDue } from '../tcp/window.ts';
+import { windowHasGrown } from '../tcp/window.ts';
 import { HostListening } from './listening.ts';
 
 export class HostSocketOptions extends HostListening {
@@ -59,7 +59,7 @@ export class HostSocketOptions extends HostListening {
     tcb.initialRcvWnd = bytes;
     if (tcb.offloadState !== OffloadState.InHost) {
       tcb.cachedFlags |= TcpCachedFlag.UpdateRcvWnd;
-    } else if (windowUpdateDue(tcb)) {
+    } else if (windowHasGrown(tcb)) {
       tcb.privateFlags |= TcpPrivateFlag.AckNow;
       transmit(tcb, this.now, this);
     }

@@ -113,7 +113,7 @@ function otherStates(
   if (tcb.state === TcpState.SynReceived && segment.segSeq === tcb.irs && (segment.flags & TcpFlag.Syn) !== 0) {
     return handshakeSyn(tcb, segment, buffers, now, fx, reply);
   }
-  if (!isAcceptable(tcb, segment.segSeq, segLenOf(segment))) {
+  if (!isAcceptable(tcb, segment.segSeq, segLenOf(segment)) && !isBareFin(tcb, segment)) {
     unacceptable(tcb, segment, now, fx);
     acknowledgeAtClosedWindow(tcb, segment, buffers, now, fx);
     return false;
@@ -159,13 +159,23 @@ function synchronized(
 }
 
 /**
- * RFC 7323 5.3 R1: older than TS.Recent, and TS.Recent is fresh. A RST is not subject to it.
+ * DEVIATION RFC 9293 3.10.7.4: a FIN alone takes no room, so that as in Linux it is taken at the edge of a closed window too;
+ * else the peer would probe until the application reads, which may be waiting for just that.
+ */
+function isBareFin(tcb: Tcb, segment: TcpHeader): boolean {
+  const isEmpty = segment.payloadLength === 0 && (segment.flags & (TcpFlag.Fin | TcpFlag.Syn)) === TcpFlag.Fin;
+  return isEmpty && tcb.rcvWnd === 0 && segment.segSeq === tcb.rcvNxt;
+}
+
+/**
+ * RFC 7323 5.3 R1: older than TS.Recent, and TS.Recent is fresh. A RST is not subject to it. A TS.Recent of zero is that of a
+ * peer whose SYN had none of its clock yet: any is newer.
  *
  * DEVIATION RFC 7323 3.2: a segment without the option SHOULD be dropped once it is in use; like Linux we take it.
  */
 function pawsAccepts(tcb: Tcb, segment: TcpHeader, now: number): boolean {
   if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp) return true;
-  if (!seqLt(segment.tsVal, tcb.tsRecent)) return true;
+  if (tcb.tsRecent === 0 || !seqLt(segment.tsVal, tcb.tsRecent)) return true;
   if ((now - tcb.tsRecentAge) >>> 0 < PAWS_TICKS) return false;
   tcb.tsRecent = segment.tsVal;
   tcb.tsRecentAge = now;

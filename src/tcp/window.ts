@@ -16,14 +16,30 @@ export function availableWindow(tcb: Tcb): number {
 }
 
 /**
- * The window field of the next segment; moves RCV.WND with it. RFC 9293 MUST-39 (receiver's SWS avoidance): the edge
- * advances only by a full-sized segment or half the buffer.
+ * The window that is worth offering, as Linux reckons it; 0: what there is room for is not. RFC 9293 MUST-39 (receiver's SWS
+ * avoidance): while more than half the buffer is full the edge stands still for less than a segment or a sixteenth of the
+ * buffer. An unscaled window is a number of full segments, and stays while it is within one of what is free.
  */
+function windowOnOffer(tcb: Tcb): number {
+  const full = tcb.initialRcvWnd;
+  const mss = Math.min(tcb.rcvMss, full);
+  let free = availableWindow(tcb);
+  if (free < full >> 1) {
+    free &= -(1 << tcb.rcvWindScale);
+    if (free < full >> 4 || free < mss) return 0;
+  }
+  const { rcvWnd, rcvWindScale } = tcb;
+  if (rcvWindScale > 0) return free;
+  if (rcvWnd <= free - mss || rcvWnd > free) return free - (free % mss);
+  return mss === full && free > rcvWnd + (full >> 1) ? free : rcvWnd;
+}
+
+/** The window field of the next segment; moves RCV.WND with it. */
 export function advertiseWindow(tcb: Tcb, isSyn: boolean): number {
   const available = availableWindow(tcb);
-  const threshold = Math.min(tcb.initialRcvWnd >> 1, tcb.effectiveMss);
-  let window = tcb.rcvWnd;
-  if (available - window >= threshold) window = available;
+  // A peer that is to slow down needs no quick ACKs (delayed-ack.ts).
+  if (available < tcb.initialRcvWnd >> 1) tcb.quickAcks = 0;
+  const window = isSyn ? tcb.rcvWnd : Math.max(tcb.rcvWnd, windowOnOffer(tcb));
   const shift = isSyn ? 0 : tcb.rcvWindScale;
   // Round up as Linux does: rounding down seems to take bytes back that were offered (RFC 7323 2.4). But only as far as
   // the buffer goes: else a peer of tiny segments would be given up to a unit with each ACK, and never a closed window.
@@ -36,12 +52,17 @@ export function advertiseWindow(tcb: Tcb, isSyn: boolean): number {
   return field;
 }
 
-/** The application took bytes: is the edge far enough from what could be offered that the peer must hear of it? */
+/** The buffer has grown: is there more to offer than a segment? */
+export function windowHasGrown(tcb: Tcb): boolean {
+  return windowOnOffer(tcb) >= tcb.rcvWnd + tcb.rcvMss;
+}
+
+/** The application took bytes: must the peer hear of it at once? When it can be offered twice as much, of half the buffer at most. */
 export function windowUpdateDue(tcb: Tcb): boolean {
-  const gain = availableWindow(tcb) - tcb.rcvWnd;
-  if (gain < Math.min(tcb.initialRcvWnd >> 1, 2 * tcb.effectiveMss)) return false;
-  // A peer with less than a segment to fill stands still: tell it at once.
-  return tcb.rcvWnd < tcb.effectiveMss || gain >= tcb.initialRcvWnd >> 2;
+  const { rcvWnd } = tcb;
+  if (2 * rcvWnd > tcb.initialRcvWnd) return false;
+  const window = windowOnOffer(tcb);
+  return window > 0 && window >= 2 * rcvWnd;
 }
 
 /**

@@ -317,7 +317,7 @@ describe("the receiver's window", () => {
     { from: 'ESTABLISHED', params: { mss: 1000, rcvBuffer: 4000 } },
   );
   ladder(
-    'an update goes out for a quarter of the buffer; less rides on other segments',
+    'an update goes out when twice as much can be offered, from half the buffer down; less rides on other segments',
     `
       0ms  peer  < . 1:1001(1000) ack 1
       0ms  peer  < . 1001:2001(1000) ack 1
@@ -332,10 +332,45 @@ describe("the receiver's window", () => {
      22ms  peer  < . 6001:7001(1000) ack 1
      22ms  peer  < . 7001:8001(1000) ack 1
      22ms  host  > . 1:1(0) ack 8001 win 14000
-     30ms  app   consume 6000
-     30ms  host  > . 1:1(0) ack 8001 win 20000
+     23ms  peer  < . 8001:9001(1000) ack 1
+     23ms  peer  < . 9001:10001(1000) ack 1
+     23ms  host  > . 1:1(0) ack 10001 win 12000
+     24ms  peer  < . 10001:11001(1000) ack 1
+     24ms  peer  < . 11001:12001(1000) ack 1
+     24ms  host  > . 1:1(0) ack 12001 win 10000
+     30ms  app   consume 9000
+     31ms  app   consume 1000
+     31ms  host  > . 1:1(0) ack 12001 win 20000
     `,
     { from: 'ESTABLISHED', params: { mss: 1000, rcvBuffer: 20000 } },
+  );
+  ladder(
+    'unscaled it is a number of full segments as the peer sends them, and stays while it is within one of what is free',
+    `
+      0ms  peer  < . 1:701(700) ack 1
+      0ms  peer  < . 701:1401(700) ack 1
+      0ms  host  > . 1:1(0) ack 1401 win 18600
+      1ms  app   consume 600
+      1ms  peer  < . 1401:2101(700) ack 1
+      1ms  peer  < . 2101:2801(700) ack 1
+      1ms  host  > . 1:1(0) ack 2801 win 17200
+      2ms  app   consume 2200
+      2ms  peer  < . 2801:3501(700) ack 1
+      2ms  peer  < . 3501:4201(700) ack 1
+      2ms  host  > . 1:1(0) ack 4201 win 18200
+    `,
+    { from: 'ESTABLISHED', params: { mss: 1000, rcvBuffer: 20_000 } },
+  );
+  ladder(
+    'a FIN alone is taken at a closed window',
+    `
+      0ms  peer  < . 1:1001(1000) ack 1
+     40ms  host  > . 1:1(0) ack 1001 win 0
+     50ms  peer  < F. 1001:1001(0) ack 1
+     50ms  app   peer closed
+     50ms  host  > . 1:1(0) ack 1002 win 0
+    `,
+    { from: 'ESTABLISHED', params: { mss: 1000, rcvBuffer: 1000 } },
   );
   ladder(
     'text over the right edge is cut, the FIN with it (RFC 9293 3.10.7.4 first)',
@@ -507,6 +542,41 @@ describe('PAWS (RFC 7323 5)', () => {
      20ms  host  > . 1:1(0) ack 2001 <TS val 20 ecr 1010>
      30ms  peer  < . 2001:3001(1000) ack 1 <TS val 1030 ecr 0>
      30ms  host  > . 1:1(0) ack 4001 <TS val 30 ecr 1030>
+    `,
+    TIMESTAMPS,
+  );
+  ladder(
+    'a segment that acknowledges what was never sent leaves TS.Recent alone',
+    `${OPEN}
+     10ms  peer  < P. 1:11(10) ack 99 <TS val 9000 ecr 0>
+     10ms  host  > . 1:1(0) ack 1 <TS val 10 ecr 1000>
+     20ms  peer  < P. 1:11(10) ack 1 <TS val 1020 ecr 0>
+     60ms  host  > . 1:1(0) ack 11 <TS val 60 ecr 1020>
+    `,
+    TIMESTAMPS,
+  );
+  ladder(
+    'while an ACK is delayed TS.Recent stays, also for text that came before; not for what is older than the last ACK',
+    `${OPEN}
+     10ms  peer  < P. 1:11(10) ack 1 <TS val 1010 ecr 0>
+     50ms  host  > . 1:1(0) ack 11 <TS val 50 ecr 1010>
+     60ms  peer  < P. 11:21(10) ack 1 <TS val 1060 ecr 0>
+     70ms  peer  < P. 21:31(10) ack 1 <TS val 1070 ecr 0>
+     75ms  peer  < P. 1:31(30) ack 1 <TS val 1075 ecr 0>
+     75ms  host  > . 1:1(0) ack 31 <TS val 75 ecr 1060>
+    `,
+    TIMESTAMPS,
+  );
+  ladder(
+    'a SYN with a timestamp of zero says nothing of the clock of its sender',
+    `
+      0ms  app   listen
+      0ms  peer  < S 0:0(0) <mss 1460,TS val 0 ecr ->
+      0ms  host  > S. 0:0(0) ack 1 <mss 1460,TS val 0 ecr 0>
+     10ms  peer  < . 1:1(0) ack 1 <TS val 4000000000 ecr 0>
+     10ms  app   established
+     20ms  peer  < P. 1:11(10) ack 1 <TS val 4000000010 ecr 0>
+     60ms  host  > . 1:1(0) ack 11 <TS val 60 ecr -294967286>
     `,
     TIMESTAMPS,
   );

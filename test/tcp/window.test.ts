@@ -49,6 +49,30 @@ describe('the offered window', () => {
     ]);
   });
 
+  test.each([
+    ['half free: whatever there is', 0, 8000, 8000],
+    ['less, and less than a sixteenth of the buffer: nothing', 0, 992, 0],
+    ['less, but a sixteenth', 0, 1000, 1000],
+    ['less than a segment beyond what was offered: as it is', 3000, 3004, 3004],
+    ['never less than was offered (RFC 9293 SHLD-14)', 3000, 500, 3000],
+  ])('%s (RFC 9293 MUST-39)', (_name, offered, free, expected) => {
+    const { tcb } = established();
+    Object.assign(tcb, { rcvMss: 100, rcvWindScale: 2, initialRcvWnd: 16_000, rcvWnd: offered });
+    tcb.rcvPending = 16_000 - free;
+    advertiseWindow(tcb, false);
+    expect(tcb.rcvWnd).toBe(expected);
+  });
+
+  test('no quick ACKs while most of the buffer is full', () => {
+    const { tcb } = established();
+    Object.assign(tcb, { initialRcvWnd: 16_000, rcvPending: 8000, quickAcks: 5 });
+    advertiseWindow(tcb, false);
+    expect(tcb.quickAcks).toBe(5);
+    tcb.rcvPending = 8001;
+    advertiseWindow(tcb, false);
+    expect(tcb.quickAcks).toBe(0);
+  });
+
   test('any reading and arriving: never more than the buffer and a unit, and never taken back by a unit', () => {
     const step = fc.record({ arrive: fc.nat(5000), consume: fc.nat(5000) });
     const property = fc.property(
