@@ -224,5 +224,6 @@ export function measureSyn(tcb: Tcb, segment: TcpHeader, now: number): boolean {
 function leavePersist(tcb: Tcb): void {
   stopRtx(tcb);
   tcb.rtxCount = 0;
+  tcb.totalRt = 0;
   tcb.sndWndProbeCount = 0;
 }

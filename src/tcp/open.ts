@@ -37,6 +37,7 @@ function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effec
   tcb.kaTimeout = params.kaTimeout;
   tcb.kaInterval = params.kaInterval;
   tcb.kaProbeMax = params.kaProbeMax;
+  tcb.maxRt = params.userTimeoutTicks;
   tcb.remoteMss = defaultSendMss(tcb);
   tcb.effectiveMss = tcb.remoteMss;
   tcb.challengeAt = (now - 0x10000000) | 0;

@@ -43,6 +43,10 @@ export interface TcpParams {
   readonly quickAcksMax: number;
   /** TcpMaximumRetransmissions, R2 of RFC 9293 3.8.3. */
   readonly retransmissionsMax: number;
+  /** The same for a connection whose user has closed it, and is gone. */
+  readonly orphanRetransmissionsMax: number;
+  /** RFC 5482, TCP_USER_TIMEOUT: instead of that, how long the peer may leave something unanswered (MaxRT); 0: by count. */
+  readonly userTimeoutTicks: number;
   /** The same for a SYN. */
   readonly synRetransmissionsMax: number;
   /** The same for a SYN,ACK. */
@@ -100,7 +104,9 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   delayedAckTicks: 40,
   delayedAckMaxTicks: 200,
   quickAcksMax: 16,
-  retransmissionsMax: 12,
+  retransmissionsMax: 15,
+  orphanRetransmissionsMax: 8,
+  userTimeoutTicks: 0,
   // RFC 9293 MUST-23: R2 of a SYN is at least three minutes; 1 + 2 + … + 32 + 60 + 60 s.
   synRetransmissionsMax: 7,
   // A peer that does not answer is no user's: as Linux's tcp_synack_retries, 63 s.

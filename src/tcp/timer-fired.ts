@@ -5,20 +5,23 @@
  * The owner calls `timerFired` at or before a deadline; what is not due yet is armed again (timers.ts).
  */
 import { TcpFlag } from '../wire/tcp.ts';
-import { nextLook, probeInterval, probesMax } from './blind-attack.ts';
+import { nextLook, probeInterval } from './blind-attack.ts';
 import { delayedAckFired } from './delayed-ack.ts';
 import { CloseReason, type Effects } from './effects.ts';
+import { isKeepAliveOver, isProbingOver, isRetransmissionOver, noteWait } from './giving-up.ts';
 import { mayProbe, ticksUntilRto } from './loss-probe.ts';
 import { suspectPath } from './mtu-probe.ts';
 import { enterLoss, reorderingTimeOut } from './recovery.ts';
 import { endConnection, reportClosed } from './reset.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
 import { isDue, rearm, rto, startKeepAlive, startRtx, stopRtx } from './timers.ts';
-import { emit, sendLossProbe, transmit, transmitOverride } from './transmit.ts';
+import { acceptableSeq, emit, sendLossProbe, transmit, transmitOverride } from './transmit.ts';
 import { TcpEvent, setState } from './transitions.ts';
 
 /** Doublings of the probe interval; RTO's own maximum is reached before. */
 const PERSIST_BACKOFF_MAX = 12;
+/** A probe found no room: again so soon. */
+const RETRY_TICKS = 500;
 
 export function timerFired(tcb: Tcb, now: number, fx: Effects): void {
   if (isDue(tcb, TcpTimerBit.DelayedAck, tcb.ackAt, now)) {
@@ -62,11 +65,11 @@ function rtxFired(tcb: Tcb, now: number, fx: Effects): void {
 /** RFC 6298 5.4–5.6: send the earliest unacknowledged segment again, back off, restart the timer. */
 function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   const opening = tcb.state === TcpState.SynSent || tcb.state === TcpState.SynReceived;
-  if (isOverdue(tcb, retransmissionsMax(tcb.state, fx))) {
+  noteWait(tcb, rto(tcb, fx));
+  if (isRetransmissionOver(tcb, fx)) {
     endConnection(tcb, CloseReason.TimedOut, fx);
     return;
   }
-  tcb.totalRt += rto(tcb, fx);
   stopRtx(tcb);
   let kind: TcpTimer = TcpTimer.Retransmit;
   if (opening) {
@@ -87,11 +90,6 @@ function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   startRtx(tcb, kind, (now + rto(tcb, fx)) | 0, fx);
 }
 
-function retransmissionsMax(state: number, { params }: Effects): number {
-  if (state === TcpState.SynSent) return params.synRetransmissionsMax;
-  return state === TcpState.SynReceived ? params.synAckRetransmissionsMax : params.retransmissionsMax;
-}
-
 /** RFC 8985 7.3. The retransmission timer follows, whole if a probe left. */
 function probeTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   stopRtx(tcb);
@@ -100,23 +98,14 @@ function probeTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   startRtx(tcb, TcpTimer.Retransmit, (now + ticks) | 0, fx);
 }
 
-/**
- * MaxRT (C09): 0 is the adapter's count, -1 never gives up. Reduced below what has been spent it ends the connection at the
- * next time-out: only MAX_RT_RESTART forgets TotalRT.
- */
-function isOverdue(tcb: Tcb, countMax: number): boolean {
-  const { maxRt } = tcb;
-  if (maxRt === 0) return tcb.rtxCount >= countMax;
-  return maxRt !== -1 && tcb.totalRt >>> 0 >= maxRt >>> 0;
-}
-
 /** RFC 9293 MUST-36, MUST-37: probe a zero window for as long as the peer answers. */
 function persistTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   if (tcb.sndWnd > 0) {
     sendOverride(tcb, now, fx);
     return;
   }
-  if (tcb.sndWndProbeCount >= fx.params.retransmissionsMax) {
+  noteWait(tcb, rto(tcb, fx));
+  if (isProbingOver(tcb, fx)) {
     endConnection(tcb, CloseReason.TimedOut, fx);
     return;
   }
@@ -148,10 +137,13 @@ function keepAliveFired(tcb: Tcb, now: number, fx: Effects): void {
     startKeepAlive(tcb, nextLook(tcb), now, fx);
     return;
   }
-  if (tcb.kaProbeCount >= probesMax(tcb)) {
+  if (isKeepAliveOver(tcb)) {
+    // RFC 9293 3.8.4 leaves it open: as on Linux, a peer that is there after all is not left with half of a connection.
+    fx.emitSegment(tcb, TcpFlag.Rst | TcpFlag.Ack, acceptableSeq(tcb), 0);
     endConnection(tcb, CloseReason.TimedOut, fx);
     return;
   }
-  if (emit(tcb, TcpFlag.Ack, (tcb.sndUna - 1) | 0, 0, fx)) tcb.kaProbeCount++;
-  startKeepAlive(tcb, probeInterval(tcb), now, fx);
+  const probed = emit(tcb, TcpFlag.Ack, (tcb.sndUna - 1) | 0, 0, fx);
+  if (probed) tcb.kaProbeCount++;
+  startKeepAlive(tcb, probed ? probeInterval(tcb) : RETRY_TICKS, now, fx);
 }

@@ -93,7 +93,18 @@ export function rto(tcb: Tcb, fx: Effects): number {
   let ticks = tcb.srtt === 0 ? initialRto(tcb, fx) : (tcb.srtt >> 3) + Math.max(rtoMinTicks, tcb.rttvar);
   const backoff = Math.min(BACKOFF_MAX, tcb.rtxCount + tcb.rtoBackoff);
   ticks *= 1 << backoff;
-  return ticks > rtoMaxTicks ? rtoMaxTicks : ticks;
+  if (ticks > rtoMaxTicks) ticks = rtoMaxTicks;
+  return tcb.rtxCount > 0 && hasUserTimeout(tcb) ? cutToUserTimeout(tcb, ticks) : ticks;
+}
+
+/** MaxRT: 0 is the adapter's count, -1 for ever. */
+export function hasUserTimeout(tcb: Tcb): boolean {
+  return tcb.maxRt !== 0 && tcb.maxRt !== -1;
+}
+
+/** A wait that begins now does not overrun the user timeout (giving-up.ts), as on Linux. */
+function cutToUserTimeout(tcb: Tcb, ticks: number): number {
+  return Math.max(1, Math.min(ticks, (tcb.maxRt >>> 0) - (tcb.totalRt >>> 0)));
 }
 
 /** RFC 6298 2.1; 5.7: three times as much for data when the SYN had to be sent again and left no sample. */

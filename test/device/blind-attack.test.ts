@@ -68,14 +68,15 @@ describe('RST (E19)', () => {
     rst(one, 5001);
     expect(wait(one, FIVE_MINUTES - 1000)).toEqual({ frames: 0, reasons: [] });
     const { frames, reasons } = wait(one, 15_000);
-    expect([frames, reasons]).toEqual([10, [TcpUploadReason.TimeoutExpiration]]);
+    // With the RST at the end.
+    expect([frames, reasons]).toEqual([11, [TcpUploadReason.TimeoutExpiration]]);
     expect(one.terminate().tcb.state).toBe(TcpState.Closed);
   });
 
   test('probes of before the offload count', () => {
     const one = shipped({ kaProbeCount: 7 });
     rst(one, 5001);
-    expect(wait(one, FIVE_MINUTES + 15_000)).toEqual({ frames: 3, reasons: [TcpUploadReason.TimeoutExpiration] });
+    expect(wait(one, FIVE_MINUTES + 15_000)).toEqual({ frames: 4, reasons: [TcpUploadReason.TimeoutExpiration] });
   });
 
   test('KaProbeCount and KaInterval apply where they are given', () => {

@@ -64,7 +64,7 @@ describe('one connection', () => {
   machineLadder(
     'the device gives up after its retransmissions and says why; the application hears of the time-out (Figure 7, digest 3.8)',
     // It gives up before it doubts the neighbor.
-    { ...ONE, nics: [{ name: 'nic0', target: { nceStaleTicks: 1_000_000 } }] },
+    { ...ONE, nics: [{ name: 'nic0', target: { nceStaleTicks: 1_000_000 } }], tcp: { retransmissionsMax: 12 } },
     `
     0ms  tli        offload c1
     0ms  tli        > transport initiate offload, 1 connections          // 330

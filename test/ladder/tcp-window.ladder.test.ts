@@ -471,9 +471,24 @@ describe('keep-alive (RFC 9293 MAY-5)', () => {
      10s   host  > . 0:0(0) ack 1
      11s   host  > . 0:0(0) ack 1
      12s   host  > . 0:0(0) ack 1
+     13s   host  > R. 1:1(0) ack 1
      13s   app   closed TimedOut
     `,
     KEEP,
+  );
+  ladder(
+    'with a user timeout it is the time that counts, once a probe has been sent (RFC 5482, as Linux has it)',
+    `
+      0ms  tcb   kaTimeout=10000 kaInterval=1000 kaProbeMax=3
+     10s   host  > . 0:0(0) ack 1
+     11s   host  > . 0:0(0) ack 1
+     12s   host  > . 0:0(0) ack 1
+     13s   host  > . 0:0(0) ack 1
+     14s   host  > . 0:0(0) ack 1
+     15s   host  > R. 1:1(0) ack 1
+     15s   app   closed TimedOut
+    `,
+    { ...KEEP, params: { ...KEEP.params, userTimeoutTicks: 15_000 } },
   );
   ladder(
     'an answer starts the idle time over',

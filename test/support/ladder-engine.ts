@@ -10,7 +10,8 @@
  *       10ms  tcb   state=ESTABLISHED cwnd=14600
  *   `);
  *
- * Injected: `peer` segments (`[ce]` before the flags: marked on the way); `app` connect, listen, send n [n…], send+close n, close, abort, consume n; `link room n` (so
+ * Injected: `peer` segments (`[ce]` before the flags: marked on the way); `app` connect, listen, send n [n…], send+more n (MSG_MORE),
+ * send+close n, close, abort, consume n, set FLAG, clear FLAG (TcpCachedFlag), push (TCP_NODELAY does it); `link room n` (so
  * many segments find room; `link room` for no limit) and `link pool n`. Checked: every `host` segment, with nothing
  * missing and nothing more; `app` upcalls where they are listed; `tcb` fields; `app refused call` that a call is refused.
  * Of a `host` line, window and options count only where they are written; TS values are ticks since the ladder began.
@@ -20,7 +21,7 @@
  */
 import { describe, test } from 'vitest';
 import { assert } from '../../src/base/assert.ts';
-import { TCP_STATE_NAMES } from '../../src/tcp/tcb.ts';
+import { TCP_STATE_NAMES, TcpCachedFlag } from '../../src/tcp/tcb.ts';
 import { TcpFlag, TcpHeader } from '../../src/wire/tcp.ts';
 import { formatTcpFlags } from '../../src/wire/print-tcp.ts';
 import { type Emitted, Endpoint, type EndpointOptions } from './tcp-endpoint.ts';
@@ -394,11 +395,11 @@ class Runner {
     const refused = words[0] === 'refused';
     if (refused) words.shift();
     const numbers = words.slice(1).map(Number);
-    const accepted = this.#userCall(words[0]!, numbers);
+    const accepted = this.#userCall(words[0]!, numbers, words[1] ?? '');
     if (accepted === refused) throw new Mismatch(`${words[0]} was ${accepted ? 'accepted' : 'refused'}`);
   }
 
-  #userCall(name: string, numbers: number[]): boolean {
+  #userCall(name: string, numbers: number[], argument: string): boolean {
     const endpoint = this.#endpoint;
     switch (name) {
       case 'connect':
@@ -409,6 +410,15 @@ class Runner {
         return true;
       case 'send':
         return endpoint.send(...numbers);
+      case 'send+more':
+        return endpoint.sendMore(...numbers);
+      case 'set':
+      case 'clear':
+        endpoint.setFlag(TcpCachedFlag[argument as keyof typeof TcpCachedFlag], name === 'set');
+        return true;
+      case 'push':
+        endpoint.push();
+        return true;
       case 'send+close':
         return endpoint.sendAndClose(...numbers);
       case 'close':

@@ -18,7 +18,7 @@
  * damaged; it wants to be rid of it), `nic NIC asks PEER REASON` (to end its offload), `admin offload|keep-in-host PEER`, `admin policy TEXT`,
  * `team fail NIC`, of a peer's router `router NAME moves` (its MAC address changes), `… dies` (answers ARP no more),
  * `… redirects to GATEWAY`, `… misdirects to` one that is not there, `… too-big MTU` and `… unreachable CODE` (ICMP, about the
- * last segment or, with `about SEQ`, another), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay|quickack N`), `policy everything` (for what is offered again after a
+ * last segment or, with `about SEQ`, another), socket options (`app c1 rcvbuf|maxrt|keepalive|nodelay|quickack|cork N`), shutdown(2), close(2) (`app c1 leave`), `policy everything` (for what is offered again after a
  * RESUME), and a driver that keeps the calls of one dispatch table entry until it lets them go (`im hold ENTRY`, `im
  * release`). `check` compares fields. Everything else must have happened, at this time, and nothing besides; in this order
  * as far as the host, the application and each sender of frames go, each for itself: the trace of the layers
@@ -594,10 +594,12 @@ export class LadderMachine implements TliHandler, FrameTap {
     const address = this.#application + peer.index * STREAM_BYTES + (peer.sent % 256);
     switch (verb) {
       case 'send':
+      case 'send+more':
       case 'send+close':
         peer.sent += count;
         assert(count <= STREAM_BYTES - 256, 'the memory is long enough');
-        if (verb === 'send') assert(connection.send(address, count, count), 'the send is taken');
+        if (verb !== 'send+close')
+          assert(connection.send(address, count, count, verb === 'send+more'), 'the send is taken');
         else assert(connection.sendAndDisconnect(address, count, count), 'the send is taken');
         return;
       case 'close':
@@ -614,6 +616,15 @@ export class LadderMachine implements TliHandler, FrameTap {
         return;
       case 'keepalive':
         connection.setKeepAlive(count > 0, count);
+        return;
+      case 'cork':
+        connection.setCork(count > 0);
+        return;
+      case 'shutdown':
+        connection.shutdown();
+        return;
+      case 'leave':
+        connection.close();
         return;
       case 'nodelay':
         connection.setNoDelay(count > 0);
@@ -756,7 +767,10 @@ function sideBySide(expected: readonly string[], actual: readonly string[]): str
   return rows.join('\n');
 }
 
-const APP_CALLS = 'send send+close close abort hold resume rcvbuf maxrt keepalive nodelay quickack'.split(' ');
+const APP_CALLS =
+  'send send+more send+close close shutdown leave abort hold resume rcvbuf maxrt keepalive nodelay quickack cork'.split(
+    ' ',
+  );
 
 class Runner {
   readonly #machine: LadderMachine;

@@ -11,10 +11,12 @@ import { seqGeq, seqGt, seqLeq } from '../../src/base/seq.ts';
 import { TimerWheel, type TimerHandler } from '../../src/base/timer-wheel.ts';
 import { BufferPool, poolBytes } from '../../src/memory/buffer-pool.ts';
 import { type Memory, type Region, RegionPlan, createMemory } from '../../src/memory/memory.ts';
-import { NetBuffer } from '../../src/memory/net-buffer.ts';
+import { NetBuffer, NetBufferFlag } from '../../src/memory/net-buffer.ts';
 import { ChallengeBudget } from '../../src/tcp/challenge-budget.ts';
 import { trafficClassOf } from '../../src/tcp/ecn.ts';
 import { CloseReason, type Effects } from '../../src/tcp/effects.ts';
+import { superviseFinWait2 } from '../../src/tcp/half-close.ts';
+import { pushNow } from '../../src/tcp/nagle.ts';
 import { activeOpen, passiveOpen } from '../../src/tcp/open.ts';
 import { DEFAULT_TCP_PARAMS, type TcpParams } from '../../src/tcp/params.ts';
 import { dropOutOfOrder } from '../../src/tcp/reassembly.ts';
@@ -233,6 +235,7 @@ export class Endpoint implements Effects, TimerHandler {
       const address = this.txPool.allocate();
       this.buffers.at(address);
       this.buffers.next = 0;
+      this.buffers.flags = 0;
       this.buffers.dataAddress = this.#stream.offset + (at % PERIOD);
       this.buffers.dataLength = length;
       at += length;
@@ -248,11 +251,30 @@ export class Endpoint implements Effects, TimerHandler {
     return this.#write(lengths, false);
   }
 
+  /** MSG_MORE. */
+  sendMore(...lengths: number[]): boolean {
+    return this.#write(lengths, false, NetBufferFlag.More);
+  }
+
+  /** What an owner does when an option changes that is a cached flag. */
+  setFlag(flag: number, isOn: boolean): void {
+    const { tcb, now } = this;
+    if (isOn) tcb.cachedFlags |= flag;
+    else tcb.cachedFlags &= ~flag;
+    superviseFinWait2(tcb, now, this);
+    transmit(tcb, now, this);
+  }
+
+  push(): void {
+    pushNow(this.tcb);
+    transmit(this.tcb, this.now, this);
+  }
+
   sendAndClose(...lengths: number[]): boolean {
     return this.#write(lengths, true);
   }
 
-  #write(lengths: readonly number[], andClose: boolean): boolean {
+  #write(lengths: readonly number[], andClose: boolean, lastFlags = 0): boolean {
     const chain = this.makeChain(lengths);
     assert(chain > 0, 'the fixture has descriptors left');
     const addresses: number[] = [];
@@ -260,6 +282,7 @@ export class Endpoint implements Effects, TimerHandler {
       addresses.push(at);
       this.buffers.at(at);
     }
+    this.buffers.at(addresses.at(-1)!).flags = lastFlags;
     const total = lengths.reduce((sum, length) => sum + length, 0);
     // The engine may complete empty descriptors before it returns.
     this.#completionOrder.push(...addresses);
