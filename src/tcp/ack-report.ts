@@ -59,6 +59,8 @@ export class AckReport {
   lost = 0;
   #tsEcr = 0;
   #hasEcho = false;
+  /** From the first to the last time that what stands at SND.UNA was sent again. */
+  #sinceFirst = 0;
 
   begin(tcb: Tcb, hasTimestamp: boolean, tsEcr: number, now: number): void {
     this.now = now;
@@ -83,6 +85,7 @@ export class AckReport {
     this.lost = 0;
     this.#hasEcho = hasTimestamp && tsEcr !== 0 && (tcb.constFlags & TcpConstFlag.Timestamp) !== 0;
     this.#tsEcr = (tsEcr - tcb.tsOffset) | 0;
+    this.#sinceFirst = sinceFirstTimeOut(tcb);
   }
 
   /** SEG.ACK has passed [from, end), sent at `sentAt`. */
@@ -100,7 +103,7 @@ export class AckReport {
     if ((flags & EverRetransmitted) !== 0) {
       this.retransmittedAcked = true;
       // The echo is of what stood at SND.UNA (RFC 7323 4.3): of the rest it only says when that was sent.
-      if (from === tcb.sndUna && this.#answersOriginal(sentAt)) this.isSpurious = true;
+      if (from === tcb.sndUna && this.#answersOriginal((sentAt - this.#sinceFirst) | 0)) this.isSpurious = true;
     } else if ((flags & Sacked) === 0) {
       if ((flags & Lost) === 0) this.#sample(sentAt);
       this.#noteOrder(from);
@@ -155,6 +158,14 @@ export class AckReport {
     this.rackSentAt = sentAt;
     this.rackEnd = end;
   }
+}
+
+/**
+ * RFC 3522 3.2 (2) compares with the first retransmission, and a range knows its last. After several time-outs, each of which
+ * waited twice as long, that was all of TotalRT ago but the first wait; half of which is left to timers that came late.
+ */
+function sinceFirstTimeOut({ rtxCount, totalRt }: Tcb): number {
+  return rtxCount < 2 ? 0 : totalRt - Math.floor(totalRt / (2 * (2 ** rtxCount - 1)));
 }
 
 /** RFC 8985 5.2 RACK_sent_after: later, or at the same time and behind. */

@@ -4,6 +4,8 @@
  *
  * The window is reckoned in segments and moved a whole segment at a time, as Linux does: at least two segments are
  * acknowledged for each one that it grows by.
+ *
+ * DEVIATION RFC 9438 4.3: as in Linux alpha stays what it is when W_est has reached the window of the last loss.
  */
 import { avoidCongestion } from './reno.ts';
 import { type Tcb, TcpLossFlag } from './tcb.ts';

@@ -41,7 +41,8 @@ export function reduceWindow(tcb: Tcb, delivered: number, isSafe: boolean, mustS
     count = Math.max(tcb.prrDelivered - tcb.prrOut, delivered) + (isSafe ? mss : 0);
     count = Math.min(gap, count);
   }
-  tcb.cwnd = pipe + Math.max(count, mustSend || tcb.prrOut === 0 ? mss : 0);
+  // Small segments may leave room for less than one, and nothing in flight whose ACK would make more.
+  tcb.cwnd = Math.max(mss, pipe + Math.max(count, mustSend || tcb.prrOut === 0 ? mss : 0));
 }
 
 export function isReducing(tcb: Tcb): boolean {

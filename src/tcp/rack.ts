@@ -56,9 +56,9 @@ function reorderingWindow(tcb: Tcb, fx: Effects): number {
   if ((tcb.lossFlags & TcpLossFlag.ReorderingSeen) === 0) {
     if (tcb.caState >= CaState.Recovery || tcb.sackedSegments >= fx.params.dupAckThreshold) return 0;
   }
-  const quarter = tcb.minRtt === RTT_NONE ? 0 : tcb.minRtt >> 2;
+  const quarters = tcb.minRtt === RTT_NONE ? 0 : (tcb.minRtt * tcb.rackReoWndMult) >> 2;
   // Our clock ticks once in a millisecond: less than a tick is a tick.
-  return Math.max(1, Math.min(quarter * tcb.rackReoWndMult, tcb.srtt >> 3));
+  return Math.max(1, Math.min(quarters, tcb.srtt >> 3));
 }
 
 /**

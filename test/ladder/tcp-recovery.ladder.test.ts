@@ -413,6 +413,30 @@ describe('a reduction that was not needed', () => {
   );
 
   ladder(
+    'nor the first of two retransmissions: the second was not needed, but the original was lost',
+    `${TEN_WITH_TIMESTAMPS}
+    500ms  host  > . 1:1001(1000) ack 1
+   1100ms  host  > . 1:1001(1000) ack 1
+   1120ms  peer  < . 1:1(0) ack 1001 <TS val 1100 ecr 500>
+   1120ms  tcb   caState=4 ssthresh=7000
+   1120ms  host  > . 1001:2001(1000) ack 1
+   1120ms  host  > . 2001:3001(1000) ack 1
+    `,
+    { params: { ...TIMESTAMPS.params, lossProbe: false } },
+  );
+
+  ladder(
+    'but it is when both were not: the ACK echoes the original',
+    `${TEN_WITH_TIMESTAMPS}
+    500ms  host  > . 1:1001(1000) ack 1
+   1100ms  host  > . 1:1001(1000) ack 1
+   1120ms  peer  < . 1:1(0) ack 1001 <TS val 1100 ecr 200>
+   1120ms  tcb   caState=0 ssthresh=1073741823 lostBytes=0
+    `,
+    { params: { ...TIMESTAMPS.params, lossProbe: false } },
+  );
+
+  ladder(
     'or when D-SACKs name all that was sent again, still in recovery (RFC 2883, RFC 3708)',
     `${ONLY_TEN}
     300ms  peer  < . 1:1(0) ack 1 <sack 1001:4001>

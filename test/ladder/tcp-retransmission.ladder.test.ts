@@ -309,6 +309,39 @@ describe('slow start and congestion avoidance (RFC 5681 3.1)', () => {
   );
 });
 
+describe('a closed window and an idle time', () => {
+  ladder(
+    'the window starts over when sending begins, once, and not while it is closed (RFC 5681 4.1)',
+    `
+      0ms  app   send 10000
+      0ms  host  > . 1:1001(1000) ack 1
+      0ms  host  > . 1001:2001(1000) ack 1
+      0ms  host  > . 2001:3001(1000) ack 1
+      0ms  host  > . 3001:4001(1000) ack 1
+      0ms  host  > . 4001:5001(1000) ack 1
+      0ms  host  > . 5001:6001(1000) ack 1
+      0ms  host  > . 6001:7001(1000) ack 1
+      0ms  host  > . 7001:8001(1000) ack 1
+      0ms  host  > . 8001:9001(1000) ack 1
+      0ms  host  > P. 9001:10001(1000) ack 1
+     10ms  peer  < . 1:1(0) ack 10001 win 0
+     10ms  tcb   cwnd=20000
+    500ms  app   send 1000
+    500ms  tcb   cwnd=20000
+    701ms  host  > . 10000:10000(0) ack 1
+    710ms  peer  < . 1:1(0) ack 10001 win 0
+    710ms  tcb   cwnd=20000
+    720ms  link  room 0
+    720ms  peer  < . 1:1(0) ack 10001 win 5000
+    720ms  tcb   cwnd=10000
+    730ms  link  room
+    730ms  host  > P. 10001:11001(1000) ack 1
+    730ms  tcb   cwnd=10000
+    `,
+    MSS_1000,
+  );
+});
+
 /** Ten segments in flight. */
 const TEN = `
       0ms  app   send 20000

@@ -14,6 +14,7 @@ import { type Memory, type Region, RegionPlan, createMemory } from '../../src/me
 import { NetBuffer, NetBufferFlag } from '../../src/memory/net-buffer.ts';
 import { ChallengeBudget } from '../../src/tcp/challenge-budget.ts';
 import { trafficClassOf } from '../../src/tcp/ecn.ts';
+import { inFlight } from '../../src/tcp/congestion.ts';
 import { CloseReason, type Effects } from '../../src/tcp/effects.ts';
 import { superviseFinWait2 } from '../../src/tcp/half-close.ts';
 import { pushNow } from '../../src/tcp/nagle.ts';
@@ -23,11 +24,20 @@ import { dropOutOfOrder } from '../../src/tcp/reassembly.ts';
 import { ResetReply, resetFor } from '../../src/tcp/reset.ts';
 import { segmentArrives } from '../../src/tcp/segment-arrives.ts';
 import { AddressTable } from '../../src/wire/address-table.ts';
+import { SentFlag } from '../../src/tcp/sent-flag.ts';
 import { SentRanges } from '../../src/tcp/sent-ranges.ts';
 import { SegmentWriter } from '../../src/tcp/segment-writer.ts';
 import { finOutstanding, takeSendQueue } from '../../src/tcp/send-queue.ts';
 import { TcbTable } from '../../src/tcp/tcb-table.ts';
-import { TCP_STATE_NAMES, TcpDelegatedFlag, TcpState, TcpTimerBit, TcbLayout } from '../../src/tcp/tcb.ts';
+import {
+  TCP_STATE_NAMES,
+  CaState,
+  TcpConstFlag,
+  TcpDelegatedFlag,
+  TcpState,
+  TcpTimerBit,
+  TcbLayout,
+} from '../../src/tcp/tcb.ts';
 import { timerFired } from '../../src/tcp/timer-fired.ts';
 import { transmit } from '../../src/tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../../src/tcp/user-calls.ts';
@@ -548,6 +558,7 @@ export class Endpoint implements Effects, TimerHandler {
     const fin = finOutstanding(tcb.state) ? 1 : 0;
     if (tcb.state >= TcpState.Established)
       assert(inFlight <= tcb.sendDataBytes + fin, 'nothing was sent that there is not');
+    this.#checkSent();
     const edge = (tcb.rcvNxt + tcb.rcvWnd) | 0;
     if (tcb.state >= TcpState.Established) {
       assert(
@@ -574,6 +585,32 @@ export class Endpoint implements Effects, TimerHandler {
     assert(tcb.oooHead === 0 ? tcb.oooCount === 0 : tcb.oooCount > 0, 'the out-of-order count is right');
   }
 
+  /** The sent ranges are SND.UNA … SND.NXT, and the counters are what they say. */
+  #checkSent(): void {
+    const { tcb, sent } = this;
+    if (tcb.state < TcpState.Established) return;
+    assert(tcb.cwnd >= tcb.effectiveMss, `cwnd of ${tcb.cwnd} is a segment at least`);
+    assert(inFlight(tcb) >= 0, `${inFlight(tcb)} bytes are in flight`);
+    let start = tcb.sndUna;
+    let [sacked, lost, again, segments] = [0, 0, 0, 0];
+    for (let at = tcb.sentHead; at !== 0; at = sent.next(at)) {
+      const length = (sent.end(at) - start) | 0;
+      const flags = sent.flags(at);
+      assert(length > 0, 'no range is empty');
+      if ((flags & SentFlag.Sacked) !== 0) [sacked, segments] = [sacked + length, segments + sent.segments(at)];
+      if ((flags & SentFlag.Lost) !== 0) lost += length;
+      if ((flags & SentFlag.Retransmitted) !== 0) again += length;
+      start = sent.end(at);
+    }
+    assert(start === tcb.sndNxt && tcb.sndNxt === tcb.sndMax, 'the ranges end at SND.NXT');
+    assert(lost === tcb.lostBytes && again === tcb.retransBytes, 'the counters are the sums of the ranges');
+    // Without SACK they count duplicate ACKs.
+    if ((tcb.constFlags & TcpConstFlag.Sack) !== 0) {
+      assert(sacked === tcb.sackedBytes && segments === tcb.sackedSegments, 'and those of what is SACKed');
+    } else assert(sacked === 0, 'nothing is SACKed without SACK');
+    assert(tcb.caState >= CaState.Recovery || tcb.lostBytes === 0, 'what is lost is being recovered');
+  }
+
   #headTransferred(): number {
     const head = this.tcb.sendDataHead;
     return head === 0 ? 0 : this.buffers.at(head).bytesTransferred;
@@ -585,5 +622,6 @@ export class Endpoint implements Effects, TimerHandler {
     assert(this.txPool.inUse === 0, `${this.txPool.inUse} send descriptors are back`);
     assert(this.tcb.sendDataHead === 0 && this.tcb.oooHead === 0, 'the queues are empty');
     assert(!this.wheel.isScheduled(this.slot), 'no timer is left');
+    assert(this.sent.inUse === 0, `${this.sent.inUse} sent ranges are left`);
   }
 }
