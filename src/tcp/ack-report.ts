@@ -161,11 +161,11 @@ export class AckReport {
 }
 
 /**
- * RFC 3522 3.2 (2) compares with the first retransmission, and a range knows its last. After several time-outs, each of which
- * waited twice as long, that was all of TotalRT ago but the first wait; half of which is left to timers that came late.
+ * RFC 3522 3.2 (2) compares with the first retransmission, and a range knows its last. After several time-outs TotalRT lies
+ * between them (giving-up.ts). Half of the wait before the first, after which each was twice as long, is left to late timers.
  */
 function sinceFirstTimeOut({ rtxCount, totalRt }: Tcb): number {
-  return rtxCount < 2 ? 0 : totalRt - Math.floor(totalRt / (2 * (2 ** rtxCount - 1)));
+  return rtxCount < 2 ? 0 : totalRt + Math.floor(totalRt / (2 * (2 ** rtxCount - 2)));
 }
 
 /** RFC 8985 5.2 RACK_sent_after: later, or at the same time and behind. */
