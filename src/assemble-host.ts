@@ -73,6 +73,7 @@ export function assembleHost(
   // What waits for something must leave a device the buffers that what it waits for comes in.
   const receiveBuffers = Math.min(...boot.nics.map(nic => nic.config.receiveBuffers));
   host.transport.outOfOrderMax = receiveBuffers >> 2;
+  host.transport.keptMax = receiveBuffers >> 1;
   host.network.ipv4Input.reassembler.buffersMax = receiveBuffers >> 3;
   host.network.ipv6.input.reassembler.buffersMax = receiveBuffers >> 3;
   const adapters = host.miniports.map(miniport => miniport.adapter);

@@ -81,6 +81,11 @@ export class NicDelivery implements DeliveryOwner, TimerHandler {
     this.#delivery.refuse(slot);
   }
 
+  /** Text waits for the application. */
+  holds(slot: number): boolean {
+    return this.#delivery.hasHeld(slot);
+  }
+
   heldBytes(slot: number): number {
     return this.#delivery.heldBytes(slot);
   }

@@ -203,7 +203,9 @@ export class NicTcp implements Effects {
   takePayload(at: number, length: number, inOrder: boolean): number {
     const { pool, tcb } = this;
     const slot = this.table.slotOf(tcb);
-    const address = pool.allocateFor(slot, inOrder);
+    // Text that nobody reads leaves some room for that of others, as out-of-order text does.
+    const isWanted = inOrder && (pool.quota > 0 || !this.delivery.holds(slot));
+    const address = pool.allocateFor(slot, isWanted);
     if (address === 0) {
       this.stats.dropNoBuffer++;
       this.stats.inDiscards++;

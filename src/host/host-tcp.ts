@@ -37,6 +37,12 @@ import { Upcall, UpcallQueue } from './upcalls.ts';
 /** Time-outs in a row after which the neighbor is asked whether it is there (Linux asks from the first on). */
 const DOUBT_AFTER = 2;
 
+/** Received text that the layer above keeps. */
+export interface KeptText {
+  readonly heldBuffers: number;
+  hasHeld(slot: number): boolean;
+}
+
 export class HostTcp implements Effects, TimerHandler {
   readonly params: TcpParams;
   readonly challenges: ChallengeBudget;
@@ -54,10 +60,13 @@ export class HostTcp implements Effects, TimerHandler {
   readonly #blocked: number[] = [];
   /** The receive buffer of the segment in hand, and whether the engine kept it. */
   protected current = 0;
-  protected kept = false;
+  protected isKept = false;
   /** NET_BUFFERs in out-of-order queues, and how many there may be: they are the devices' receive buffers. */
   protected outOfOrder = 0;
   outOfOrderMax = Number.MAX_SAFE_INTEGER;
+  /** What applications have left, and how many buffers it may take. */
+  kept: KeptText | null = null;
+  keptMax = Number.MAX_SAFE_INTEGER;
   now = 0;
   /** A connection gets no answer through this neighbor. */
   doubted: (neighbor: Neighbor) => void = () => {};
@@ -181,12 +190,19 @@ export class HostTcp implements Effects, TimerHandler {
   takePayload(at: number, length: number, inOrder: boolean): number {
     // A device has no buffer left for what fills the gaps when out-of-order text has taken them all.
     if (!inOrder && this.outOfOrder >= this.outOfOrderMax) return 0;
-    assert(this.current !== 0 && !this.kept, 'one segment, one buffer');
-    this.kept = true;
+    if (inOrder && this.#isUnread) return 0;
+    assert(this.current !== 0 && !this.isKept, 'one segment, one buffer');
+    this.isKept = true;
     const buffer = this.own.at(this.current);
     buffer.dataAddress = at;
     buffer.dataLength = length;
     return this.current;
+  }
+
+  /** Memory is short, and this application reads nothing: what comes is left to those who read. */
+  get #isUnread(): boolean {
+    const { kept } = this;
+    return kept !== null && kept.heldBuffers >= this.keptMax && kept.hasHeld(this.table.slotOf(this.tcb));
   }
 
   indicateReceive(tcb: Tcb, buffer: number): void {

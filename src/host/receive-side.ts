@@ -46,6 +46,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     this.#descriptors = descriptors;
     this.#buffer = NetBuffer.view(memory);
     this.#delivery = new ReceiveDelivery(memory, capacity, this);
+    transport.kept = this.#delivery;
     this.#pushWheel = new TimerWheel(capacity, 0);
   }
 

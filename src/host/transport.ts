@@ -191,7 +191,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
   /** Runs the engine on a segment of a connection whose state is here. True: the buffer was kept. */
   process(slot: number, segment: TcpHeader, buffer: number): boolean {
     this.current = buffer;
-    this.kept = false;
+    this.isKept = false;
     // Here, not on arrival: what is forwarded to a device is counted there (E28).
     this.segmentsIn++;
     const tcb = this.at(slot);
@@ -203,7 +203,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
     if (tcb.sndUna !== una) confirm(this.pathOf(tcb).neighbor, this.now);
     this.counters.ran(state, tcb.state);
     this.current = 0;
-    return this.kept;
+    return this.isKept;
   }
 
   /** A segment that was held while the state was elsewhere; the buffer is the caller's no more. */

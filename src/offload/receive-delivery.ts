@@ -48,6 +48,9 @@ export class ReceiveDelivery {
   readonly #heldHead: Int32Array;
   readonly #heldTail: Int32Array;
   readonly #heldBytes: Int32Array;
+  readonly #heldCount: Int32Array;
+  /** Buffers that are held, of all connections together. */
+  heldBuffers = 0;
   /** The last buffer that was put back in front of what arrived later, or 0. */
   readonly #backTail: Int32Array;
 
@@ -62,6 +65,7 @@ export class ReceiveDelivery {
     this.#heldHead = new Int32Array(slots);
     this.#heldTail = new Int32Array(slots);
     this.#heldBytes = new Int32Array(slots);
+    this.#heldCount = new Int32Array(slots);
     this.#backTail = new Int32Array(slots);
   }
 
@@ -137,8 +141,7 @@ export class ReceiveDelivery {
 
   /** One of them: behind those that came back before it, in front of what has arrived since. */
   putBack(slot: number, address: number): void {
-    const held = this.#held.at(address);
-    this.#heldBytes[slot]! += held.dataLength;
+    this.#count(slot, 1, this.#held.at(address).dataLength);
     const previous = this.#backTail[slot]!;
     const next = previous === 0 ? this.#heldHead[slot]! : this.#held.at(previous).next;
     this.#held.at(address).next = next;
@@ -193,7 +196,7 @@ export class ReceiveDelivery {
     this.#flags[slot]! &= ~Flag.Refused;
     const chain = this.#heldHead[slot]!;
     this.#heldHead[slot] = 0;
-    this.#heldBytes[slot] = 0;
+    this.#count(slot, -this.#heldCount[slot]!, -this.#heldBytes[slot]!);
     this.#backTail[slot] = 0;
     return chain;
   }
@@ -243,8 +246,8 @@ export class ReceiveDelivery {
     posted.bytesTransferred += count;
     held.dataAddress += count;
     held.dataLength -= count;
-    this.#heldBytes[slot]! -= count;
     const isUsedUp = held.dataLength === 0;
+    this.#count(slot, isUsedUp ? -1 : 0, -count);
     const pushed = isUsedUp && (held.flags & NetBufferFlag.Push) !== 0;
     const pushes = this.#pushes();
     if (isUsedUp) {
@@ -273,7 +276,7 @@ export class ReceiveDelivery {
     // It is not in the list meanwhile: the callback may give it away.
     this.#heldHead[slot] = held.next;
     held.next = 0;
-    this.#heldBytes[slot]! -= dataLength;
+    this.#count(slot, -1, -dataLength);
     const taken = this.#owner.indicate(slot, address);
     if (taken === dataLength) return;
     held.at(address);
@@ -282,7 +285,7 @@ export class ReceiveDelivery {
     held.next = this.#heldHead[slot]!;
     if (held.next === 0) this.#heldTail[slot] = address;
     this.#heldHead[slot] = address;
-    this.#heldBytes[slot]! += held.dataLength;
+    this.#count(slot, 1, held.dataLength);
     // A post from inside the callback takes it (E05).
     if (this.#postedHead[slot] === 0) this.#flags[slot]! |= Flag.Refused;
   }
@@ -296,10 +299,16 @@ export class ReceiveDelivery {
     this.#owner.receiveComplete(slot, address, status);
   }
 
+  #count(slot: number, buffers: number, bytes: number): void {
+    this.#heldCount[slot]! += buffers;
+    this.heldBuffers += buffers;
+    this.#heldBytes[slot]! += bytes;
+  }
+
   #append(slot: number, address: number): void {
     const held = this.#held.at(address);
     held.next = 0;
-    this.#heldBytes[slot]! += held.dataLength;
+    this.#count(slot, 1, held.dataLength);
     if (this.#heldHead[slot] === 0) this.#heldHead[slot] = address;
     else held.at(this.#heldTail[slot]!).next = address;
     this.#heldTail[slot] = address;

@@ -10,6 +10,8 @@ import { type Tcb, TcpConstFlag } from './tcb.ts';
 /** IPv4 and TCP, and IPv6 and TCP, without options. */
 const HEADERS_4 = 40;
 const HEADERS_6 = 60;
+/** Linux's tcp_min_snd_mss. */
+const LEAST_SEND_MSS = 48;
 
 /** TcpConstFlag.Ipv6, or none. */
 export function familyFlag(tcb: Tcb): number {
@@ -24,6 +26,11 @@ export function headersOf(tcb: Tcb): number {
 /** Of an MSS that counts on the headers of IPv4 (TcpParams.mss): what this connection announces. */
 export function mssFor(tcb: Tcb, mss: number): number {
   return Math.max(1, mss + HEADERS_4 - headersOf(tcb));
+}
+
+/** The peer's MSS as far as it is believed: one of a few bytes would have all data cut into them (CVE-2019-11479). */
+export function believedMss(tcb: Tcb): number {
+  return Math.max(tcb.remoteMss, LEAST_SEND_MSS);
 }
 
 /** RFC 9293 MUST-15, MUST-16: what a peer that says nothing takes. */

@@ -4,7 +4,7 @@
  * Options that every segment carries take from it (RFC 6691); those that only some carry do so segment by segment
  * (sack-report.ts).
  */
-import { headersOf, mssFor } from './address-family.ts';
+import { believedMss, headersOf, mssFor } from './address-family.ts';
 import { type Tcb, TcpConstFlag } from './tcb.ts';
 
 const TIMESTAMP_OPTION_BYTES = 12;
@@ -21,5 +21,5 @@ export function segmentSizeAtMost(tcb: Tcb, mss: number): number {
 
 function sizeOf(tcb: Tcb, mss: number): number {
   const options = (tcb.constFlags & TcpConstFlag.Timestamp) !== 0 ? TIMESTAMP_OPTION_BYTES : 0;
-  return Math.max(1, Math.min(tcb.remoteMss, mss) - options);
+  return Math.max(1, Math.min(believedMss(tcb), mss) - options);
 }

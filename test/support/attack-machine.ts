@@ -43,7 +43,7 @@ const SCRATCH_BYTES = 4096;
 const MEMORY_BYTES = 24 << 20;
 
 export interface AttackOptions {
-  /** The legitimate connections are on the server's NIC. */
+  /** The server's connections are on its NIC: the legitimate ones, and those that an attacker opens. */
   readonly offload: boolean;
   readonly seed?: number;
   readonly clients?: number;
@@ -129,7 +129,7 @@ export class AttackMachine implements TliHandler, Port, FrameTap {
       interfaces: [{ address, prefixLength: 16, vid: 0 }],
       routes: [{ prefix: 0, prefixLength: 0, gateway: ROUTER, iface: 0 }],
       team: false,
-      policy: offload && host === 0 ? { ...everything(0), wants: ({ localPort }) => localPort === ECHO_PORT } : NOTHING,
+      policy: offload && host === 0 ? everything(0) : NOTHING,
     }));
     shared ??= createMemory(MEMORY_BYTES);
     this.sim = new Simulation({ plan, wiring, seed, memory: shared });
@@ -242,14 +242,39 @@ export class AttackMachine implements TliHandler, Port, FrameTap {
     this.sim.runFor(ms * 1000);
   }
 
-  /** A long time in which the clients rest. */
-  rest(ms: number): void {
+  /** The clients say nothing until `resume`. */
+  pause(): void {
     this.#isQuiet = true;
-    this.run(ms);
+  }
+
+  resume(): void {
     this.#isQuiet = false;
     this.call(() => {
       for (const legitimate of this.#legitimate) this.#send(legitimate.connection!, legitimate);
     });
+  }
+
+  /** A long time in which the clients rest. */
+  rest(ms: number): void {
+    this.pause();
+    this.run(ms);
+    this.resume();
+  }
+
+  /** The application of the attacked connections sends so many bytes on each. */
+  reply(bytes: number): void {
+    for (const victim of this.victims) assert(victim.send(this.#patternAt, bytes, 1), 'the reply is taken');
+  }
+
+  /** The clients' fate is not looked at: the attack may end them. */
+  forget(): void {
+    this.#legitimate.length = 0;
+    this.#byConnection.clear();
+  }
+
+  /** Where frames are made; there is room behind. */
+  get scratch(): number {
+    return this.#scratch;
   }
 
   /** A call from outside of a step: at the right time, and published. */
