@@ -32,7 +32,7 @@ import { TcpFlag } from '../wire/tcp.ts';
 import { ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { isIpv6 } from '../wire/address-table.ts';
 import { emitIpv6 } from '../wire/ipv6.ts';
-import { emitIpv4, IPV4, IpProtocol, Ipv4Fragment } from '../wire/ipv4.ts';
+import { emitIpv4, IPV4, IPV4_LEAST_PATH_MTU, IpProtocol, Ipv4Fragment } from '../wire/ipv4.ts';
 import { emitTag, VLAN } from '../wire/vlan.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import type { Mac } from './mac.ts';
@@ -177,7 +177,8 @@ export class NicTcp implements Effects {
     }
     const total = IPV4.headerLength + length;
     const id = tree.nextIpId();
-    const df = (tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0 ? 0 : Ipv4Fragment.Df;
+    const isKeptWhole = tree.pathState.pathMtu > IPV4_LEAST_PATH_MTU;
+    const df = isKeptWhole && (tcb.cachedFlags & TcpCachedFlag.MayFragment) === 0 ? Ipv4Fragment.Df : 0;
     return emitIpv4(view, at, tos, total, id, df, ttl, IpProtocol.Tcp, localAddress, remoteAddress);
   }
 

@@ -57,6 +57,10 @@ export class ConnectionTable {
     return this.#transport.at(slot).srtt / 8;
   }
 
+  pathMtu(slot: number): number {
+    return this.#transport.pathOf(this.#transport.at(slot)).mtu;
+  }
+
   /** `EHOSTUNREACH` and the like, or '': what keeps the connection from getting through. */
   networkError(slot: number): string {
     return networkErrorName(this.#transport.errors!.errorOf(slot));

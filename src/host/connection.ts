@@ -262,6 +262,11 @@ export class TliConnection {
     this.#tli.options.mayFragment(this, mayFragment);
   }
 
+  /** The largest datagram that its path carries, as far as anybody knows (IP_MTU). */
+  get pathMtu(): number {
+    return this.#tli.connections.pathMtu(this.slot);
+  }
+
   /** What the network has said since something got through (`EHOSTUNREACH`), or ''; also when it is over. */
   get networkError(): string {
     return this.#tli.connections.networkError(this.slot);

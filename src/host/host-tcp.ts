@@ -25,7 +25,7 @@ import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
 import type { AddressTable } from '../wire/address-table.ts';
-import { IpProtocol } from '../wire/ipv4.ts';
+import { IPV4_LEAST_PATH_MTU, IpProtocol } from '../wire/ipv4.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 
 import type { Interface } from './interface.ts';
@@ -176,7 +176,7 @@ export class HostTcp implements Effects, TimerHandler {
     const carries = length > 0 || (flags & (TcpFlag.Syn | TcpFlag.Fin)) !== 0;
     if (carries && seqLt(seq, tcb.sndMax)) this.retransmissions++;
     const trafficClass = trafficClassOf(tcb, seq, length);
-    const mayFragment = path.mtuLocked || (tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0;
+    const mayFragment = path.mtu <= IPV4_LEAST_PATH_MTU || (tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0;
     this.network.finish(path, buffer, IpProtocol.Tcp, trafficClass, tcb.ttl, total, mayFragment, tcb.flowLabel);
     return true;
   }

@@ -23,7 +23,7 @@ export class OffloadEligibility {
     else if (tcb.initialRcvWnd > adapter.rcvWindowMax) transport.receiveWindow++;
     else if (isIpv6(path.destination) && !adapter.supportsIpv6) network.ipv6++;
     else if (!isIpv6(path.destination) && !adapter.supportsIpv4) network.ipv4++;
-    else if (path.mtu > adapter.mtu || path.mtuLocked) network.pathMtu++;
+    else if (path.mtu > adapter.mtu) network.pathMtu++;
     else return true;
     return false;
   }

@@ -4,6 +4,8 @@
  */
 import { OffloadState } from '../offload/offload-state.ts';
 import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
+import { IPV4_LEAST_PATH_MTU } from '../wire/ipv4.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import type { Framing } from './framing.ts';
 import { type Interface, keyOf, keyOfIpv6 } from './interface.ts';
 import type { Ipv6Routes } from './ipv6-routes.ts';
@@ -12,10 +14,6 @@ import { Path } from './path.ts';
 import { RoutingTable } from './routes.ts';
 
 const IDLE_PATHS_MAX = 4096;
-/** Linux's min_pmtu; every IPv4 host takes 576 (RFC 1122 3.3.2), less some room for tunnels. */
-const LEAST_MTU_4 = 552;
-/** RFC 8200 5. */
-const LEAST_MTU_6 = 1280;
 const MTU_LIFETIME_TICKS = 600_000;
 
 /** What becomes of objects that are on a device when their layer changes its mind (offload-control.ts). */
@@ -141,13 +139,12 @@ export class PathTable {
    * no news.
    */
   tooBig(path: Path, mtu: number): boolean {
-    const least = path.isIpv6 ? LEAST_MTU_6 : LEAST_MTU_4;
+    const least = path.isIpv6 ? IPV6_MINIMUM_MTU : IPV4_LEAST_PATH_MTU;
     const before = path.mtu;
     if (mtu >= before) return false;
     path.mtu = Math.min(before, Math.max(mtu, least));
     path.mtuExpiresAt = (this.now + MTU_LIFETIME_TICKS) | 0;
     this.#lowered.add(path);
-    if (mtu < LEAST_MTU_4 && !path.mtuLocked && !path.isIpv6) this.#lock(path);
     if (path.mtu === before) return false;
     this.#changed(path);
     return true;
@@ -163,12 +160,6 @@ export class PathTable {
     return true;
   }
 
-  /** A device keeps its segments whole: what it has of the path comes back, and is not offered again. */
-  #lock(path: Path): void {
-    path.mtuLocked = true;
-    if (path.offloadState !== OffloadState.InHost) this.control!.takeBack(path);
-  }
-
   /** RFC 1191 6.3, RFC 8201 4: routes change; after ten minutes the path is tried again. Returns how many there were. */
   expire(raised: (path: Path) => void): number {
     let due = 0;
@@ -177,7 +168,6 @@ export class PathTable {
       due++;
       this.#lowered.delete(path);
       path.mtu = path.linkMtu;
-      path.mtuLocked = false;
       this.#changed(path);
       raised(path);
     }

@@ -22,8 +22,6 @@ export class Path implements LowerObject {
   mtu = 0;
   /** What its link carries: more is not to be expected. */
   linkMtu = 0;
-  /** It takes less than RFC 791 lets one count on: what goes there is not kept whole (Linux's locked MTU). */
-  mtuLocked = false;
   /** When a path MTU that was learned is forgotten. */
   mtuExpiresAt = 0;
   /** Next identification, in the host's half of the space (R31). */

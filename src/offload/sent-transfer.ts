@@ -11,7 +11,7 @@ import { seqGt } from '../base/seq.ts';
 import type { Memory } from '../memory/memory.ts';
 import { noteSmall, smallEnd } from '../tcp/nagle.ts';
 import type { SentRanges } from '../tcp/sent-ranges.ts';
-import { resumeSearch } from '../tcp/mtu-probe.ts';
+import { noteProbe, resumeSearch } from '../tcp/mtu-probe.ts';
 import { SentFlag } from '../tcp/sent-flag.ts';
 import { CaState, type Tcb, TcpConstFlag, TcpState } from '../tcp/tcb.ts';
 import {
@@ -23,6 +23,7 @@ import {
 } from './tcp-transfer.ts';
 
 const AGE_MAX = 0xffff;
+const PROBE_OFFSET_MAX = 0xffff;
 /** In the flags: the range ends with the last segment that was not full, for Nagle's algorithm (tcp/nagle.ts). */
 const SMALL = 128;
 const SEGMENTS_MAX = 0xff;
@@ -57,6 +58,10 @@ export class SentTransfer {
     transfer.sentRangeCount = count;
     transfer.probeLow = tcb.probeLow;
     transfer.probeHigh = tcb.probeHigh;
+    const probeOffset = (tcb.probeMark - tcb.sndUna) | 0;
+    // One that is too far ahead is forgotten: it will be made again.
+    transfer.probeSize = probeOffset >= 0 && probeOffset <= PROBE_OFFSET_MAX ? tcb.probeSize : 0;
+    transfer.probeOffset = probeOffset;
     sent.clear(tcb);
   }
 
@@ -65,8 +70,11 @@ export class SentTransfer {
     sent.clear(tcb);
     if (tcb.state < TcpState.Established) return;
     noteSmall(tcb, tcb.sndUna);
-    const { sentRangeCount, probeLow, probeHigh } = this.#transfer.at(block + TCP_TRANSFER_OFFSET);
+    const { sentRangeCount, probeLow, probeHigh, probeSize, probeOffset } = this.#transfer.at(
+      block + TCP_TRANSFER_OFFSET,
+    );
     resumeSearch(tcb, probeLow, probeHigh, now);
+    if (probeSize > 0) noteProbe(tcb, (tcb.sndUna + probeOffset) | 0, probeSize);
     const count = Math.min(SENT_RANGES_MAX, Math.max(0, sentRangeCount));
     const flight = (tcb.sndMax - tcb.sndUna) | 0;
     let end = 0;

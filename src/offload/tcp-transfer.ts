@@ -14,7 +14,8 @@ export const TcpTransfer = record('TCP_TRANSFER', 24, {
   forwardedSegments: word('terminate: segments that the device kept while it waited for the upload (¶57), or 0'),
   probeLow: u16('payload that is known to pass, 0 = the path is not searched (RFC 4821)'),
   probeHigh: u16('where the search ends'),
-  reserved: word('zero'),
+  probeSize: u16('payload of the probe in flight, 0 = none'),
+  probeOffset: u16('where it begins, relative to SND.UNA'),
 });
 
 /** From the start of the block. */

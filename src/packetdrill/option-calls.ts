@@ -56,7 +56,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   // IP_TOS, IP_TTL, IP_MTU_DISCOVER (want), IP_RECVERR, IP_FREEBIND
   '0:1': { initial: 0, most: 255 },
   '0:2': { initial: 64, least: 1, most: 255 },
-  '0:10': { initial: 1, least: 1, most: 2 },
+  '0:10': { initial: 1, least: 0, most: 2 },
   '0:11': { initial: 0 },
   '0:15': { initial: 0 },
 };
@@ -78,7 +78,8 @@ export function setsockopt(socket: TcpSocket, args: CallArguments): CallResult {
   const known = KNOWN[`${level}:${name}`];
   if (known === undefined) throw new Unsupported(args.line, `setsockopt ${level}:${name}`);
   if (number < (known.least ?? -Infinity) || number > (known.most ?? Infinity)) {
-    if (level === SOL_IP && name === 10) throw new Unsupported(args.line, 'IP_MTU_DISCOVER other than WANT and DO');
+    if (level === SOL_IP && name === 10)
+      throw new Unsupported(args.line, 'IP_MTU_DISCOVER other than DONT, WANT and DO');
     return failed('EINVAL');
   }
   socket.options.set(level, name, number);
@@ -157,7 +158,7 @@ function valueOf(world: SocketWorld, socket: TcpSocket, level: number, name: num
   }
   if (level === SOL_TCP && name === TCP.MaxSeg) return socket.sending?.mss ?? set ?? 536;
   if (level === SOL_TCP && name === TCP.NotsentLowat) return set ?? 0;
-  if (level === SOL_IP && name === IP_MTU) return world.settings.mtu;
+  if (level === SOL_IP && name === IP_MTU) return socket.connection?.pathMtu ?? world.settings.mtu;
   const known = KNOWN[`${level}:${name}`];
   if (known === undefined) throw new Unsupported(line, `getsockopt ${level}:${name}`);
   return set ?? known.initial;

@@ -60,6 +60,8 @@ export function defaultSettings(): Settings {
       // tcp_rmem of a Linux host, 4096 131072 6291456: half of the buffer is for payload.
       rcvBuffer: 65_536,
       rcvBufferMax: 6_291_456,
+      // tcp_mtu_probing is off.
+      mtuProbing: 'off',
     },
   };
 }

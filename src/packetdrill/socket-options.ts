@@ -61,6 +61,7 @@ const TCP_USER_TIMEOUT = '6:18';
 const TCP_QUICKACK = '6:12';
 const IP_TOS = '0:1';
 const IP_TTL = '0:2';
+const IP_MTU_DISCOVER = '0:10';
 const IPV6_UNICAST_HOPS = '41:16';
 const IPV6_TCLASS = '41:67';
 
@@ -81,6 +82,8 @@ const EFFECTS: Readonly<Record<string, (c: TliConnection, value: number, all: So
   [TCP_QUICKACK]: (c, value) => c.setQuickAck(value !== 0),
   [IP_TOS]: (c, value, all) => c.setIpOptions(all.get(0, 2) ?? DEFAULT_TTL, value),
   [IP_TTL]: (c, value, all) => c.setIpOptions(value, all.get(0, 1) ?? 0),
+  // IP_PMTUDISC_DONT is 0.
+  [IP_MTU_DISCOVER]: (c, value) => c.setMayFragment(value === 0),
   [IPV6_TCLASS]: (c, value, all) => c.setIpOptions(all.get(41, 16) ?? DEFAULT_TTL, value),
   [IPV6_UNICAST_HOPS]: (c, value, all) => c.setIpOptions(value, all.get(41, 67) ?? 0),
 };

@@ -53,7 +53,9 @@ const IPV4: Readonly<Record<string, Setter>> = {
   tcp_notsent_lowat: (s, [bytes]) => void (s.notsentLowat = bytes!),
   ip_default_ttl: (s, [hops]) => void (s.tcp.ttl = hops!),
   ip_no_pmtu_disc: (_, v) => !isOn(v),
-  tcp_mtu_probing: (_, v) => !isOn(v),
+  tcp_mtu_probing: (s, [mode]) => void (s.tcp.mtuProbing = (['off', 'black-hole', 'always'] as const)[mode!] ?? 'off'),
+  tcp_base_mss: (s, [bytes]) => void (s.tcp.mtuProbeBase = bytes!),
+  tcp_probe_interval: (s, [seconds]) => void (s.tcp.mtuProbeIntervalTicks = seconds! * SECOND),
   tcp_shrink_window: (_, v) => !isOn(v),
   tcp_abort_on_overflow: (_, v) => !isOn(v),
   tcp_thin_linear_timeouts: (_, v) => !isOn(v),
@@ -64,8 +66,8 @@ const WITHOUT_EFFECT = new Set(
   (
     'tcp_fack tcp_tso_win_divisor tcp_min_tso_segs tcp_tso_rtt_log tcp_pacing_ss_ratio tcp_pacing_ca_ratio tcp_ecn_option ' +
     'tcp_limit_output_bytes tcp_moderate_rcvbuf tcp_mem tcp_no_metrics_save tcp_no_ssthresh_metrics_save tcp_syncookies ' +
-    'tcp_max_syn_backlog tcp_low_latency tcp_autocorking tcp_available_congestion_control tcp_probe_interval ' +
-    'tcp_probe_threshold tcp_base_mss tcp_min_snd_mss tcp_invalid_ratelimit tcp_challenge_ack_limit tcp_ecn_fallback ' +
+    'tcp_max_syn_backlog tcp_low_latency tcp_autocorking tcp_available_congestion_control ' +
+    'tcp_probe_threshold tcp_min_snd_mss tcp_invalid_ratelimit tcp_challenge_ack_limit tcp_ecn_fallback ' +
     'tcp_retries1 tcp_orphan_retries tcp_max_orphans tcp_max_tw_buckets tcp_max_reordering tcp_stdurg tcp_rfc1337 ' +
     'tcp_tw_reuse tcp_workaround_signed_windows tcp_app_win tcp_adv_win_scale tcp_fastopen tcp_fastopen_key ' +
     'tcp_fastopen_blackhole_timeout_sec tcp_comp_sack_nr tcp_comp_sack_delay_ns tcp_comp_sack_slack_ns tcp_plb_enabled ' +

@@ -141,8 +141,9 @@ export class TcpSocket implements TliHandler {
     if (connection !== this.connection) return;
     const wasConnecting = this.stage === TcpStage.Connecting;
     if (reason === CloseReason.Refused) this.error = 'ECONNREFUSED';
-    else if (reason === CloseReason.TimedOut) this.error = 'ETIMEDOUT';
-    else if (reason === CloseReason.Reset || reason === CloseReason.Replaced) {
+    else if (reason === CloseReason.TimedOut || reason === CloseReason.Unreachable) {
+      this.error = connection.networkError === '' ? 'ETIMEDOUT' : connection.networkError;
+    } else if (reason === CloseReason.Reset || reason === CloseReason.Replaced) {
       this.error = wasConnecting ? 'ECONNREFUSED' : this.peerEnded ? 'EPIPE' : 'ECONNRESET';
     }
     this.connection = null;

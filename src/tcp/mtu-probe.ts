@@ -39,7 +39,7 @@ export function startSearch(tcb: Tcb, now: number, fx: Effects): void {
   if (fx.params.mtuProbing === 'always') search(tcb, Math.min(fx.params.mtuProbeBase, tcb.effectiveMss), now);
 }
 
-/** From the owner before: the search goes on where it was, without the probe that was in flight. */
+/** From the owner before: the search goes on where it was; a probe that is in flight is noted afterwards. */
 export function resumeSearch(tcb: Tcb, low: number, high: number, now: number): void {
   tcb.probeSize = 0;
   tcb.probeCount = 0;

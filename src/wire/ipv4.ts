@@ -29,6 +29,12 @@ export type IpProtocol = (typeof IpProtocol)[keyof typeof IpProtocol];
 /** Bits of the word at `IPV4.fragment`; the offset counts units of 8 bytes. */
 export const Ipv4Fragment = { Df: 0x4000, Mf: 0x2000, OffsetMask: 0x1fff } as const;
 
+/**
+ * No path is believed to carry less (Linux's min_pmtu): every host takes 576 bytes (RFC 1122 3.3.2), less some room for tunnels.
+ * On a path that is said to, routers may cut what is sent.
+ */
+export const IPV4_LEAST_PATH_MTU = 552;
+
 /** The limited broadcast address, 255.255.255.255. */
 export const IPV4_BROADCAST = -1;
 

@@ -8,11 +8,12 @@ import { OffloadEventCode, TcpOffloadEvent, TcpUploadReason } from '../../src/of
 import { NeighborState, PathState } from '../../src/offload/state-objects.ts';
 import { DEFAULT_TARGET_OPTIONS, type TargetOptions } from '../../src/offload/target-options.ts';
 import { TcbLayout, TcpCachedFlag, TcpTimer } from '../../src/tcp/tcb.ts';
+import { IPV4, Ipv4Fragment } from '../../src/wire/ipv4.ts';
 import { type Answer, Bench, type BenchOptions } from './bench.ts';
 
 const { Success, Failure } = NdisStatus;
 const { NeighborCached, Ip4Cached, TcpCached, Neighbor, Ip4, Tcp } = OffloadStateType;
-const { KeepAliveEnabled, KeepAliveRestart, MaxRtRestart, UpdateRcvWnd } = TcpCachedFlag;
+const { KeepAliveEnabled, KeepAliveRestart, MaxRtRestart, MayFragment, UpdateRcvWnd } = TcpCachedFlag;
 const PEER = 101;
 const PORT = 5001;
 
@@ -132,6 +133,24 @@ describe('an update of a path', () => {
       [1500, 500],
       [2000, 460],
     ]);
+  });
+
+  test('to the least that is believed lets routers cut, as an option of the connection does (RFC 1191 5, IP_PMTUDISC_DONT)', () => {
+    const single = new Single();
+    const keptWhole = (): boolean[] => {
+      single.send('x'.repeat(100));
+      return single.bench.rawFrames().map(({ view }) => (view.getUint16(14 + IPV4.fragment) & Ipv4Fragment.Df) !== 0);
+    };
+    expect(keptWhole()).toEqual([true]);
+    single.pathMtu(552);
+    expect(keptWhole()).toEqual([false]);
+    single.pathMtu(1500);
+    expect(keptWhole()).toEqual([true]);
+    single.update({ cachedFlags: MayFragment });
+    expect(keptWhole()).toEqual([false]);
+    // A path that takes less is none of its business then.
+    single.pathMtu(1000);
+    expect(single.tcb.effectiveMss).toBe(1460);
   });
 
   test('leaves alone what fits (B06)', () => {

@@ -32,7 +32,7 @@ describe('the search for the path MTU (RFC 4821)', () => {
     expect(nextSegmentRoom(tcb, 50_000, now, fx)).toBe(512);
   });
 
-  test('goes on with the next owner, without the probe that was in flight', () => {
+  test('goes on with the next owner', () => {
     const { tcb } = established();
     tcb.probeSize = 1200;
     resumeSearch(tcb, 1024, 1460, 77);
