@@ -102,6 +102,24 @@ describe('errors (RFC 4443 2.4, 3)', () => {
     ]);
   });
 
+  test.each([
+    [
+      'a datagram: port unreachable',
+      0x01bc,
+      [`${OWN} > ${PEER6} icmpv6 unreachable port [[${PEER6}]:7 > [${OWN}]:9 udp]`],
+    ],
+    ['one without a checksum (RFC 8200 8.1): nothing', 0, []],
+    ['a damaged one: nothing', 0x01bd, []],
+  ])('UDP, to which nobody listens: %s', (_what, checksum, answer) => {
+    const host = ready();
+    host.packet(
+      host.ends(OWN),
+      IpProtocol.Udp,
+      Uint8Array.of(0, 7, 0, 9, 0, 12, checksum >> 8, checksum & 255, 1, 2, 3, 4),
+    );
+    expect(host.take()).toEqual(answer);
+  });
+
   test('an option that asks for it: parameter problem 2, from a group as well if it says so', () => {
     const host = ready();
     host.packet(host.ends(OWN), NextHeader.DestinationOptions, OPTION(0x9e));
