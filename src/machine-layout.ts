@@ -10,7 +10,7 @@ import { DoorbellLayout } from './ring/doorbell.ts';
 import { initializeRing } from './ring/spsc-ring.ts';
 import { cableShape, descriptorShape, type NicBoot, type NicConfig, NicStatus, planNic } from './ring/nic-layout.ts';
 import { Block } from './offload/block-list.ts';
-import { Ip4OffloadStats, Tcp4OffloadStats } from './offload/offload-statistics.ts';
+import { IpOffloadStats, TcpOffloadStats } from './offload/offload-statistics.ts';
 import { Descriptor } from './offload/descriptors.ts';
 import { TcbLayout } from './tcp/tcb.ts';
 import { NetBuffer } from './memory/net-buffer.ts';
@@ -53,8 +53,8 @@ export const LAYOUT_FINGERPRINT = [
   NetBuffer,
   NicStatus,
   DoorbellLayout,
-  Tcp4OffloadStats,
-  Ip4OffloadStats,
+  TcpOffloadStats,
+  IpOffloadStats,
 ].reduce((hash, layout) => Math.imul(hash, 31) ^ layout.fingerprint, 17);
 
 export function layOut(machine: MachinePlan): MachineLayout {

@@ -38,7 +38,7 @@ import type { InvertedTree } from './inverted-tree.ts';
 import type { Mac } from './mac.ts';
 import { NicDelivery } from './nic-delivery.ts';
 import { ReceivePool } from './receive-pool.ts';
-import type { NicStatistics } from './statistics.ts';
+import { type NicStatistics, trafficOf } from './statistics.ts';
 import { mayAsk, UploadAdvisor } from './upload-advice.ts';
 
 /** `pendingDisconnect` when the disconnect carried no buffer. */
@@ -125,7 +125,7 @@ export class NicTcp implements Effects {
     const tree = this.tree;
     // An invalidated object transmits nothing (digest §3.5, strict): the host terminates what depends on it.
     if (!tree.climb(tcb.path) && this.target.invalidate === 'strict') {
-      this.stats.outDiscards++;
+      trafficOf(this.stats, tcb.localAddress).outDiscards++;
       return true;
     }
     if (tree.reachability.mustAsk(tree.path.neighbor, this.now)) this.#askReachability(tree.path.neighbor);
@@ -161,7 +161,7 @@ export class NicTcp implements Effects {
     // Text or FIN below what was sent before.
     const again = (length > 0 || (flags & TcpFlag.Fin) !== 0) && seqLt(seq, tcb.sndMax);
     this.advisor.noteSent(this.table.slotOf(tcb), again);
-    this.#countSent(flags, again, total);
+    this.#countSent(tcb, flags, again, total);
     return true;
   }
 
@@ -182,13 +182,13 @@ export class NicTcp implements Effects {
     return emitIpv4(view, at, tos, total, id, df, ttl, IpProtocol.Tcp, localAddress, remoteAddress);
   }
 
-  #countSent(flags: number, again: boolean, length: number): void {
-    const { stats } = this;
-    stats.outDatagrams++;
-    stats.outOctets += length;
-    if (again) stats.retransmittedSegments++;
-    else stats.outSegments++;
-    if ((flags & TcpFlag.Rst) !== 0) stats.outResets++;
+  #countSent(tcb: Tcb, flags: number, again: boolean, length: number): void {
+    const traffic = trafficOf(this.stats, tcb.localAddress);
+    traffic.outDatagrams++;
+    traffic.outOctets += length;
+    if (again) traffic.retransmittedSegments++;
+    else traffic.outSegments++;
+    if ((flags & TcpFlag.Rst) !== 0) traffic.outResets++;
   }
 
   transmitBlocked(tcb: Tcb): void {
@@ -209,7 +209,7 @@ export class NicTcp implements Effects {
     const address = pool.allocateFor(slot, isWanted);
     if (address === 0) {
       this.stats.dropNoBuffer++;
-      this.stats.inDiscards++;
+      trafficOf(this.stats, tcb.localAddress).inDiscards++;
       // D30: its buffers are out and do not come back; the host has more.
       if (pool.starved(slot) >= STARVED_MAX) this.ask(tcb, TcpUploadReason.UploadRequested);
       return 0;

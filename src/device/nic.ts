@@ -32,7 +32,7 @@ import { NicFault } from './nic-fault.ts';
 import { PublishedStatistics } from './published-statistics.ts';
 import { DROPPED, NORMAL_PATH, ReceiveLookup } from './receive-lookup.ts';
 import { StateOperations } from './state-operations.ts';
-import { NicStatistics } from './statistics.ts';
+import { NicStatistics, trafficOf } from './statistics.ts';
 import { Terminate } from './terminate.ts';
 import { TcpLoader } from './tcp-loader.ts';
 import { TcpFirmware } from './tcp-firmware.ts';
@@ -329,16 +329,16 @@ export class Nic implements Polled {
   /** False: the frame goes up the normal path. */
   #offloadedSegment(slot: number): boolean {
     const { ip, tcp } = this.#lookup;
-    const { stats } = this;
+    const traffic = trafficOf(this.stats, ip.destination);
     const length = ip.payloadEnd - ip.payloadAt;
     if (!this.#lookup.takeSegment()) {
-      stats.inErrors++;
+      traffic.inErrors++;
       return true;
     }
     if (!this.firmware.segment(slot, tcp, false))
       return this.firmware.keep(slot, ip.payloadAt, length, tcp.congestionExperienced);
-    stats.inDatagrams++;
-    stats.inOctets += (isIpv6(ip.source) ? IPV6.headerLength : IPV4.headerLength) + length;
+    traffic.inDatagrams++;
+    traffic.inOctets += (isIpv6(ip.source) ? IPV6.headerLength : IPV4.headerLength) + length;
     return true;
   }
 

@@ -10,45 +10,51 @@ import type { Cursor } from '../memory/record.ts';
 import { OffloadStatsFamily } from '../offload/descriptors.ts';
 import {
   highWord,
-  Ip4OffloadStats,
-  IP4_OFFLOAD_STATS_OFFSET,
+  IpOffloadStats,
+  offloadStatsOffset,
   publishFamily,
-  Tcp4OffloadStats,
+  TcpOffloadStats,
 } from '../offload/offload-statistics.ts';
-import { NicStatistics } from './statistics.ts';
+import { type NicStatistics, OffloadedTraffic } from './statistics.ts';
 
-export class PublishedStatistics {
+/** One family: its record, and what had been counted when it was set to zero. */
+abstract class PublishedFamily {
   readonly #memory: Memory;
-  readonly #stats: NicStatistics;
-  readonly #tcp: Cursor<typeof Tcp4OffloadStats.fields>;
-  readonly #ip: Cursor<typeof Ip4OffloadStats.fields>;
-  /** What the NIC had counted when the family was set to zero. */
-  #tcpBase = new NicStatistics();
-  #ipBase = new NicStatistics();
+  protected readonly now: OffloadedTraffic;
+  protected readonly base = new OffloadedTraffic();
 
-  constructor(memory: Memory, region: Region, stats: NicStatistics) {
+  constructor(memory: Memory, now: OffloadedTraffic) {
     this.#memory = memory;
-    this.#stats = stats;
-    this.#tcp = Tcp4OffloadStats.view(memory).at(region.offset);
-    this.#ip = Ip4OffloadStats.view(memory).at(region.offset + IP4_OFFLOAD_STATS_OFFSET);
+    this.now = now;
   }
 
-  /** OID set: one family counts from zero again; what was set to is of no interest. */
-  zero(family: number): void {
-    const now = Object.assign(new NicStatistics(), this.#stats);
-    if (family === OffloadStatsFamily.Tcp4) this.#tcpBase = now;
-    else if (family === OffloadStatsFamily.Ip4) this.#ipBase = now;
+  zero(): void {
+    Object.assign(this.base, this.now);
+  }
+
+  protected publishAt(at: number): void {
+    publishFamily(this.#memory, at >> 2, this.write);
+  }
+
+  abstract publish(): void;
+  protected abstract readonly write: () => void;
+}
+
+class PublishedTcp extends PublishedFamily {
+  readonly #to: Cursor<typeof TcpOffloadStats.fields>;
+
+  constructor(memory: Memory, at: number, now: OffloadedTraffic) {
+    super(memory, now);
+    this.#to = TcpOffloadStats.view(memory).at(at);
   }
 
   publish(): void {
-    publishFamily(this.#memory, this.#tcp.base >> 2, this.#writeTcp);
-    publishFamily(this.#memory, this.#ip.base >> 2, this.#writeIp);
+    this.publishAt(this.#to.base);
   }
 
-  readonly #writeTcp = (): void => {
-    const to = this.#tcp;
-    const now = this.#stats;
-    const base = this.#tcpBase;
+  protected readonly write = (): void => {
+    const { now, base } = this;
+    const to = this.#to;
     const inSegments = now.inSegments - base.inSegments;
     const outSegments = now.outSegments - base.outSegments;
     to.inSegmentsLo = inSegments;
@@ -61,11 +67,23 @@ export class PublishedStatistics {
     to.inErrors = now.inErrors - base.inErrors;
     to.outResets = now.outResets - base.outResets;
   };
+}
 
-  readonly #writeIp = (): void => {
-    const to = this.#ip;
-    const now = this.#stats;
-    const base = this.#ipBase;
+class PublishedIp extends PublishedFamily {
+  readonly #to: Cursor<typeof IpOffloadStats.fields>;
+
+  constructor(memory: Memory, at: number, now: OffloadedTraffic) {
+    super(memory, now);
+    this.#to = IpOffloadStats.view(memory).at(at);
+  }
+
+  publish(): void {
+    this.publishAt(this.#to.base);
+  }
+
+  protected readonly write = (): void => {
+    const { now, base } = this;
+    const to = this.#to;
     const received = now.inDatagrams - base.inDatagrams;
     const octets = now.inOctets - base.inOctets;
     const sent = now.outDatagrams - base.outDatagrams;
@@ -83,4 +101,28 @@ export class PublishedStatistics {
     to.inDiscards = now.inDiscards - base.inDiscards;
     to.outDiscards = now.outDiscards - base.outDiscards;
   };
+}
+
+export class PublishedStatistics {
+  /** By `OffloadStatsFamily`. */
+  readonly #families: readonly PublishedFamily[];
+
+  constructor(memory: Memory, region: Region, { ipv4, ipv6 }: NicStatistics) {
+    const at = (family: OffloadStatsFamily): number => region.offset + offloadStatsOffset(family);
+    this.#families = [
+      new PublishedTcp(memory, at(OffloadStatsFamily.Tcp4), ipv4),
+      new PublishedIp(memory, at(OffloadStatsFamily.Ip4), ipv4),
+      new PublishedTcp(memory, at(OffloadStatsFamily.Tcp6), ipv6),
+      new PublishedIp(memory, at(OffloadStatsFamily.Ip6), ipv6),
+    ];
+  }
+
+  /** OID set: one family counts from zero again; what was set to is of no interest. */
+  zero(family: number): void {
+    this.#families[family]?.zero();
+  }
+
+  publish(): void {
+    for (const family of this.#families) family.publish();
+  }
 }

@@ -2,15 +2,11 @@
  * What a NIC counts, by reason (R22; TCP_OFFLOAD_STATS and IP_OFFLOAD_STATS for the offloaded part). Plain numbers: the
  * control plane sends a copy of the object.
  */
-export class NicStatistics {
-  framesReceived = 0;
-  framesTransmitted = 0;
-  bytesReceived = 0;
-  bytesTransmitted = 0;
-  /** Frames handed to the host, and frames taken from it. */
-  hostFramesReceived = 0;
-  hostFramesTransmitted = 0;
-  /** Of offloaded connections, as TCP_OFFLOAD_STATS has it: what is sent again is counted there only. */
+import { isIpv6 } from '../wire/address-table.ts';
+
+/** Offloaded traffic of one family. */
+export class OffloadedTraffic {
+  /** As TCP_OFFLOAD_STATS has it: what is sent again is counted there only. */
   inSegments = 0;
   outSegments = 0;
   retransmittedSegments = 0;
@@ -26,6 +22,18 @@ export class NicStatistics {
   outOctets = 0;
   inDiscards = 0;
   outDiscards = 0;
+}
+
+export class NicStatistics {
+  framesReceived = 0;
+  framesTransmitted = 0;
+  bytesReceived = 0;
+  bytesTransmitted = 0;
+  /** Frames handed to the host, and frames taken from it. */
+  hostFramesReceived = 0;
+  hostFramesTransmitted = 0;
+  readonly ipv4 = new OffloadedTraffic();
+  readonly ipv6 = new OffloadedTraffic();
   dropFcs = 0;
   dropFilter = 0;
   /** Of an offloaded connection but for their tag (E21). */
@@ -43,4 +51,14 @@ export class NicStatistics {
   staleHandles = 0;
   initiateCalls = 0;
   blocksSeen = 0;
+}
+
+/** Where the traffic of a connection with this local address is counted. */
+export function trafficOf(stats: NicStatistics, localAddress: number): OffloadedTraffic {
+  return isIpv6(localAddress) ? stats.ipv6 : stats.ipv4;
+}
+
+/** Of both families together. */
+export function offloadedTotal(stats: NicStatistics, counter: keyof OffloadedTraffic): number {
+  return stats.ipv4[counter] + stats.ipv6[counter];
 }

@@ -21,13 +21,15 @@ import { Corruption } from './corruption.ts';
 import { KeptSegments } from './kept-segments.ts';
 import { NicTcp, NO_BUFFER } from './nic-tcp.ts';
 import { SendBacklog } from './send-backlog.ts';
+import { type OffloadedTraffic, trafficOf } from './statistics.ts';
 import { judgeUrgent, Urgent } from './urgent.ts';
 
 export class TcpFirmware extends NicTcp implements TimerHandler {
   readonly #reply = new ResetReply();
   readonly #isLive = (slot: number): boolean => this.table.isLive(slot);
   readonly kept = new KeptSegments(this.memory, this.table.capacity);
-  readonly #isEstablished = new Uint8Array(this.table.capacity);
+  /** Where each slot's connection counts as established. */
+  readonly #establishedIn = new Array<OffloadedTraffic | null>(this.table.capacity).fill(null);
   readonly #backlog = new SendBacklog(this.table.capacity);
   readonly corruption = new Corruption(this.table.capacity);
 
@@ -48,7 +50,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
         return false;
       }
     }
-    this.stats.inSegments++;
+    trafficOf(this.stats, tcb.localAddress).inSegments++;
     if (tcb.state === TcpState.Closed) {
       // RFC 9293 3.10.7.1: it has ended and waits for its upload; the host forwards what still comes.
       if (resetFor(header, this.#reply)) this.emitSegment(tcb, this.#reply.flags, this.#reply.segSeq, 0);
@@ -59,7 +61,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       this.emitSegment(tcb, this.#reply.flags, this.#reply.segSeq, 0);
     }
     if (tcb.sndUna !== una) this.tree.progress(tcb.path, this.now);
-    this.#recount(slot, tcb.state);
+    this.#recount(slot, tcb);
     this.advisor.noteSegment(slot, forwarded, tcb.oooCount);
     const backlog = this.#backlog.change(slot, tcb, this.now);
     if (backlog >= 0 && tcb.state !== TcpState.Closed) {
@@ -94,7 +96,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   disconnect(slot: number, chain: number, flags: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
     this.#disconnect(tcb, slot, chain, flags);
-    this.#recount(slot, tcb.state);
+    this.#recount(slot, tcb);
   }
 
   #disconnect(tcb: Tcb, slot: number, chain: number, flags: number): void {
@@ -167,7 +169,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     const tcb = this.tcb.at(this.table.addressOf(slot));
     this.advisor.begin(slot);
     this.#backlog.begin(slot, tcb, this.now);
-    this.#recount(slot, tcb.state);
+    this.#recount(slot, tcb);
   }
 
   /** A loaded or relinked connection may have something to send. */
@@ -178,26 +180,28 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   timerFired(slot: number, now: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
     timerFired(tcb, now, this);
-    this.#recount(slot, tcb.state);
+    this.#recount(slot, tcb);
   }
 
   /** The slot is about to be free: its connection counts elsewhere now, and its buffers are everybody's. */
   leave(slot: number): void {
-    this.#setEstablished(slot, 0);
+    this.#setEstablished(slot, null);
     this.pool.release(slot);
   }
 
   /** The engine has run, or the connection has come: what CurrentlyEstablished and ResetEstablished make of it. */
-  #recount(slot: number, state: number): void {
-    if (!this.#setEstablished(slot, isEstablished(state) ? 1 : 0)) return;
-    if (state === TcpState.Closed) this.stats.resetEstablished++;
+  #recount(slot: number, tcb: Tcb): void {
+    const traffic = trafficOf(this.stats, tcb.localAddress);
+    if (!this.#setEstablished(slot, isEstablished(tcb.state) ? traffic : null)) return;
+    if (tcb.state === TcpState.Closed) traffic.resetEstablished++;
   }
 
-  #setEstablished(slot: number, now: number): boolean {
-    const before = this.#isEstablished[slot]!;
+  #setEstablished(slot: number, now: OffloadedTraffic | null): boolean {
+    const before = this.#establishedIn[slot]!;
     if (now === before) return false;
-    this.#isEstablished[slot] = now;
-    this.stats.established += now - before;
+    this.#establishedIn[slot] = now;
+    if (before !== null) before.established--;
+    if (now !== null) now.established++;
     return true;
   }
 

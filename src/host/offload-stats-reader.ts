@@ -4,15 +4,16 @@
  */
 import type { Memory, Region } from '../memory/memory.ts';
 import type { Cursor } from '../memory/record.ts';
+import { OffloadStatsFamily } from '../offload/descriptors.ts';
 import {
-  Ip4OffloadStats,
-  IP4_OFFLOAD_STATS_OFFSET,
+  IpOffloadStats,
+  offloadStatsOffset,
   readFamily,
-  Tcp4OffloadStats,
+  TcpOffloadStats,
   wide,
 } from '../offload/offload-statistics.ts';
 
-export interface OffloadStatistics {
+export interface TcpOffloadStatistics {
   readonly inSegments: number;
   readonly outSegments: number;
   readonly currentlyEstablished: number;
@@ -20,6 +21,9 @@ export interface OffloadStatistics {
   readonly retransmittedSegments: number;
   readonly inErrors: number;
   readonly outResets: number;
+}
+
+export interface IpOffloadStatistics {
   readonly inReceives: number;
   readonly inDelivers: number;
   readonly inOctets: number;
@@ -29,26 +33,39 @@ export interface OffloadStatistics {
   readonly outDiscards: number;
 }
 
+export interface OffloadStatistics {
+  readonly tcp4: TcpOffloadStatistics;
+  readonly ip4: IpOffloadStatistics;
+  readonly tcp6: TcpOffloadStatistics;
+  readonly ip6: IpOffloadStatistics;
+}
+
 export class OffloadStatsReader {
   readonly #memory: Memory;
-  readonly #tcp: Cursor<typeof Tcp4OffloadStats.fields>;
-  readonly #ip: Cursor<typeof Ip4OffloadStats.fields>;
+  readonly #at: number;
+  readonly #tcp: Cursor<typeof TcpOffloadStats.fields>;
+  readonly #ip: Cursor<typeof IpOffloadStats.fields>;
 
   constructor(memory: Memory, region: Region) {
     this.#memory = memory;
-    this.#tcp = Tcp4OffloadStats.view(memory).at(region.offset);
-    this.#ip = Ip4OffloadStats.view(memory).at(region.offset + IP4_OFFLOAD_STATS_OFFSET);
+    this.#at = region.offset;
+    this.#tcp = TcpOffloadStats.view(memory);
+    this.#ip = IpOffloadStats.view(memory);
   }
 
   /** What was counted stays counted when the NIC is gone; its connections are not. */
   read(gone: boolean): OffloadStatistics {
-    const tcp = readFamily(this.#memory, this.#tcp.base >> 2, () => this.#readTcp(gone));
-    return { ...tcp, ...readFamily(this.#memory, this.#ip.base >> 2, () => this.#readIp()) };
+    return {
+      tcp4: this.#readTcp(OffloadStatsFamily.Tcp4, gone),
+      ip4: this.#readIp(OffloadStatsFamily.Ip4),
+      tcp6: this.#readTcp(OffloadStatsFamily.Tcp6, gone),
+      ip6: this.#readIp(OffloadStatsFamily.Ip6),
+    };
   }
 
-  #readTcp(gone: boolean) {
-    const from = this.#tcp;
-    return {
+  #readTcp(family: OffloadStatsFamily, gone: boolean): TcpOffloadStatistics {
+    const from = this.#tcp.at(this.#at + offloadStatsOffset(family));
+    return readFamily(this.#memory, from.base >> 2, () => ({
       inSegments: wide(from.inSegmentsLo, from.inSegmentsHi),
       outSegments: wide(from.outSegmentsLo, from.outSegmentsHi),
       currentlyEstablished: gone ? 0 : from.currentlyEstablished >>> 0,
@@ -56,12 +73,12 @@ export class OffloadStatsReader {
       retransmittedSegments: from.retransmittedSegments >>> 0,
       inErrors: from.inErrors >>> 0,
       outResets: from.outResets >>> 0,
-    };
+    }));
   }
 
-  #readIp() {
-    const from = this.#ip;
-    return {
+  #readIp(family: OffloadStatsFamily): IpOffloadStatistics {
+    const from = this.#ip.at(this.#at + offloadStatsOffset(family));
+    return readFamily(this.#memory, from.base >> 2, () => ({
       inReceives: wide(from.inReceivesLo, from.inReceivesHi),
       inDelivers: wide(from.inDeliversLo, from.inDeliversHi),
       inOctets: wide(from.inOctetsLo, from.inOctetsHi),
@@ -69,6 +86,6 @@ export class OffloadStatsReader {
       outOctets: wide(from.outOctetsLo, from.outOctetsHi),
       inDiscards: from.inDiscards >>> 0,
       outDiscards: from.outDiscards >>> 0,
-    };
+    }));
   }
 }

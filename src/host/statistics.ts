@@ -1,5 +1,5 @@
 /**
- * The TCP and IP groups of MIB-II (RFC 4022, RFC 4293 by their old names) for a host whose connections live in more than one
+ * The TCP group of MIB-II (RFC 4022, by its old names) and the IP group of either version (RFC 4293, likewise) for a host whose connections live in more than one
  * place: what the host's own stack counted, and what its NICs count of what they have taken over (R22, E28).
  *
  * Each segment is counted where it was processed, so a connection that is offloaded and comes back loses nothing and counts
@@ -9,6 +9,7 @@
 import { OffloadState } from '../offload/offload-state.ts';
 import { isEstablished } from '../tcp/end-counters.ts';
 import type { Host } from './host.ts';
+import type { IpOffloadStatistics, TcpOffloadStatistics } from './offload-stats-reader.ts';
 
 export interface HostStatistics {
   readonly tcpActiveOpens: number;
@@ -31,34 +32,49 @@ export interface HostStatistics {
   readonly ipInDiscards: number;
   readonly ipOutRequests: number;
   readonly ipOutDiscards: number;
+  readonly ip6InReceives: number;
+  readonly ip6InHdrErrors: number;
+  readonly ip6InAddrErrors: number;
+  readonly ip6InDelivers: number;
+  readonly ip6InDiscards: number;
+  readonly ip6OutRequests: number;
+  readonly ip6OutDiscards: number;
 }
 
 export function hostStatistics(host: Host): HostStatistics {
   const { transport } = host;
-  const { ipv4Input, ipv4Output } = host.network;
+  const { ipv4Input, ipv4Output, ipv6 } = host.network;
   const { counters } = transport;
   const devices = host.miniports.map(miniport => miniport.offloadStatistics());
-  const sum = (of: (device: (typeof devices)[number]) => number): number =>
-    devices.reduce((total, device) => total + of(device), 0);
+  const tcp = (counter: keyof TcpOffloadStatistics): number =>
+    devices.reduce((total, { tcp4, tcp6 }) => total + tcp4[counter] + tcp6[counter], 0);
+  const ip = (family: 'ip4' | 'ip6', counter: keyof IpOffloadStatistics): number =>
+    devices.reduce((total, device) => total + device[family][counter], 0);
   return {
     tcpActiveOpens: counters.activeOpens,
     tcpPassiveOpens: counters.passiveOpens,
     tcpAttemptFails: counters.attemptFails,
-    tcpEstabResets: counters.establishedResets + sum(device => device.resetEstablished),
-    tcpCurrEstab: establishedInHost(host) + sum(device => device.currentlyEstablished),
-    tcpInSegs: transport.segmentsIn + sum(device => device.inSegments),
-    tcpOutSegs:
-      transport.segmentsOut - transport.retransmissions + transport.resetsSent + sum(device => device.outSegments),
-    tcpRetransSegs: transport.retransmissions + sum(device => device.retransmittedSegments),
-    tcpInErrs: transport.checksumErrors + sum(device => device.inErrors),
-    tcpOutRsts: transport.resetsSent + counters.outResets + sum(device => device.outResets),
-    ipInReceives: ipv4Input.received + sum(device => device.inReceives),
+    tcpEstabResets: counters.establishedResets + tcp('resetEstablished'),
+    tcpCurrEstab: establishedInHost(host) + tcp('currentlyEstablished'),
+    tcpInSegs: transport.segmentsIn + tcp('inSegments'),
+    tcpOutSegs: transport.segmentsOut - transport.retransmissions + transport.resetsSent + tcp('outSegments'),
+    tcpRetransSegs: transport.retransmissions + tcp('retransmittedSegments'),
+    tcpInErrs: transport.checksumErrors + tcp('inErrors'),
+    tcpOutRsts: transport.resetsSent + counters.outResets + tcp('outResets'),
+    ipInReceives: ipv4Input.received + ip('ip4', 'inReceives'),
     ipInHdrErrors: ipv4Input.headerErrors,
     ipInAddrErrors: ipv4Input.addressErrors,
-    ipInDelivers: ipv4Input.delivered + sum(device => device.inDelivers),
-    ipInDiscards: sum(device => device.inDiscards),
-    ipOutRequests: ipv4Output.sent + sum(device => device.outRequests),
-    ipOutDiscards: ipv4Output.discarded + sum(device => device.outDiscards),
+    ipInDelivers: ipv4Input.delivered + ip('ip4', 'inDelivers'),
+    ipInDiscards: ip('ip4', 'inDiscards'),
+    ipOutRequests: ipv4Output.sent + ip('ip4', 'outRequests'),
+    ipOutDiscards: ipv4Output.discarded + ip('ip4', 'outDiscards'),
+    ip6InReceives: ipv6.input.received + ip('ip6', 'inReceives'),
+    ip6InHdrErrors: ipv6.input.headerErrors,
+    ip6InAddrErrors: ipv6.input.addressErrors,
+    ip6InDelivers: ipv6.input.delivered + ip('ip6', 'inDelivers'),
+    ip6InDiscards: ipv6.input.discarded + ip('ip6', 'inDiscards'),
+    ip6OutRequests: ipv6.output.sent + ip('ip6', 'outRequests'),
+    ip6OutDiscards: ipv6.output.discarded + ip('ip6', 'outDiscards'),
   };
 }
 

@@ -60,7 +60,7 @@ export const Submission = {
    * the device's again and describes what is left, a2 = BytesConsumed (0: DATA_NOT_ACCEPTED, else DATA_PARTIALLY_ACCEPTED).
    */
   TcpIndicationRefused: 15,
-  /** Set of OID_{TCP4,IP4}_OFFLOAD_STATS: a0 = OffloadStatsFamily, whose counters become zero. */
+  /** Set of OID_{TCP4,IP4,TCP6,IP6}_OFFLOAD_STATS: a0 = OffloadStatsFamily, whose counters become zero. */
   SetStatistics: 16,
 } as const;
 export type Submission = (typeof Submission)[keyof typeof Submission];
@@ -98,8 +98,8 @@ export const Completion = {
 } as const;
 export type Completion = (typeof Completion)[keyof typeof Completion];
 
-/** The two families of counters that are set, and zeroed, each for itself (E28). */
-export const OffloadStatsFamily = { Tcp4: 0, Ip4: 1 } as const;
+/** The families of counters that are set, and zeroed, each for itself (E28). */
+export const OffloadStatsFamily = { Tcp4: 0, Ip4: 1, Tcp6: 2, Ip6: 3 } as const;
 export type OffloadStatsFamily = (typeof OffloadStatsFamily)[keyof typeof OffloadStatsFamily];
 
 export const DisconnectFlag = { Graceful: 1, Abortive: 2 } as const;

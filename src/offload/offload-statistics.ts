@@ -1,14 +1,15 @@
 /**
- * OID_TCP4_OFFLOAD_STATS and OID_IP4_OFFLOAD_STATS (digest §1.7): what a device counts of offloaded traffic, in its own
- * memory, for the host to read at any time.
+ * OID_TCP4_OFFLOAD_STATS, OID_IP4_OFFLOAD_STATS and their likes of IPv6 (digest §1.7): what a device counts of offloaded
+ * traffic, in its own memory, for the host to read at any time.
  *
  * One writer, the device, at the end of a step that did something. `sequence` is odd while it writes, so that a reader
  * in another thread takes a family whole or tries again. Counters wrap at their width.
  */
 import type { Memory } from '../memory/memory.ts';
 import { record, word } from '../memory/record.ts';
+import type { OffloadStatsFamily } from './descriptors.ts';
 
-export const Tcp4OffloadStats = record('TCP4_OFFLOAD_STATS', 40, {
+export const TcpOffloadStats = record('TCP_OFFLOAD_STATS', 40, {
   sequence: word('odd while the device writes'),
   inSegmentsLo: word('InSegments, low 32 bits'),
   inSegmentsHi: word('InSegments, high 32 bits'),
@@ -21,7 +22,7 @@ export const Tcp4OffloadStats = record('TCP4_OFFLOAD_STATS', 40, {
   outResets: word('OutResets'),
 });
 
-export const Ip4OffloadStats = record('IP4_OFFLOAD_STATS', 64, {
+export const IpOffloadStats = record('IP_OFFLOAD_STATS', 64, {
   sequence: word('odd while the device writes'),
   inReceivesLo: word('InReceives, low 32 bits'),
   inReceivesHi: word('InReceives, high 32 bits'),
@@ -40,9 +41,12 @@ export const Ip4OffloadStats = record('IP4_OFFLOAD_STATS', 64, {
   outNoRoutes: word('OutNoRoutes: zero; a path comes with the connection'),
 });
 
-/** Both families of a NIC, each on a cache line of its own. */
-export const OFFLOAD_STATS_BYTES = 128;
-export const IP4_OFFLOAD_STATS_OFFSET = 64;
+/** Every family of a NIC on a cache line of its own, in the order of `OffloadStatsFamily`. */
+export const OFFLOAD_STATS_BYTES = 256;
+
+export function offloadStatsOffset(family: OffloadStatsFamily): number {
+  return 64 * family;
+}
 
 /** A u64 of two words. Exact up to 2^53, which no counter here will see. */
 export function wide(lo: number, hi: number): number {

@@ -78,7 +78,7 @@ export interface NicConfig {
 export interface NicRegions {
   readonly doorbell: Region;
   readonly status: Region;
-  /** Tcp4OffloadStats and Ip4OffloadStats; written by the NIC. */
+  /** TcpOffloadStats and IpOffloadStats of IPv4 and IPv6; written by the NIC. */
   readonly offloadStats: Region;
   readonly submissions: Region;
   readonly completions: Region;

@@ -10,6 +10,7 @@ import { NOTHING } from '../host/policy/nothing.ts';
 import type { OffloadPolicy } from '../host/policy/offload-policy.ts';
 import { parsePolicy } from '../host/policy/policy-text.ts';
 import type { FailoverRecord } from '../intermediate-driver/active-backup-team.ts';
+import { offloadedTotal } from '../device/statistics.ts';
 import type { NicReport } from '../device/worker.ts';
 import type { FabricReport } from '../fabric/worker.ts';
 import type { Memory } from '../memory/memory.ts';
@@ -338,12 +339,12 @@ export class Storm {
       pulled: this.#pulled,
       retransmissions: {
         host: host.transport.retransmissions,
-        nic: sumNics(nic => nic.stats.retransmittedSegments),
+        nic: sumNics(nic => offloadedTotal(nic.stats, 'retransmittedSegments')),
         clients: this.#sum('retransmissions'),
       },
       segments: {
         host: host.transport.segmentsIn + host.transport.segmentsOut,
-        nic: sumNics(nic => nic.stats.inSegments + nic.stats.outSegments),
+        nic: sumNics(({ stats }) => offloadedTotal(stats, 'inSegments') + offloadedTotal(stats, 'outSegments')),
       },
       packets: sumNics(nic => nic.stats.framesReceived + nic.stats.framesTransmitted),
       doorbells: hostBells + sumNics(nic => nic.doorbellsRung) + (report?.doorbellsRung ?? 0),

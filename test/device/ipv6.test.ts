@@ -1,8 +1,9 @@
 /** Connections over IPv6 on a device: its paths carry whole addresses, its segments IPv6 headers (digest §1.3, §6.1). */
 import { describe, expect, test } from 'vitest';
+import { OffloadStatsReader } from '../../src/host/offload-stats-reader.ts';
 import { NdisStatus } from '../../src/base/status.ts';
 import { BLOCK_HEADER_BYTES, BlockRole, OffloadStateType } from '../../src/offload/block-list.ts';
-import { Completion, Submission } from '../../src/offload/descriptors.ts';
+import { Completion, OffloadStatsFamily, Submission } from '../../src/offload/descriptors.ts';
 import { PathState } from '../../src/offload/state-objects.ts';
 import { ResourceNeeds } from '../../src/offload/resource-needs.ts';
 import { TcbLayout, TcpConstFlag } from '../../src/tcp/tcb.ts';
@@ -50,9 +51,9 @@ class Connection6 {
     return { source: REMOTE, destination: LOCAL, srcMac: [0x0250, 1], dstMac: [macHi, macLo] };
   }
 
-  arrive(seq: number, ack: number, text = ''): void {
+  arrive(seq: number, ack: number, text = '', flags = PSH): void {
     const { memory } = this.bench;
-    const segment = { srcPort: PORT, dstPort: LOCAL_PORT, seq, ack, flags: PSH, text };
+    const segment = { srcPort: PORT, dstPort: LOCAL_PORT, seq, ack, flags, text };
     this.bench.arriveFrame(at => tcp6(memory.view, at, this.ends, segment));
   }
 
@@ -102,7 +103,26 @@ describe('the life of a connection', () => {
     expect(it.bench.rawFrames().map(({ text }) => text)).toEqual([
       expect.stringMatching(/^\[fd00::1\]:80 > \[fd00::2\]:5001 \. 1000:1000\(0\) ack 5004 /),
     ]);
-    expect(it.bench.nic.stats.inOctets).toBe(40 + 20 + 4);
+    expect(it.bench.nic.stats.ipv6.inOctets).toBe(40 + 20 + 4);
+  });
+
+  test('it counts for TCP6_OFFLOAD_STATS and IP6_OFFLOAD_STATS, which are zeroed apart from those of IPv4 (E28)', () => {
+    const it = new Connection6();
+    const read = () => new OffloadStatsReader(it.bench.memory, it.bench.nic.boot.regions.offloadStats).read(false);
+    it.send('hello');
+    it.arrive(5000, 1000, 'ping');
+    it.bench.step();
+    const { tcp4, ip4, tcp6, ip6 } = read();
+    expect(tcp6).toMatchObject({ inSegments: 1, outSegments: 1, currentlyEstablished: 1 });
+    expect(ip6).toMatchObject({ inReceives: 1, inOctets: 64, outRequests: 1, outOctets: 65 });
+    expect([...Object.values(tcp4), ...Object.values(ip4)].every(count => count === 0)).toBe(true);
+    it.bench.submit(Submission.SetStatistics, OffloadStatsFamily.Ip6);
+    it.bench.step();
+    expect(read().ip6).toMatchObject({ inReceives: 0, outOctets: 0 });
+    expect(read().tcp6).toEqual(tcp6);
+    it.arrive(5004, 1005, '', TcpFlag.Rst);
+    it.bench.step();
+    expect(read().tcp6).toMatchObject({ currentlyEstablished: 0, resetEstablished: 1 });
   });
 
   test('its segments leave room for the longer header: MSS is path MTU - 60', () => {
@@ -225,7 +245,7 @@ describe('what is not its own goes up the normal path', () => {
       return length;
     });
     expect(up(it)).toBe(0);
-    expect(it.bench.nic.stats.inErrors).toBe(1);
+    expect(it.bench.nic.stats.ipv6.inErrors).toBe(1);
   });
 });
 

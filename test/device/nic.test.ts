@@ -120,7 +120,7 @@ describe('receive', () => {
       if (u8[at] === 0x68 && u8[at + 1] === 0x65 && u8[at + 2] === 0x6c) u8[at]! ^= 1;
     }
     expect(bench.step()).toEqual([]);
-    expect(bench.nic.stats.inErrors).toBe(1);
+    expect(bench.nic.stats.ipv4.inErrors).toBe(1);
   });
 
   test('frames for nobody here go to the host, whole; a foreign VID is another connection (E21, F15)', () => {
@@ -129,7 +129,7 @@ describe('receive', () => {
     bench.arrive(REMOTE, PORT, 5000, 1000, 'other VLAN', 0, 9);
     const [batch] = of(bench.step(), Completion.FramesReceived);
     expect(batch!.addresses).toHaveLength(2);
-    expect(bench.nic.stats.inSegments).toBe(0);
+    expect(bench.nic.stats.ipv4.inSegments).toBe(0);
     for (const address of batch!.addresses) bench.submitAddress(Submission.ReturnBuffers, address);
     bench.step();
     expect(bench.nic.firmware.pool.inUse).toBe(0);
@@ -356,6 +356,6 @@ describe('control', () => {
     bench.step();
     bench.step(1000);
     expect(bench.frames().map(({ text }) => text)).toEqual(['again', 'again']);
-    expect(bench.nic.stats.retransmittedSegments).toBe(1);
+    expect(bench.nic.stats.ipv4.retransmittedSegments).toBe(1);
   });
 });

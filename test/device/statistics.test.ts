@@ -12,7 +12,11 @@ import { OneConnection, PORT } from './one-connection.ts';
 
 function published(one: OneConnection) {
   const { bench } = one;
-  return new OffloadStatsReader(bench.memory, bench.nic.boot.regions.offloadStats).read(false);
+  const { tcp4, ip4, tcp6, ip6 } = new OffloadStatsReader(bench.memory, bench.nic.boot.regions.offloadStats).read(
+    false,
+  );
+  expect([tcp6, ip6].flatMap<number>(family => Object.values(family)).every(count => count === 0)).toBe(true);
+  return { ...tcp4, ...ip4 };
 }
 
 /** Ten bytes there and back, one of them sent twice, one segment damaged by a wrong VLAN of its own. */
