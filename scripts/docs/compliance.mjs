@@ -1,5 +1,5 @@
 /**
- * docs/compliance.md: which test shows which case, where each requirement is met, which RFC labels are cited.
+ * docs/compliance.md: which test shows which case, where each requirement is met, and the RFCs clause by clause.
  *
  * A case or requirement without a test needs a reason in reasons.mjs.
  */
@@ -7,12 +7,11 @@ import { CASE_FAMILIES } from './cases.mjs';
 import { filesBelow, table } from './files.mjs';
 import { REASONS } from './reasons.mjs';
 import { REQUIREMENTS } from './requirements.mjs';
+import { rfcs } from './rfcs.mjs';
 import { idsIn, testsByCase } from './test-titles.mjs';
 
 /** Generation fails when something has neither test nor reason; false only lists it. */
 export const MISSING_FAILS = true;
-
-const RFC_LABEL = /\bRFC \d{3,4} (?:MUST|SHLD|MAY)-\d+\b/g;
 
 const inSource = path => `\`${path.replace(/^src\//, '')}\``;
 const inTest = path => `\`${path.replace(/^test\//, '')}\``;
@@ -89,25 +88,12 @@ function requirements(ledger, sources, tests) {
   return ['## Requirements', '', ...table(['id', 'required', 'in the sources', 'shown by', 'or why not'], rows)];
 }
 
-function rfcLabels(sources, tests) {
-  const labelsOf = text => text.match(RFC_LABEL) ?? [];
-  const met = pathsBy(labelsOf, sources);
-  const shown = pathsBy(labelsOf, tests);
-  const labels = [...new Set([...met.keys(), ...shown.keys()])];
-  labels.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-  const rows = labels.map(label => [
-    label,
-    [...(met.get(label) ?? [])].map(inSource).join(' '),
-    [...(shown.get(label) ?? [])].map(inTest).join(' '),
-  ]);
-  return ['## Requirements of the RFCs', '', ...table(['label', 'in the sources', 'in the tests'], rows)];
-}
-
 /** The document, and what is wrong with it. */
 export function compliance() {
   const sources = filesBelow('src');
   const tests = filesBelow('test');
   const ledger = new Ledger(testsByCase(tests));
+  const { parts: rfcParts, untitled } = rfcs();
   const parts = [
     '# What is met, and where it is shown',
     '',
@@ -117,7 +103,7 @@ export function compliance() {
     '',
     ...requirements(ledger, sources, tests),
     '',
-    ...rfcLabels(sources, tests),
+    ...rfcParts,
   ];
-  return { text: `${parts.join('\n')}\n`, missing: ledger.missing, idle: ledger.idle };
+  return { text: `${parts.join('\n')}\n`, missing: ledger.missing, idle: ledger.idle, untitled };
 }

@@ -8,11 +8,11 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 /** A module of dist, by its path in src without the extension. */
 export const dist = path => import(new URL(`../../dist/${path}.js`, import.meta.url));
 
-/** TypeScript files below a folder as `{ path, text }`, in one order everywhere. */
-export function filesBelow(folder) {
+/** Files below a folder as `{ path, text }`, in one order everywhere. */
+export function filesBelow(folder, ending = '.ts') {
   const paths = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map(name => join(folder, name).replaceAll('\\', '/'))
-    .filter(path => path.endsWith('.ts'));
+    .filter(path => path.endsWith(ending));
   return paths.toSorted().map(path => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 }
 

@@ -31,6 +31,15 @@ export function idsIn(title) {
   return ids;
 }
 
+/** Every title of a file. */
+export function titlesIn(text) {
+  const titles = [];
+  for (const [, call, single, double, template] of text.matchAll(TITLED)) {
+    if (TITLE_CALLS.test(call)) titles.push(single ?? double ?? template);
+  }
+  return titles;
+}
+
 /** By id: `{ path, title, explored }` of each test that carries it. */
 export function testsByCase(files) {
   const found = new Map();

@@ -28,6 +28,7 @@ export function lossTcp(congestionControl: LossControl): Partial<TcpParams> {
     nagle: false,
     retransmissionsMax: 255,
     synRetransmissionsMax: 255,
+    synAckRetransmissionsMax: 255,
   };
 }
 
