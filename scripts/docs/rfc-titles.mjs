@@ -96,4 +96,5 @@ export const RFC_TITLES = {
   9293: 'Transmission Control Protocol',
   9406: 'HyStart++',
   9438: 'CUBIC',
+  6429: 'TCP Sender Clarification for Persist Condition',
 };

@@ -25,6 +25,8 @@ export function lossTcp(congestionControl: LossControl): Partial<TcpParams> {
   return {
     congestionControl,
     rcvBuffer: LOSS.bufferBytes,
+    // Linux's default: the window scale is chosen for it, and a scaled window is not rounded to full segments.
+    rcvBufferMax: 6_291_456,
     nagle: false,
     retransmissionsMax: 255,
     synRetransmissionsMax: 255,

@@ -121,7 +121,8 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   timeWaitTicks: 60_000,
   finWait2Ticks: 60_000,
   ttl: 64,
-  mtuProbing: 'black-hole',
+  // As in Linux: on a path that only loses much, smaller segments would make it worse.
+  mtuProbing: 'off',
   mtuProbeBase: 1024,
   mtuProbeIntervalTicks: 600_000,
   blindAttack: 'challenge',

@@ -2,7 +2,7 @@
 import { describe } from 'vitest';
 import { ladder } from '../support/ladder-engine.ts';
 
-const BLACK_HOLE = { from: 'ESTABLISHED' } as const;
+const BLACK_HOLE = { from: 'ESTABLISHED', params: { mtuProbing: 'black-hole' } } as const;
 const ALWAYS = { params: { sack: true, mtuProbing: 'always', mtuProbeBase: 512, initialWindowSegments: 12 } } as const;
 const OPEN = `
       0ms  app   connect
