@@ -7,7 +7,7 @@
  * Out-of-order data has not been acknowledged and is dropped; the peer sends it again.
  */
 import { SSTHRESH_MAX } from '../tcp/reno.ts';
-import { startAcknowledging } from '../tcp/delayed-ack.ts';
+import { goOnAcknowledging } from '../tcp/delayed-ack.ts';
 import type { Effects } from '../tcp/effects.ts';
 import { hyStartReset } from '../tcp/hystart.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
@@ -98,7 +98,7 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.curBuffer = 0;
   tcb.curSeq = tcb.sndUna;
   tcb.dsackLength = 0;
-  startAcknowledging(tcb, now);
+  goOnAcknowledging(tcb, now);
   tcb.minRttAt = now;
   hyStartReset(tcb);
   tcb.rtoBackoff = 0;

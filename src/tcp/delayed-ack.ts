@@ -26,12 +26,20 @@ const RCV_MSS_INITIAL = 536;
 /** `ackTimeout` has a byte, and RFC 9293 MUST-40 allows 500 ms. */
 const TIMEOUT_UNIT = 2;
 
-/** Before anything has come from the peer; also for a new owner, who measures anew. */
+/** Before anything has come from the peer. */
 export function startAcknowledging(tcb: Tcb, now: number): void {
   const hint = Math.min(tcb.effectiveMss, tcb.initialRcvWnd >> 1, RCV_MSS_INITIAL);
   tcb.rcvMss = Math.max(RCV_MSS_LEAST, hint);
   tcb.unackedBytes = 0;
   tcb.lastReceiveAt = now;
+}
+
+/** A new owner measures anew: until then the peer's segments are taken to be as large as ours. */
+export function goOnAcknowledging(tcb: Tcb, now: number): void {
+  tcb.rcvMss = Math.max(RCV_MSS_LEAST, tcb.effectiveMss);
+  tcb.unackedBytes = 0;
+  // Neither just now, which would make an answer of the next text, nor long ago.
+  tcb.lastReceiveAt = (now - tcb.ackTimeout * TIMEOUT_UNIT) | 0;
 }
 
 /** Text in order has come, and is about to be delivered. */

@@ -167,7 +167,10 @@ function cutBack(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): void {
     buffers.at(next);
     const end = (from + place.length) | 0;
     const { segSeq } = buffers;
-    if (seqLeq(end, segSeq)) return;
+    if (seqLeq(end, segSeq)) {
+      if (end === segSeq && place.fin && buffers.dataLength === 0) finCameBefore(tcb, end, fx);
+      return;
+    }
     const nextEnd = (segSeq + buffers.dataLength) | 0;
     if (seqLt(end, nextEnd) || (end === nextEnd && (buffers.flags & NetBufferFlag.Fin) !== 0)) {
       noteDuplicate(tcb, segSeq, end === nextEnd && place.fin ? (end + 1) | 0 : end, fx.params);
@@ -178,6 +181,12 @@ function cutBack(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): void {
     noteDuplicate(tcb, segSeq, nextEnd, fx.params);
     place.covered++;
   }
+}
+
+/** The FIN behind this text has a buffer of its own already. */
+function finCameBefore(tcb: Tcb, at: number, fx: Effects): void {
+  noteDuplicate(tcb, at, (at + 1) | 0, fx.params);
+  place.fin = false;
 }
 
 function drainOutOfOrder(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): boolean {

@@ -215,8 +215,8 @@ describe('an update of a connection', () => {
     single.update({ initialRcvWnd: 20_000, cachedFlags: UpdateRcvWnd });
     expect(single.bench.frames()).toEqual([]);
     single.update({ initialRcvWnd: 60_000, cachedFlags: UpdateRcvWnd });
-    // In full segments: of 536 bytes as long as the peer has sent none.
-    expect(single.bench.frames()).toMatchObject([{ window: 111 * 536, text: '', seq: 1000 }]);
+    // Unscaled, so in full segments.
+    expect(single.bench.frames()).toMatchObject([{ window: 41 * 1460, text: '', seq: 1000 }]);
     expect(single.tcb.cachedFlags & UpdateRcvWnd).toBe(0);
   });
 
