@@ -111,7 +111,7 @@ export class NicTcp implements Effects {
     );
     this.delivery.advisor = this.advisor;
     this.#asked = this.table.cursor();
-    this.writer = new SegmentWriter(memory, tree.addresses, this.params.mss);
+    this.writer = new SegmentWriter(memory, tree.addresses);
     this.wheel = new TimerWheel(config.tcpEntries, 0);
     this.pendingDisconnect = new Int32Array(config.tcpEntries);
     this.stoppedAt = new Int32Array(config.tcpEntries);

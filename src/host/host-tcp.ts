@@ -96,7 +96,7 @@ export class HostTcp implements Effects, TimerHandler {
     this.buffers = NetBuffer.view(memory);
     this.own = NetBuffer.view(memory);
     this.#wheel = new TimerWheel(capacity, 0);
-    this.#writer = new SegmentWriter(memory, network.addresses, params.mss);
+    this.#writer = new SegmentWriter(memory, network.addresses);
   }
 
   /** Places the cursor; the one entry to a connection. */

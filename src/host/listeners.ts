@@ -8,11 +8,12 @@
  * What waits is a TCB in the table, so the queues are counts and a mark for each slot.
  */
 import { isIpv6 } from '../wire/address-table.ts';
+import type { OpenOptions } from './open-options.ts';
 
 /** SOMAXCONN of Linux: what listen() takes at most, and what it is without a number. */
 export const BACKLOG_MAX = 4096;
 
-export interface ListenOptions {
+export interface ListenOptions extends OpenOptions {
   /** Connections that may wait, BACKLOG_MAX at most; 0 leaves room for one. */
   readonly backlog?: number;
   /** One of the host's addresses, 0 for all. */
@@ -29,6 +30,8 @@ export class Listener {
   readonly version: 0 | 4 | 6;
   readonly acceptsLater: boolean;
   readonly backlog: number;
+  /** Of its connections. */
+  readonly options: OpenOptions;
   /** In SYN-RECEIVED. */
   handshakes = 0;
   /** Established, and not accepted. */
@@ -37,7 +40,9 @@ export class Listener {
   cookieAt = 0;
   usesCookies = false;
 
-  constructor(port: number, { backlog = BACKLOG_MAX, address = 0, version = 0, acceptsLater = false }: ListenOptions) {
+  constructor(port: number, options: ListenOptions) {
+    const { backlog = BACKLOG_MAX, address = 0, version = 0, acceptsLater = false } = options;
+    this.options = options;
     this.port = port;
     this.address = address;
     this.version = version;

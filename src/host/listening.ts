@@ -20,6 +20,7 @@ import { HostTcp } from './host-tcp.ts';
 import type { Interface } from './interface.ts';
 import { Listener, Listeners, type ListenOptions } from './listeners.ts';
 import type { Network } from './network.ts';
+import { presetTcb } from './open-options.ts';
 import type { Path } from './path.ts';
 
 /** How long after the last cookie an ACK may bring it back. */
@@ -136,6 +137,7 @@ export class HostListening extends HostTcp {
       this.network.release(path);
       return;
     }
+    presetTcb(this.at(slot), listener.options);
     if (isFull || (iss === null && synCookies === 'always')) {
       this.#answerWithCookie(listener, this.at(slot));
       this.forget(slot);
@@ -193,6 +195,7 @@ export class HostListening extends HostTcp {
     this.counters.passiveOpens++;
     this.listeners.begin(slot, listener);
     this.table.insert(slot);
+    presetTcb(tcb, listener.options);
     cookieOpen(tcb, this.#cookies.syn, tsOffset, now, this);
     return slot;
   }

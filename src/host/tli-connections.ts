@@ -10,6 +10,7 @@ import type { ConnectionWatcher, TliConnection, TliHandler } from './connection.
 import type { ListenOptions } from './listeners.ts';
 import type { Interface } from './interface.ts';
 import type { Adapter } from './ndis.ts';
+import type { OpenOptions } from './open-options.ts';
 import type { Transport } from './transport.ts';
 
 const EPHEMERAL_FIRST = 49152;
@@ -89,11 +90,12 @@ export abstract class TliConnections {
     localPort = 0,
     source = 0,
     iface: Interface | null = null,
+    options: OpenOptions = {},
   ): TliConnection | null {
     let slot = -1;
     for (let tries = 0; slot < 0 && tries < (localPort === 0 ? 64 : 1); tries++) {
       const port = localPort === 0 ? EPHEMERAL_FIRST + (this.#nextPort++ % EPHEMERAL_COUNT) : localPort;
-      slot = this.transport.connect(remoteAddress, remotePort, port, source, iface);
+      slot = this.transport.connect(remoteAddress, remotePort, port, source, iface, options);
     }
     if (slot < 0) return null;
     const connection = this.adopt(slot);

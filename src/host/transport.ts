@@ -25,6 +25,7 @@ import { parseTcp, type TcpHeader, TcpParse } from '../wire/tcp.ts';
 import type { Interface } from './interface.ts';
 import { confirm } from './neighbor.ts';
 import type { TransportInput } from './network.ts';
+import { type OpenOptions, presetTcb } from './open-options.ts';
 import { HostSocketOptions } from './socket-options.ts';
 import type { TcpErrors } from './tcp-errors.ts';
 
@@ -58,6 +59,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
     localPort: number,
     source = 0,
     iface: Interface | null = null,
+    options: OpenOptions = {},
   ): number {
     const path = this.network.acquire(remoteAddress, iface, source);
     if (path === null) return -1;
@@ -73,6 +75,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
     this.counters.activeOpens++;
     const tcb = this.at(slot);
     const { numbers, now } = this;
+    presetTcb(tcb, options);
     activeOpen(tcb, after ?? numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
     return slot;
   }

@@ -119,7 +119,7 @@ class End implements Effects, TimerHandler {
     this.#buffers = NetBuffer.view(memory);
     this.#rxPool = new BufferPool(memory, regions.rx, RX_POOL, 1);
     this.#txPool = new BufferPool(memory, regions.tx, TX_POOL, 2);
-    this.#writer = new SegmentWriter(memory, new AddressTable(1), params.mss);
+    this.#writer = new SegmentWriter(memory, new AddressTable(1));
     this.#frameAt = regions.frame.offset;
     this.#patternAt = pattern.offset;
   }

@@ -36,7 +36,7 @@ function isUserTimeoutOver(tcb: Tcb): boolean {
 }
 
 function retransmissionsMax(tcb: Tcb, { params }: Effects): number {
-  if (tcb.state === TcpState.SynSent) return params.synRetransmissionsMax;
+  if (tcb.state === TcpState.SynSent) return tcb.probeCount === 0 ? params.synRetransmissionsMax : tcb.probeCount;
   if (tcb.state === TcpState.SynReceived) return params.synAckRetransmissionsMax;
   const max = params.retransmissionsMax;
   return isOrphan(tcb) ? Math.min(max, params.orphanRetransmissionsMax) : max;

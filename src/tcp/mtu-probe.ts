@@ -36,6 +36,7 @@ const FOLLOWERS = 4;
 export function startSearch(tcb: Tcb, now: number, fx: Effects): void {
   tcb.probeLow = 0;
   tcb.probeSize = 0;
+  tcb.probeCount = 0;
   if (fx.params.mtuProbing === 'always') search(tcb, Math.min(fx.params.mtuProbeBase, tcb.effectiveMss), now);
 }
 

@@ -3,7 +3,7 @@
  * (RFC 9293 3.7.1, RFC 7323 2.2 and 3.2, RFC 2018 2, RFC 3168 6.1.1).
  */
 import type { TcpHeader } from '../wire/tcp.ts';
-import { defaultSendMss, familyFlag } from './address-family.ts';
+import { defaultSendMss, familyFlag, mssFor } from './address-family.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
 import { startAcknowledging } from './delayed-ack.ts';
 import { agreedEcn, offersEcn } from './ecn.ts';
@@ -28,10 +28,12 @@ function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effec
   tcb.sndUna = iss;
   tcb.sndNxt = iss;
   tcb.sndMax = iss;
-  // The owner may know better: a router has told it a hop limit (RFC 4861 6.3.2).
+  // The owner may know better: a router has told it a hop limit (RFC 4861 6.3.2), the user has set an option.
   if (tcb.ttl === 0) tcb.ttl = params.ttl;
-  tcb.initialRcvWnd = params.rcvBuffer;
-  tcb.rcvWnd = Math.min(params.rcvBuffer, 0xffff);
+  if (tcb.initialRcvWnd === 0) tcb.initialRcvWnd = params.rcvBuffer;
+  const mss = mssFor(tcb, params.mss);
+  tcb.advertisedMss = tcb.advertisedMss === 0 ? mss : Math.min(tcb.advertisedMss, mss);
+  tcb.rcvWnd = Math.min(tcb.initialRcvWnd, 0xffff);
   tcb.cachedFlags =
     (params.nagle ? TcpCachedFlag.NaglingEnabled : 0) | (params.keepAlive ? TcpCachedFlag.KeepAliveEnabled : 0);
   tcb.kaTimeout = params.kaTimeout;
@@ -55,8 +57,8 @@ function offeredOptions(params: TcpParams, isActive: boolean): number {
 }
 
 /** For the largest buffer that there may be while the connection lasts. */
-function offeredScale({ windowScaling, rcvBuffer, rcvBufferMax }: TcpParams): number {
-  return windowScaling ? windowScaleFor(Math.max(rcvBuffer, rcvBufferMax)) : 0;
+function offeredScale(tcb: Tcb, { windowScaling, rcvBufferMax }: TcpParams): number {
+  return windowScaling ? windowScaleFor(Math.max(tcb.initialRcvWnd, rcvBufferMax)) : 0;
 }
 
 /** Active OPEN: sends SYN, SYN-SENT. */
@@ -64,7 +66,7 @@ export function activeOpen(tcb: Tcb, iss: number, tsOffset: number, now: number,
   prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
   tcb.constFlags = offeredOptions(params, true) | familyFlag(tcb);
-  tcb.rcvWindScale = offeredScale(params);
+  tcb.rcvWindScale = offeredScale(tcb, params);
   setState(tcb, TcpEvent.ActiveOpen);
   transmit(tcb, now, fx);
 }
@@ -87,7 +89,7 @@ function takeFirstSyn(tcb: Tcb, segment: TcpHeader, iss: number, tsOffset: numbe
   const { params } = fx;
   tcb.privateFlags |= TcpPrivateFlag.Passive;
   tcb.constFlags = offeredOptions(params, false) | familyFlag(tcb);
-  tcb.rcvWindScale = offeredScale(params);
+  tcb.rcvWindScale = offeredScale(tcb, params);
   takeSyn(tcb, segment, now, fx);
   setState(tcb, TcpEvent.SynArrives);
 }
@@ -132,7 +134,8 @@ export function takeSyn(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects):
   // RFC 2018 2.
   if (!segment.sackPermitted) flags &= ~TcpConstFlag.Sack;
   tcb.constFlags = (flags & ~TcpConstFlag.Ecn) | agreedEcn(tcb, segment);
-  tcb.remoteMss = segment.mss >= 0 ? segment.mss : defaultSendMss(tcb);
+  // What the user allows (TCP_MAXSEG) holds for both directions.
+  tcb.remoteMss = Math.min(segment.mss >= 0 ? segment.mss : defaultSendMss(tcb), tcb.advertisedMss);
   // Eff.snd.MSS, RFC 9293 3.7.1: the smaller of both, less the options every segment carries (RFC 6691).
   tcb.effectiveMss = segmentSizeAtMost(tcb, fx.params.mss);
   startSearch(tcb, now, fx);

@@ -17,7 +17,6 @@ import {
   emitWindowScale,
 } from '../wire/tcp-options.ts';
 import { emitTcpHeader, TCP, TcpFlag } from '../wire/tcp.ts';
-import { mssFor } from './address-family.ts';
 import { SackReport, sackOptionLength } from './sack-report.ts';
 import { type NetBufferCursor, seekSend } from './send-queue.ts';
 import { type Tcb, TcpConstFlag } from './tcb.ts';
@@ -27,14 +26,12 @@ export class SegmentWriter {
   readonly #memory: Memory;
   readonly #addresses: AddressTable;
   readonly #buffers: NetBufferCursor;
-  readonly #mss: number;
   readonly #sack = new SackReport();
 
-  constructor(memory: Memory, addresses: AddressTable, mss: number) {
+  constructor(memory: Memory, addresses: AddressTable) {
     this.#memory = memory;
     this.#addresses = addresses;
     this.#buffers = NetBuffer.view(memory);
-    this.#mss = mss;
   }
 
   /** Bytes of header that `write` will produce: what the owner needs for the IP total length. */
@@ -74,7 +71,7 @@ export class SegmentWriter {
     const { view } = this.#memory;
     const { constFlags } = tcb;
     const sack = (constFlags & TcpConstFlag.Sack) !== 0;
-    let p = emitMss(view, at, mssFor(tcb, this.#mss));
+    let p = emitMss(view, at, tcb.advertisedMss);
     if ((constFlags & TcpConstFlag.Timestamp) !== 0) {
       const emit = sack ? emitSackPermittedAndTimestamps : emitTimestamps;
       p = emit(view, p, (now + tcb.tsOffset) | 0, (flags & TcpFlag.Ack) !== 0 ? tcb.tsRecent : 0);

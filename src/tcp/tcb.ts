@@ -173,7 +173,9 @@ export const TcbLayout = record('TCB', 384, {
   lastReceiveAt: p(word('tick of the last segment with text')),
   rcvMss: p(u16('what the peer sends as a full segment, as measured')),
   sackBlocks: p(u8('blocks of adjoining text in the out-of-order queue')),
-  probeCount: p(u8('path MTU probes of this size that were lost')),
+  probeCount: p(
+    u8('path MTU probes of this size that were lost; in SYN-SENT how often SYN is sent again, 0 = by parameter'),
+  ),
   probeLow: p(u16('payload that is known to pass (RFC 4821 search_low), 0 = no search')),
   probeHigh: p(u16('payload that is known not to, or the MSS (search_high)')),
   probeSize: p(u16('payload of the probe in flight, 0 = none')),

@@ -184,7 +184,7 @@ export class Endpoint implements Effects, TimerHandler {
     this.wheel = new TimerWheel(4, this.now);
     this.rxPool = new BufferPool(this.memory, this.#rx, RX_POOL, 1);
     this.txPool = new BufferPool(this.memory, this.#tx, TX_POOL, 2);
-    this.writer = new SegmentWriter(this.memory, this.addresses, this.params.mss);
+    this.writer = new SegmentWriter(this.memory, this.addresses);
     this.slot = this.table.allocate();
     this.tcb.at(this.table.addressOf(this.slot));
     const near = options.isRemote ? REMOTE : LOCAL;

@@ -70,7 +70,7 @@ export class StationEffects implements Effects {
     this.#neighbors = neighbors;
     this.#counters = counters;
     this.#events = events;
-    this.#writer = new SegmentWriter(memory, addresses, params.mss);
+    this.#writer = new SegmentWriter(memory, addresses);
     this.#descriptor = NetBuffer.view(memory);
     this.#inPlace = inPlace;
   }
