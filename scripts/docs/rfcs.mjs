@@ -104,7 +104,7 @@ export function rfcs() {
     const rows = clauses.map(([clause, { sources, tests, deviation }]) => [
       deviation ? `${clause} ⚠` : clause,
       [...sources].join(' '),
-      [...tests].sort().join(' '),
+      [...tests].toSorted((a, b) => a.localeCompare(b)).join(' '),
     ]);
     parts.push(...table(['clause', 'in the sources', 'shown by'], rows));
   }

@@ -14,8 +14,6 @@ import type { Path } from './path.ts';
 
 const IP_ID_MASK = 0x7fff;
 const PAYLOAD_OFFSET = TX_FRAME_OFFSET + ETHERNET.headerLength + IPV4.headerLength;
-/** Of a datagram without options (RFC 791 3.1: 65,535 with its header). */
-export const IPV4_PAYLOAD_MAX = 0xffff - IPV4.headerLength;
 
 export class Ipv4Output {
   readonly #memory: Memory;

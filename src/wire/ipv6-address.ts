@@ -5,7 +5,6 @@
  * `AddressTable`, in a shared record, or alone. No object is made for one.
  */
 
-export const IPV6_ADDRESS_BYTES = 16;
 export const IPV6_ADDRESS_WORDS = 4;
 
 /** Values of the scope field of a multicast address (RFC 7346 2); unicast addresses are ranked on the same scale. */
