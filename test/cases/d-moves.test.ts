@@ -22,36 +22,42 @@ function move(race: Race): void {
 describe('a thousand moves under load', () => {
   for (const loss of [0, 0.01]) {
     for (const seed of [1, 2, 3]) {
-      test(`with ${loss * 100}% loss both streams are intact, and timestamps never go back (D16) [seed ${seed}]`, () => {
-        const { machine, race } = start(seed);
-        const { prng } = race;
-        const c1 = race.peer('c1');
-        c1.loss = loss;
-        let busy = 0;
-        let moves = 0;
-        for (; race.count('nic0 terminate complete') < MOVES; moves++) {
-          // Both directions always have something to send, and something on its way.
-          if (c1.peer.sent - (c1.rcvNxt - 1) < 6000) race.send('c1', 1 + prng.below(4000));
-          if (c1.sndEnd - c1.sndUna < 6000) race.peerSends('c1', 1 + prng.below(4000));
-          if (c1.sndNxt > c1.sndUna || c1.rcvNxt - 1 < c1.peer.sent) busy++;
-          race.event('move', () => move(race), 12);
-          race.run(false);
-          if (prng.below(3) === 0) race.advance(1 + prng.below(loss === 0 ? 3 : 40), 1);
-          expect(moves).toBeLessThan(20 * MOVES);
-        }
-        expect(race.count('nic0 initiate complete')).toBeGreaterThanOrEqual(MOVES);
-        expect(busy).toBeGreaterThan(moves * 0.9);
-        race.delivered();
-        expect(c1.peer.received).toBeGreaterThan(500_000);
-        expect(c1.peer.sent).toBeGreaterThan(500_000);
-        expect(c1.lost > 0).toBe(loss > 0);
-        // Both owners have sent: the identification says who (R31).
-        const senders = new Set(machine.events.filter(({ text }) => text.startsWith('> c1')).map(({ actor }) => actor));
-        expect([...senders].sort()).toEqual(['host', 'nic0']);
-        expect(c1.peer.lastTsVal).not.toBe(0);
-        c1.loss = 0;
-        race.end();
-      });
+      test(
+        `with ${loss * 100}% loss both streams are intact, and timestamps never go back (D16) [seed ${seed}]`,
+        { timeout: 120_000 },
+        () => {
+          const { machine, race } = start(seed);
+          const { prng } = race;
+          const c1 = race.peer('c1');
+          c1.loss = loss;
+          let busy = 0;
+          let moves = 0;
+          for (; race.count('nic0 terminate complete') < MOVES; moves++) {
+            // Both directions always have something to send, and something on its way.
+            if (c1.peer.sent - (c1.rcvNxt - 1) < 6000) race.send('c1', 1 + prng.below(4000));
+            if (c1.sndEnd - c1.sndUna < 6000) race.peerSends('c1', 1 + prng.below(4000));
+            if (c1.sndNxt > c1.sndUna || c1.rcvNxt - 1 < c1.peer.sent) busy++;
+            race.event('move', () => move(race), 12);
+            race.run(false);
+            if (prng.below(3) === 0) race.advance(1 + prng.below(loss === 0 ? 3 : 40), 1);
+            expect(moves).toBeLessThan(20 * MOVES);
+          }
+          expect(race.count('nic0 initiate complete')).toBeGreaterThanOrEqual(MOVES);
+          expect(busy).toBeGreaterThan(moves * 0.9);
+          race.delivered();
+          expect(c1.peer.received).toBeGreaterThan(500_000);
+          expect(c1.peer.sent).toBeGreaterThan(500_000);
+          expect(c1.lost > 0).toBe(loss > 0);
+          // Both owners have sent: the identification says who (R31).
+          const senders = new Set(
+            machine.events.filter(({ text }) => text.startsWith('> c1')).map(({ actor }) => actor),
+          );
+          expect([...senders].sort()).toEqual(['host', 'nic0']);
+          expect(c1.peer.lastTsVal).not.toBe(0);
+          c1.loss = 0;
+          race.end();
+        },
+      );
     }
   }
 });
