@@ -34,6 +34,9 @@ export interface ThreadDeath {
   readonly reason: string;
 }
 
+/** The fabric writes its capture to the end, and its report is what a storm reads: a busy machine may take its time. */
+const FABRIC_STOP_MAX_MS = 15_000;
+
 /** Polls before a worker sleeps, where there are cores to spare. */
 const SPINS = 2000;
 
@@ -126,7 +129,7 @@ export class ThreadedMachine {
   }
 
   async #close(): Promise<FabricReport | undefined> {
-    const report = await this.#fabric?.stop(control => control.stop());
+    const report = await this.#fabric?.stop(control => control.stop(), FABRIC_STOP_MAX_MS);
     await Promise.all(this.#nics.map(nic => nic.stop(control => control.stop())));
     this.loop.stop();
     return report;

@@ -106,13 +106,13 @@ export class MachineThread<Control> {
     }
   }
 
-  /** Ends the thread: asked first, then terminated. Never throws, never waits for ever. */
-  async stop<T>(ask: (control: Remote<Control>) => Promise<T>): Promise<T | undefined> {
+  /** Ends the thread: asked first, after `patienceMs` terminated. Never throws, never waits for ever. */
+  async stop<T>(ask: (control: Remote<Control>) => Promise<T>, patienceMs = STOP_MAX_MS): Promise<T | undefined> {
     this.#stopping = true;
     if (this.#dead) return undefined;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>(resolve => {
-      timer = setTimeout(() => resolve(undefined), STOP_MAX_MS);
+      timer = setTimeout(() => resolve(undefined), patienceMs);
     });
     const answer = await Promise.race([
       ask(this.control).catch(() => undefined),
