@@ -23,6 +23,10 @@ export interface InterfacePlan {
   readonly prefixLength: number;
   /** 0 = on the adapter itself. */
   readonly vid: number;
+  /** Further addresses of IPv4. */
+  readonly more?: readonly { readonly address: number; readonly prefixLength: number }[];
+  /** RFC 5227: addresses of IPv4 are used only when nobody is found to have them. */
+  readonly probesAddresses?: boolean;
   /** Absent: it does not speak IPv6. */
   readonly ipv6?: Ipv6Plan | undefined;
 }
@@ -88,9 +92,12 @@ export function assembleHost(
   }
   const vids = wiring.interfaces.map(iface => iface.vid).filter(vid => vid !== 0);
   const vlans = vids.length > 0 ? new VlanDriver(memory, blocks, top, vids) : null;
-  const interfaces = wiring.interfaces.map(({ address, prefixLength, vid, ipv6 }) => {
+  const interfaces = wiring.interfaces.map(plan => {
+    const { address, prefixLength, vid, ipv6 } = plan;
     const adapter = vid === 0 ? top : vlans!.virtuals[vids.indexOf(vid)]!;
     const iface = host.addInterface(adapter, address, prefixLength);
+    for (const further of plan.more ?? []) host.addAddress(iface, further.address, further.prefixLength);
+    if (plan.probesAddresses === true) host.probeAddresses(iface);
     if (ipv6 !== undefined) enableIpv6(host, iface, ipv6);
     return iface;
   });

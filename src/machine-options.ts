@@ -14,13 +14,9 @@ import { parseIpv6Address, parseIpv6Cidr } from './wire/ipv6-text.ts';
 
 const TAKES_CIDR = 'takes an address with prefix, such as 10.0.0.1/24 or fd00::1/64';
 const cidr = z.string().refine(text => (parseCidr(text) ?? parseIpv6Cidr(text)) !== undefined, TAKES_CIDR);
-/** One of IPv4 at most, any number of IPv6. */
-const addresses = z
-  .union([cidr, z.array(cidr).min(1).max(OWN_ADDRESSES_MAX)], { error: `${TAKES_CIDR}, or a list of them` })
-  .refine(
-    given => typeof given === 'string' || given.filter(text => parseCidr(text) !== undefined).length <= 1,
-    'takes one IPv4 address, and any number of IPv6 addresses',
-  );
+const addresses = z.union([cidr, z.array(cidr).min(1).max(OWN_ADDRESSES_MAX)], {
+  error: `${TAKES_CIDR}, or a list of them`,
+});
 const address = z
   .string()
   .refine(
@@ -54,7 +50,7 @@ const Peer = z.strictObject({ name, address: addresses });
 
 export const MachineOptions = z.strictObject({
   /**
-   * Address and prefix of the machine, or several: one of IPv4, and some of IPv6, `['10.0.0.1/24', 'fd00::1/64']`. With
+   * Address and prefix of the machine, or several, of both IP versions: `['10.0.0.1/24', '10.1.0.1/16', 'fd00::1/64']`. With
    * `vlans`, of the untagged network: then optional.
    */
   address: addresses.optional(),
@@ -62,6 +58,12 @@ export const MachineOptions = z.strictObject({
   team: z.strictObject({ mode: z.literal('active-backup') }).optional(),
   vlans: z.array(z.strictObject({ id: z.number().int().min(1).max(4094), address: addresses })).optional(),
   routes: z.array(z.strictObject({ to: cidr, via: address }).refine(isOneVersion, ONE_VERSION)).optional(),
+  ipv4: z
+    .strictObject({
+      /** The link is asked whether addresses are taken before they are used (RFC 5227): for four to seven seconds. */
+      probe: z.boolean().optional(),
+    })
+    .optional(),
   /** Of interfaces with an IPv6 address, and of all if they are to get theirs from routers. */
   ipv6: z
     .strictObject({

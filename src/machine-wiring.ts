@@ -7,19 +7,21 @@ import { DUPLICATE_PROBES } from './host/ipv6.ts';
 import { NOTHING } from './host/policy/nothing.ts';
 import { policyOf } from './machine-offload.ts';
 import type { checkMachineOptions } from './machine-options.ts';
+import { prefixMask } from './wire/ipv4.ts';
 import { parseCidr, parseIpv4Address } from './wire/ipv4-text.ts';
 import { commonPrefixLength, isLinkLocalWord } from './wire/ipv6-address.ts';
 import { type Ipv6Prefix, parseIpv6Address, parseIpv6Cidr } from './wire/ipv6-text.ts';
 
 type Checked = ReturnType<typeof checkMachineOptions>;
-type Ipv6Given = Checked['ipv6'];
+/** What options say of all interfaces. */
+type Common = Pick<Checked, 'ipv4' | 'ipv6'>;
 
 export function wiringOf(options: Checked): HostWiring {
-  const { ipv6, vlans = [], routes = [] } = options;
+  const { vlans = [], routes = [] } = options;
   const interfaces: InterfacePlan[] = [];
   const isUntagged = options.address !== undefined || vlans.length === 0;
-  if (isUntagged) interfaces.push(interfaceOf(options.address ?? [], 0, ipv6));
-  for (const { id, address } of vlans) interfaces.push(interfaceOf(address, id, ipv6));
+  if (isUntagged) interfaces.push(interfaceOf(options.address ?? [], 0, options));
+  for (const { id, address } of vlans) interfaces.push(interfaceOf(address, id, options));
   return {
     interfaces,
     routes: routes.flatMap(({ to, via }) => ipv4Route(interfaces, to, via) ?? []),
@@ -29,19 +31,21 @@ export function wiringOf(options: Checked): HostWiring {
   };
 }
 
-export function peerWiring(address: string | readonly string[], ipv6: Ipv6Given): HostWiring {
-  return { interfaces: [interfaceOf(address, 0, ipv6)], routes: [], team: false, policy: NOTHING };
+export function peerWiring(address: string | readonly string[], options: Common): HostWiring {
+  return { interfaces: [interfaceOf(address, 0, options)], routes: [], team: false, policy: NOTHING };
 }
 
-function interfaceOf(given: string | readonly string[], vid: number, ipv6: Ipv6Given): InterfacePlan {
+function interfaceOf(given: string | readonly string[], vid: number, { ipv4, ipv6 }: Common): InterfacePlan {
   const texts = typeof given === 'string' ? [given] : given;
-  const ipv4 = texts.map(parseCidr).find(prefix => prefix !== undefined);
+  const [first, ...more] = texts.map(parseCidr).filter(prefix => prefix !== undefined);
   const addresses = texts.map(parseIpv6Cidr).filter(prefix => prefix !== undefined);
   const { autoconfigure = false, duplicateProbes = DUPLICATE_PROBES } = ipv6 ?? {};
   const speaksIpv6 = addresses.length > 0 || autoconfigure;
   return {
-    address: ipv4?.address ?? 0,
-    prefixLength: ipv4?.prefixLength ?? 0,
+    address: first?.address ?? 0,
+    prefixLength: first?.prefixLength ?? 0,
+    more,
+    probesAddresses: ipv4?.probe ?? false,
     vid,
     ipv6: speaksIpv6 ? { addresses, autoconfigure, duplicateProbes } : undefined,
   };
@@ -51,9 +55,9 @@ function ipv4Route(interfaces: readonly InterfacePlan[], to: string, via: string
   const prefix = parseCidr(to);
   const gateway = parseIpv4Address(via);
   if (prefix === undefined || gateway === undefined) return undefined;
-  const iface = interfaces.findIndex(
-    ({ address, prefixLength }) => address !== 0 && ((address ^ gateway) & (-1 << (32 - prefixLength))) === 0,
-  );
+  const isOn = ({ address, prefixLength }: { address: number; prefixLength: number }): boolean =>
+    address !== 0 && ((address ^ gateway) & prefixMask(prefixLength)) === 0;
+  const iface = interfaces.findIndex(plan => isOn(plan) || (plan.more ?? []).some(isOn));
   return { prefix: prefix.address, prefixLength: prefix.prefixLength, gateway, iface: Math.max(0, iface) };
 }
 

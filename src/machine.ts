@@ -49,6 +49,8 @@ export interface MachineEvents {
   /** Pauses, uploads, resumes, refusals, evictions, requests of NICs; changes of policy and directives. */
   offload: [LogEvent];
   failover: [LogEvent];
+  /** Somebody else claims an address of ours (RFC 5227, RFC 4862). */
+  conflict: [LogEvent];
   /** A thread died. */
   fault: [LogEvent];
 }
@@ -85,7 +87,7 @@ export async function createMachine(given: MachineOptions): Promise<Machine> {
   const options = checkMachineOptions(given);
   const threaded = new ThreadedMachine({
     plan: planOf(options),
-    wiring: [wiringOf(options), ...(options.peers ?? []).map(peer => peerWiring(peer.address, options.ipv6))],
+    wiring: [wiringOf(options), ...(options.peers ?? []).map(peer => peerWiring(peer.address, options))],
     capture: options.capture,
   });
   if (options.diagnostics?.checker === true) {
@@ -185,6 +187,7 @@ class ThreadedMachineFront implements Machine {
     this.events.emit('event', event);
     if (isOffloadEvent(event)) this.events.emit('offload', event);
     if (event.kind.startsWith('failover')) this.events.emit('failover', event);
+    if (event.kind === 'address-conflict') this.events.emit('conflict', event);
     if (event.kind === 'thread-died' || event.kind === 'device-dead') this.events.emit('fault', event);
   }
 

@@ -1,12 +1,14 @@
 /**
- * ARP (RFC 826, RFC 1122 2.3.2; announcements of RFC 5227): asks for neighbors' MAC addresses, answers for our own.
+ * ARP (RFC 826, RFC 1122 2.3.2; probes and announcements of RFC 5227): asks for neighbors' MAC addresses, answers for our own.
  *
- * What is learned goes into the neighbor table, which decides when to ask; frames are Framing's.
+ * What is learned goes into the neighbor table, which decides when to ask; who claims an address of ours is the business of
+ * address-conflicts.ts; frames are Framing's.
  */
 import type { Trace } from '../base/trace.ts';
 import type { Memory } from '../memory/memory.ts';
-import { ARP, ArpOperation, ArpPacket, emitArp, emitArpAnnouncement, parseArp } from '../wire/arp.ts';
+import { ARP, ArpOperation, ArpPacket, emitArp, parseArp } from '../wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType } from '../wire/ethernet.ts';
+import type { AddressConflicts, AddressSpeaker } from './address-conflicts.ts';
 import type { Interface } from './interface.ts';
 import type { Neighbor } from './neighbor.ts';
 import type { NeighborTable } from './neighbor-table.ts';
@@ -19,11 +21,12 @@ export interface ArpFrames {
   submit(iface: Interface, buffer: number, bodyLength: number): void;
 }
 
-export class Arp {
+export class Arp implements AddressSpeaker {
   readonly #memory: Memory;
   readonly #frames: ArpFrames;
   readonly #neighbors: NeighborTable;
   readonly #packet = new ArpPacket();
+  conflicts: AddressConflicts | null = null;
   trace: Trace | null = null;
 
   constructor(memory: Memory, frames: ArpFrames, neighbors: NeighborTable) {
@@ -32,15 +35,36 @@ export class Arp {
     this.#neighbors = neighbors;
   }
 
-  request(neighbor: Neighbor): void {
-    const { iface } = neighbor;
-    this.#send(iface, BROADCAST_MAC_HI, BROADCAST_MAC_LO, ArpOperation.Request, 0, 0, neighbor.address);
+  request({ iface, address }: Neighbor): void {
+    this.#broadcast(iface, iface.sourceFor(address), address);
   }
 
   /** RFC 1122 2.3.2.1 (unicast poll): is it still there, and still at this MAC address? */
   probe(neighbor: Neighbor): void {
     const { iface, macHi, macLo, address } = neighbor;
-    this.#send(iface, macHi, macLo, ArpOperation.Request, macHi, macLo, address);
+    this.#send(iface, macHi, macLo, ArpOperation.Request, iface.sourceFor(address), macHi, macLo, address);
+  }
+
+  /** RFC 5227 2.3: where the addresses are. */
+  announce(iface: Interface): void {
+    for (const own of iface.ipv4) {
+      if (!own.isAssigned) continue;
+      this.trace?.emit('framing', iface.adapter.name, 'gratuitous ARP');
+      this.announceAddress(iface, own.address);
+    }
+  }
+
+  announceAddress(iface: Interface, address: number): void {
+    this.#broadcast(iface, address, address);
+  }
+
+  /** RFC 5227 2.1.1: without a sender's address, so that nobody's cache is spoiled. */
+  probeAddress(iface: Interface, address: number): void {
+    this.#broadcast(iface, 0, address);
+  }
+
+  #broadcast(iface: Interface, sender: number, target: number): void {
+    this.#send(iface, BROADCAST_MAC_HI, BROADCAST_MAC_LO, ArpOperation.Request, sender, 0, 0, target);
   }
 
   #send(
@@ -48,45 +72,49 @@ export class Arp {
     dstHi: number,
     dstLo: number,
     operation: number,
+    sender: number,
     targetHi: number,
     targetLo: number,
     target: number,
   ): void {
     const buffer = this.#frames.beginFrame(iface, dstHi, dstLo, EtherType.Arp);
     if (buffer === 0) return;
-    const { adapter } = iface;
+    const { macHi, macLo } = iface.adapter;
     const body = this.#frames.bodyOf(buffer);
-    const { view } = this.#memory;
-    emitArp(view, body, operation, adapter.macHi, adapter.macLo, iface.address, targetHi, targetLo, target);
-    this.#frames.submit(iface, buffer, ARP.length);
-  }
-
-  /** RFC 5227 2.3: where the address is. */
-  announce(iface: Interface): void {
-    const buffer = this.#frames.beginFrame(iface, BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType.Arp);
-    if (buffer === 0) return;
-    const { adapter } = iface;
-    const body = this.#frames.bodyOf(buffer);
-    emitArpAnnouncement(this.#memory.view, body, adapter.macHi, adapter.macLo, iface.address);
-    this.trace?.emit('framing', adapter.name, 'gratuitous ARP');
+    emitArp(this.#memory.view, body, operation, macHi, macLo, sender, targetHi, targetLo, target);
     this.#frames.submit(iface, buffer, ARP.length);
   }
 
   /** RFC 826, "Packet Reception". */
   receive(iface: Interface, at: number, end: number): void {
     const arp = this.#packet;
-    if (!parseArp(this.#memory.view, at, end, arp) || arp.senderAddress === 0) return;
-    const neighbors = this.#neighbors;
-    const known = neighbors.find(iface, arp.senderAddress);
-    // Only an answer to us proves that what we send arrives (RFC 4861 7.2.5: the solicited flag).
-    const answers = arp.operation === ArpOperation.Reply && arp.targetAddress === iface.address;
-    if (known !== undefined) neighbors.learn(known, arp.senderMacHi, arp.senderMacLo, answers);
-    if (arp.targetAddress !== iface.address || arp.senderAddress === iface.address) return;
-    if (arp.operation !== ArpOperation.Request) return;
-    if (known === undefined && iface.isLocal(arp.senderAddress)) {
-      neighbors.learn(neighbors.for(iface, arp.senderAddress), arp.senderMacHi, arp.senderMacLo, false);
+    if (!parseArp(this.#memory.view, at, end, arp)) return;
+    const { senderMacHi, senderMacLo, senderAddress, targetAddress, operation } = arp;
+    // A switch may send back by one cable of a team what went out by another.
+    if (senderMacHi === iface.adapter.macHi && senderMacLo === iface.adapter.macLo) return;
+    this.conflicts?.heard(iface, arp);
+    const isForUs = iface.owns(targetAddress);
+    if (senderAddress === 0) {
+      // RFC 5227 2.1.1: somebody wants an address of ours, and hears that it is taken.
+      if (isForUs && operation === ArpOperation.Request) this.#reply(iface, arp);
+      return;
     }
-    const { senderMacHi, senderMacLo, senderAddress } = arp;
-    this.#send(iface, senderMacHi, senderMacLo, ArpOperation.Reply, senderMacHi, senderMacLo, senderAddress);
+    if (iface.ipv4.some(own => own.address === senderAddress)) return;
+    const neighbors = this.#neighbors;
+    const known = neighbors.find(iface, senderAddress);
+    // Only an answer to us proves that what we send arrives (RFC 4861 7.2.5: the solicited flag).
+    const answers = operation === ArpOperation.Reply && isForUs;
+    if (known !== undefined) neighbors.learn(known, senderMacHi, senderMacLo, answers);
+    if (!isForUs || operation !== ArpOperation.Request) return;
+    if (known === undefined && iface.isLocal(senderAddress)) {
+      neighbors.learn(neighbors.for(iface, senderAddress), senderMacHi, senderMacLo, false);
+    }
+    this.#reply(iface, arp);
+  }
+
+  /** For whichever of our addresses was asked; for nobody else's (no proxy ARP). */
+  #reply(iface: Interface, { senderMacHi, senderMacLo, senderAddress, targetAddress }: ArpPacket): void {
+    const { Reply } = ArpOperation;
+    this.#send(iface, senderMacHi, senderMacLo, Reply, targetAddress, senderMacHi, senderMacLo, senderAddress);
   }
 }

@@ -16,7 +16,7 @@ import {
   ParameterProblemCode,
   parseIcmp,
 } from '../wire/icmp.ts';
-import { Ipv4Header, Ipv4Parse, IpProtocol, parseQuotedIpv4 } from '../wire/ipv4.ts';
+import { IPV4_BROADCAST, Ipv4Header, Ipv4Parse, IpProtocol, parseQuotedIpv4 } from '../wire/ipv4.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import type { Interface } from './interface.ts';
 import type { Network, NetworkErrors } from './network.ts';
@@ -52,7 +52,7 @@ export class HostIcmp {
     }
     if (icmp.type === IcmpType.Echo) {
       // RFC 1122 3.2.2.6: one to a broadcast address may be ignored, for its answers are a favourite weapon.
-      if (ip.destination === iface.address) this.#answerEcho(iface, ip);
+      if (iface.owns(ip.destination)) this.#answerEcho(iface, ip);
     } else if (isIcmpError(icmp.type)) {
       this.errorsReceived++;
       if (icmp.type === IcmpType.Redirect) this.#redirect(iface, ip, icmp);
@@ -63,7 +63,7 @@ export class HostIcmp {
   /** RFC 1122 3.2.2.6: the whole of what came goes back, in fragments if it came in them. Its bytes are ours to change. */
   #answerEcho(iface: Interface, ip: Ipv4Header): void {
     this.echoRequests++;
-    const path = this.#network.acquire(ip.source, iface);
+    const path = this.#network.acquire(ip.source, iface, ip.destination);
     if (path === null) return;
     echoReplyInPlace(this.#memory.view, ip.payloadAt);
     const length = ip.payloadEnd - ip.payloadAt;
@@ -99,8 +99,9 @@ export class HostIcmp {
     linkGroup: boolean,
   ): void {
     const { view } = this.#memory;
-    if (!mayAnswerWithError(view, ip, linkGroup, iface.broadcast) || !this.limit.allows(ip.source, this.now)) return;
-    const path = this.#network.acquire(ip.source, iface);
+    if (iface.isBroadcast(ip.destination) || iface.isBroadcast(ip.source)) return;
+    if (!mayAnswerWithError(view, ip, linkGroup, IPV4_BROADCAST) || !this.limit.allows(ip.source, this.now)) return;
+    const path = this.#network.acquire(ip.source, iface, iface.owns(ip.destination) ? ip.destination : 0);
     if (path === null) return;
     const buffer = this.#network.begin();
     if (buffer !== 0) {
@@ -126,7 +127,7 @@ export class HostIcmp {
     const { view } = this.#memory;
     const quoted = this.#quoted;
     if (parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv4Parse.Ok) return;
-    if (quoted.source !== iface.address) return;
+    if (!iface.owns(quoted.source)) return;
     this.#network.paths.redirect(iface, ip.source, quoted.destination, view.getInt32(ip.payloadAt + ICMP.rest));
   }
 
@@ -137,7 +138,7 @@ export class HostIcmp {
     if (parseQuotedIpv4(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv4Parse.Ok) return;
     const { source, destination, payloadAt: at } = quoted;
     const error = networkErrorOf(icmp.type, icmp.code);
-    if (source !== iface.address || error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
+    if (!iface.owns(source) || error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
     if (quoted.protocol !== IpProtocol.Tcp) return;
     const ports = view.getInt32(at);
     this.errors!.reported(iface, source, destination, ports, view.getInt32(at + 4), error, icmp.nextHopMtu, isPlain);

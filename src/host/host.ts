@@ -5,6 +5,7 @@
  *   application ─ tli ─ transport ─ network ─ framing ─ adapters' dispatch tables ─ miniports ═ rings ═ NICs
  *                  └──────────── chimney ─────────────────────┘
  */
+import { assert } from '../base/assert.ts';
 import { type Clock, ticksOf } from '../base/clock.ts';
 import type { Prng } from '../base/prng.ts';
 import { NdisStatus, statusName } from '../base/status.ts';
@@ -17,11 +18,13 @@ import type { Polled } from '../ring/poll-loop.ts';
 import { TcbLayout } from '../tcp/tcb.ts';
 import { AddressTable } from '../wire/address-table.ts';
 import type { TcpParams } from '../tcp/params.ts';
+import { AddressConflicts } from './address-conflicts.ts';
 import { Chimney } from './chimney.ts';
 import { EventLog } from '../base/event-log.ts';
 import { Framing } from './framing.ts';
 import { HandOvers } from './hand-overs.ts';
-import { Interface } from './interface.ts';
+import { Interface, IPV4_ADDRESSES_MAX } from './interface.ts';
+import { Ipv4Address } from './ipv4-address.ts';
 import { LoadMeter } from './load-meter.ts';
 import type { Miniport } from './miniport.ts';
 import type { Adapter, ClientTable } from './ndis.ts';
@@ -98,6 +101,7 @@ export class Host implements Polled {
   readonly blocks: BlockPool;
   readonly addresses: AddressTable;
   readonly framing: Framing;
+  readonly conflicts: AddressConflicts;
   readonly network: Network;
   readonly transport: Transport;
   readonly tli: TliSwitch;
@@ -128,6 +132,8 @@ export class Host implements Polled {
     this.blocks = new BlockPool(memory, regions.blocks);
     this.addresses = new AddressTable(config.connections + ADDRESSES_BESIDE);
     this.framing = new Framing(memory, this.addresses, this.tx, this.blocks, config.offload.updates);
+    this.conflicts = new AddressConflicts(this.framing.arp, prng.fork('address conflicts'), this.log);
+    this.framing.arp.conflicts = this.conflicts;
     const { updates } = config.offload;
     this.network = new Network(
       memory,
@@ -180,8 +186,8 @@ export class Host implements Polled {
 
   /** The addresses that connections may have at this end, of both IP versions. */
   get ownAddresses(): number[] {
-    return this.#interfaces.flatMap(({ address, hasIpv4, ipv6 }) => [
-      ...(hasIpv4 ? [address] : []),
+    return this.#interfaces.flatMap(({ ipv4, ipv6 }) => [
+      ...ipv4.filter(({ isAssigned }) => isAssigned).map(({ address }) => address),
       ...(ipv6?.addresses.filter(({ isAssigned }) => isAssigned).map(({ number }) => number) ?? []),
     ]);
   }
@@ -209,11 +215,24 @@ export class Host implements Polled {
     return iface;
   }
 
+  /** One more IPv4 address of an interface. */
+  addAddress(iface: Interface, address: number, prefixLength: number): void {
+    assert(iface.ipv4.length < IPV4_ADDRESSES_MAX, `an interface has ${IPV4_ADDRESSES_MAX} IPv4 addresses at most`);
+    iface.ipv4.push(new Ipv4Address(address, prefixLength));
+    this.network.paths.routes.add(address, prefixLength, 0, iface);
+  }
+
+  /** IPv4 addresses of the interface are used only when nobody is found to have them (RFC 5227 2.1): some seconds from now. */
+  probeAddresses(iface: Interface): void {
+    for (const own of iface.ipv4) this.conflicts.begin(iface, own);
+  }
+
   /** The time of calls from outside of a step: the timers that they start count from it. */
   setTime(nowUs: number): void {
     this.transport.now = ticksOf(nowUs);
     this.framing.now = this.transport.now;
     this.network.now = this.transport.now;
+    this.conflicts.now = this.transport.now;
     this.control.reachability.now = this.transport.now;
     this.chimney.nowUs = nowUs;
   }
@@ -225,7 +244,7 @@ export class Host implements Polled {
     work += this.transport.expireTimers(this.transport.now);
     work += this.tli.receives.expire(this.transport.now);
     if (this.framing.neighbors.unresolvedCount > 0) work += this.framing.neighbors.expire();
-    work += this.network.expire();
+    work += this.network.expire() + this.conflicts.expire();
     if (this.transport.blockedCount > 0 && this.tx.available > 0) work += this.transport.retryBlocked();
     if (this.transport.upcalls.pending) {
       work++;
@@ -254,6 +273,7 @@ export class Host implements Polled {
     sooner(toUs(this.tli.receives.ticksUntilNext(now)));
     sooner(toUs(this.framing.neighbors.ticksUntilNext()));
     sooner(toUs(this.network.ticksUntilNext()));
+    sooner(toUs(this.conflicts.ticksUntilNext()));
     sooner(toUs(this.control.ticksUntilNext()));
     for (const driver of this.drivers) sooner(driver.usUntilNext(nowUs));
     return least;

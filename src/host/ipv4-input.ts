@@ -67,7 +67,7 @@ export class Ipv4Input {
     if (isFragment(ip)) return this.#receiveFragment(iface, buffer, at);
     this.delivered++;
     if (ip.protocol === IpProtocol.Tcp) {
-      return ip.destination === iface.address && this.transport!.receive(iface, ip, buffer);
+      return iface.owns(ip.destination) && this.transport!.receive(iface, ip, buffer);
     }
     this.#deliver(iface, at, linkGroup, false);
     return false;
@@ -76,10 +76,10 @@ export class Ipv4Input {
   /** RFC 1122 3.2.1.3: the source is a single host; the destination is ours, or everybody's. */
   #isForUs(iface: Interface, ip: Ipv4Header, linkGroup: boolean): boolean {
     const { source, destination } = ip;
-    if (!isSingleHost(source) || source === iface.broadcast) return false;
-    if (destination === IPV4_BROADCAST || destination === iface.broadcast) return true;
+    if (!isSingleHost(source) || iface.isBroadcast(source)) return false;
+    if (destination === IPV4_BROADCAST || iface.isBroadcast(destination)) return true;
     // RFC 1122 3.3.6: a unicast datagram in a link-layer broadcast is not for us, whatever it says.
-    return destination === iface.address && !linkGroup;
+    return !linkGroup && iface.owns(destination);
   }
 
   /** RFC 1122 3.2.1.8: all but source routes ask nothing of us; those are refused, for they lead around filters (RFC 6274 3.13.2.3). */
@@ -99,7 +99,7 @@ export class Ipv4Input {
   #deliver(iface: Interface, at: number, linkGroup: boolean, cameInPieces: boolean): void {
     const ip = this.#ip;
     if (ip.protocol === IpProtocol.Icmp) this.#icmp.receive(iface, ip, cameInPieces);
-    else if (ip.destination === iface.address) {
+    else if (iface.owns(ip.destination)) {
       this.#icmp.unreachable(iface, ip, at, UnreachableCode.Protocol, linkGroup);
     }
   }
@@ -154,7 +154,7 @@ export class Ipv4Input {
     // Options are dropped with the first fragment's header: none that was accepted asks for anything.
     parseIpv4(view, at, payloadEnd, ip);
     this.delivered++;
-    if (ip.protocol === IpProtocol.Tcp && destination === iface.address) {
+    if (ip.protocol === IpProtocol.Tcp && iface.owns(destination)) {
       this.pieces.deliver(iface, ip, buffers, this.transport!);
       return;
     }

@@ -178,6 +178,7 @@ export class NeighborTable {
   failed(neighbor: Neighbor): void {
     this.#unresolved.delete(neighbor);
     neighbor.reachability = Reachability.Failed;
+    neighbor.failedAt = this.now;
     for (const buffer of this.#takeWaiting(neighbor)) this.#tx.free(buffer);
     this.#owner.neighborFailed(neighbor);
   }

@@ -28,6 +28,8 @@ export class Neighbor implements LowerObject {
   paths = 0;
   /** When to ask next, or to ask the device for its progress. */
   nextRequestAt = 0;
+  /** When it was found not to answer. */
+  failedAt = 0;
   /** Tick of the last proof of reachability (HostReachabilityDelta). */
   confirmedAt = 0;
   // Offload: the device's handle, who owns the object, paths that depend on it there.

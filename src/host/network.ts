@@ -169,11 +169,12 @@ export class Network implements NetworkInput {
   }
 
   neighborFailed(neighbor: Neighbor): void {
+    // Next-hop determination begins anew (RFC 4861 7.3.3): another router may do.
+    if (isIpv6(neighbor.address)) this.paths.reroute();
+    else this.paths.leaveGateway(neighbor);
     for (const path of this.paths) {
       if (path.neighbor === neighbor && path.references > 0) this.icmp.errors!.pathFailed(path);
     }
-    // RFC 4861 7.3.3: next-hop determination begins anew; another router may do.
-    if (isIpv6(neighbor.address)) this.paths.reroute();
     if (neighbor.paths > 0) this.paths.control?.invalidate(neighbor);
   }
 

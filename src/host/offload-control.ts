@@ -43,7 +43,7 @@ export class OffloadControl implements PathControl {
     this.queries = new Queries(memory, blocks);
     this.invalidations = new Invalidations(memory, blocks, recalls);
     this.relinks = new Relinks(memory, framing, network, blocks, recalls);
-    this.reachability = new NeighborUnreachability(framing, this.queries, this.invalidations);
+    this.reachability = new NeighborUnreachability(framing, this.queries);
     network.control = this;
     offload.recalls = recalls;
   }

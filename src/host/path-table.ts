@@ -15,6 +15,7 @@ import { RoutingTable } from './routes.ts';
 
 const IDLE_PATHS_MAX = 4096;
 const MTU_LIFETIME_TICKS = 600_000;
+const DEAD_GATEWAY_TICKS = 60_000;
 
 /** What becomes of objects that are on a device when their layer changes its mind (offload-control.ts). */
 export interface PathControl {
@@ -45,6 +46,7 @@ export class PathTable {
     this.#addresses = addresses;
     this.#framing = framing;
     this.#changed = changed;
+    this.routes.isDead = (iface, gateway) => this.#isDead(iface, gateway);
   }
 
   [Symbol.iterator](): Iterator<Path> {
@@ -63,12 +65,14 @@ export class PathTable {
     if (isIpv6(destination)) return this.#acquireIpv6(destination, iface, source);
     const route = this.routes.find(destination, iface);
     if (route === undefined) return null;
-    const key = keyOf(route.iface, destination);
+    const hop = route.gateway === 0 ? destination : route.gateway;
+    const own = source === 0 ? route.iface.sourceFor(hop) : source;
+    if (!route.iface.owns(own)) return null;
+    const key = keyOf(route.iface, destination, route.iface.positionOf(own));
     let path = this.#byDestination.get(key);
     if (path === undefined) {
-      const hop = route.gateway === 0 ? destination : route.gateway;
       const index = this.#freeIndexes.pop() ?? this.#paths.length;
-      path = new Path(index, route.iface, route.iface.address, destination, this.#neighborFor(route.iface, hop));
+      path = new Path(index, route.iface, own, destination, this.#neighborFor(route.iface, hop));
       this.#paths[index] = path;
       this.#byDestination.set(key, path);
     } else if (path.references === 0) {
@@ -186,11 +190,32 @@ export class PathTable {
 
   /** ICMP redirect (RFC 1122 3.2.2.2): only from the hop that is used now, only to one that is on the link. */
   redirect(iface: Interface, from: number, destination: number, gateway: number): void {
-    const path = this.#byDestination.get(keyOf(iface, destination));
-    if (path === undefined || path.neighbor.address !== from || from === destination) return;
-    if (!iface.isLocal(gateway) || gateway === iface.address || gateway === iface.broadcast) return;
-    this.redirects++;
-    this.changeNextHop(path, gateway);
+    if (from === destination || !iface.isLocal(gateway) || iface.owns(gateway) || iface.isBroadcast(gateway)) return;
+    for (let position = 0; position < iface.ipv4.length; position++) {
+      const path = this.#byDestination.get(keyOf(iface, destination, position));
+      if (path === undefined || path.neighbor.address !== from) continue;
+      this.redirects++;
+      this.changeNextHop(path, gateway);
+    }
+  }
+
+  /**
+   * RFC 1122 3.3.1.4, 3.3.1.5: the gateway does not answer. Paths go through another of those for their route, if there is one
+   * that does.
+   */
+  leaveGateway(neighbor: Neighbor): void {
+    for (const path of this) {
+      if (path.neighbor !== neighbor || path.destination === neighbor.address) continue;
+      const route = this.routes.find(path.destination, path.iface);
+      if (route !== undefined && route.gateway !== 0) this.changeNextHop(path, route.gateway);
+    }
+  }
+
+  /** A gateway that did not answer is worth another try after a while. */
+  #isDead(iface: Interface, gateway: number): boolean {
+    const neighbor = this.#framing.neighbors.find(iface, gateway);
+    if (neighbor === undefined || neighbor.reachability !== Reachability.Failed) return false;
+    return ((this.now - neighbor.failedAt) | 0) < DEAD_GATEWAY_TICKS;
   }
 
   /** What goes to this destination goes through `gateway` from now on, also what a device sends (R8, R9). */

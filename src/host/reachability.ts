@@ -19,7 +19,6 @@ import type { Trace } from '../base/trace.ts';
 import { OffloadEventCode } from '../offload/events.ts';
 import { isIpv6 } from '../wire/address-table.ts';
 import type { Framing } from './framing.ts';
-import type { Invalidations } from './invalidations.ts';
 import { confirm, type Neighbor, Reachability } from './neighbor.ts';
 import { isThere } from './offloaded-object.ts';
 import type { Queries } from './queries.ts';
@@ -38,7 +37,6 @@ const SUSPECTED = -2;
 export class NeighborUnreachability {
   readonly #framing: Framing;
   readonly #queries: Queries;
-  readonly #invalidations: Invalidations;
   /** Neighbors in Delay or Probe, with the delta that the device gave when it asked, or NO_DELTA. */
   readonly #doubted = new Map<Neighbor, number>();
   trace: Trace | null = null;
@@ -46,10 +44,9 @@ export class NeighborUnreachability {
   questions = 0;
   probesSent = 0;
 
-  constructor(framing: Framing, queries: Queries, invalidations: Invalidations) {
+  constructor(framing: Framing, queries: Queries) {
     this.#framing = framing;
     this.#queries = queries;
-    this.#invalidations = invalidations;
   }
 
   /** NdisMOffloadEventIndicate. `context` is the neighbor's handle, `nicDelta` how old the device's proof is. */
@@ -159,7 +156,7 @@ export class NeighborUnreachability {
     }
     this.#doubted.delete(neighbor);
     this.trace?.emit('framing', 'framing', 'neighbor is unreachable');
+    // Paths that have another way take it; what has none is invalid (network.ts).
     this.#framing.neighbors.failed(neighbor);
-    this.#invalidations.invalidate(neighbor);
   }
 }

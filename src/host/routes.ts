@@ -1,5 +1,6 @@
 /**
- * The routing table: longest prefix first (RFC 1812 5.2.4.3). A handful of routes, looked up once a path.
+ * The routing table: longest prefix first (RFC 1812 5.2.4.3), then in the order in which routes were given: several default
+ * gateways are a list of which the first is preferred. A handful of routes, looked up once a path.
  *
  * A gateway of 0 says that the destination is on the link. Paths cache the answer (path.ts).
  */
@@ -16,6 +17,8 @@ interface Route {
 }
 
 export class RoutingTable {
+  /** Nobody answers at the gateway's address. */
+  isDead: (iface: Interface, gateway: number) => boolean = () => false;
   readonly #routes: Route[] = [];
 
   add(prefix: number, prefixLength: number, gateway: number, iface: Interface): void {
@@ -44,10 +47,19 @@ export class RoutingTable {
     );
   }
 
-  /** The route, or undefined: network unreachable. */
+  /**
+   * The route, or undefined: network unreachable. Of several gateways for the same prefix the first that answers, as far as
+   * anybody knows (RFC 1122 3.3.1.4, 3.3.1.5); if none does, the first.
+   */
   find(destination: number, iface: Interface | null): Route | undefined {
-    return this.#routes.find(
-      route => (destination & route.mask) === route.prefix && (iface === null || route.iface === iface),
-    );
+    let best: Route | undefined;
+    for (let i = 0; i < this.#routes.length; i++) {
+      const route = this.#routes[i]!;
+      if ((destination & route.mask) !== route.prefix || (iface !== null && route.iface !== iface)) continue;
+      if (best !== undefined && route.prefixLength < best.prefixLength) break;
+      if (route.gateway === 0 || !this.isDead(route.iface, route.gateway)) return route;
+      best ??= route;
+    }
+    return best;
   }
 }

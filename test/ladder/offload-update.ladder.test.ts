@@ -331,7 +331,7 @@ describe('a redirect', () => {
   );
 
   machineLadder(
-    'to a router that does not answer: the device goes on the old way until the host gives up and takes the connection back',
+    'to a router that does not answer: the device goes on the old way, to which the host returns when it gives up',
     { ...TREE, tcp: { rtoInitialTicks: 10_000 } },
     `
     0s   tli        offload c3
@@ -346,10 +346,19 @@ describe('a redirect', () => {
     3s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
     4s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
     5s   host       > arp who-has 10.0.0.252 tell 10.0.0.1 (02:43:4e:00:00:01)
-    6s   blocks     nic0 terminate N={P={T}}
-    6s   blocks     nic0 terminate complete N={P={T}}
-    7s   check      host blocks=0
+    7s   check      c3 offload=Offloaded
+    8s   app        c3 send 10
+    8s   nic0       > c3 P. 1:11(10) ack 11
+    8s   c3         < . 11:11(0) ack 11
+    8s   app        c3 sent 10
+    9s   check      host blocks=0
 `,
+    machine => {
+      const { host } = machine;
+      const { hop, connection } = machine.peer('c3');
+      const { neighbor, linked } = host.network.path(host.transport.at(connection!.slot).path);
+      expect([neighbor.address === hop, linked === neighbor]).toEqual([true, true]);
+    },
   );
 
   machineLadder(
