@@ -15,6 +15,7 @@ import { VlanDriver } from './intermediate-driver/vlan.ts';
 import type { HostBoot } from './machine-layout.ts';
 import type { Memory } from './memory/memory.ts';
 import { NicStatus } from './ring/nic-layout.ts';
+import { HeaderFormat } from './offload/state-objects.ts';
 import type { Ipv6Prefix } from './wire/ipv6-text.ts';
 
 export interface InterfacePlan {
@@ -27,6 +28,8 @@ export interface InterfacePlan {
   readonly more?: readonly { readonly address: number; readonly prefixLength: number }[];
   /** RFC 5227: addresses of IPv4 are used only when nobody is found to have them. */
   readonly probesAddresses?: boolean;
+  /** RFC 1042: datagrams of IPv4 leave in LLC/SNAP frames. */
+  readonly snap?: boolean;
   /** Absent: it does not speak IPv6. */
   readonly ipv6?: Ipv6Plan | undefined;
 }
@@ -96,6 +99,7 @@ export function assembleHost(
     const { address, prefixLength, vid, ipv6 } = plan;
     const adapter = vid === 0 ? top : vlans!.virtuals[vids.indexOf(vid)]!;
     const iface = host.addInterface(adapter, address, prefixLength);
+    if (plan.snap === true) iface.headerFormat = HeaderFormat.Snap;
     for (const further of plan.more ?? []) host.addAddress(iface, further.address, further.prefixLength);
     if (plan.probesAddresses === true) host.probeAddresses(iface);
     if (ipv6 !== undefined) enableIpv6(host, iface, ipv6);

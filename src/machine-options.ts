@@ -62,6 +62,8 @@ export const MachineOptions = z.strictObject({
     .strictObject({
       /** The link is asked whether addresses are taken before they are used (RFC 5227): for four to seven seconds. */
       probe: z.boolean().optional(),
+      /** Datagrams leave in LLC/SNAP frames (RFC 1042), of 1492 bytes at most. Both kinds are understood. */
+      snap: z.boolean().optional(),
     })
     .optional(),
   /** Of interfaces with an IPv6 address, and of all if they are to get theirs from routers. */

@@ -46,6 +46,7 @@ function interfaceOf(given: string | readonly string[], vid: number, { ipv4, ipv
     prefixLength: first?.prefixLength ?? 0,
     more,
     probesAddresses: ipv4?.probe ?? false,
+    snap: ipv4?.snap ?? false,
     vid,
     ipv6: speaksIpv6 ? { addresses, autoconfigure, duplicateProbes } : undefined,
   };

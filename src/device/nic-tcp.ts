@@ -13,6 +13,7 @@ import { NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { DescriptorQueue } from '../ring/descriptor-queue.ts';
 import { Completion } from '../offload/descriptors.ts';
 import { isMandatory, OffloadEventCode, TcpOffloadEvent, TcpUploadReason } from '../offload/events.ts';
+import { HeaderFormat } from '../offload/state-objects.ts';
 import type { TargetOptions } from '../offload/target-options.ts';
 import type { NicBoot } from '../ring/nic-layout.ts';
 import { seqLt } from '../base/seq.ts';
@@ -33,6 +34,7 @@ import { ETHERNET, EtherType, emitEthernet } from '../wire/ethernet.ts';
 import { isIpv6 } from '../wire/address-table.ts';
 import { emitIpv6 } from '../wire/ipv6.ts';
 import { emitIpv4, IPV4, IPV4_LEAST_PATH_MTU, IpProtocol, Ipv4Fragment } from '../wire/ipv4.ts';
+import { emitSnap, SNAP } from '../wire/llc-snap.ts';
 import { emitTag, VLAN } from '../wire/vlan.ts';
 import type { InvertedTree } from './inverted-tree.ts';
 import type { Mac } from './mac.ts';
@@ -153,9 +155,13 @@ export class NicTcp implements Effects {
       view.setUint16(ipAt + 2, etherType);
       ipAt += VLAN.tagLength;
     }
+    const typeAt = ipAt - 2;
+    const isSnap = neighborState.headerFormat === HeaderFormat.Snap;
+    if (isSnap) ipAt += SNAP.headerLength;
     const segmentLength = this.writer.headerLength(tcb, flags) + length;
     const headerLength = this.#writeIp(tcb, ipAt, segmentLength, trafficClassOf(tcb, seq, length));
     const total = headerLength + segmentLength;
+    if (isSnap) emitSnap(view, typeAt, etherType, total);
     this.writer.write(tcb, ipAt + headerLength, flags, seq, length, this.now);
     this.mac.transmit(at, ipAt - at + total);
     // Text or FIN below what was sent before.

@@ -13,8 +13,9 @@ import { ETHERNET, EtherType, isGroupMac } from '../wire/ethernet.ts';
 import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
 import { Ipv6Header, Ipv6Parse, NextHeader, parseIpv6 } from '../wire/ipv6.ts';
+import { FramePayload, readPayload } from '../wire/llc-snap.ts';
 import { parseTcp, TcpHeader, TcpParse } from '../wire/tcp.ts';
-import { vidOf, VLAN } from '../wire/vlan.ts';
+import { isTpid, vidOf, VLAN } from '../wire/vlan.ts';
 import { IcmpFilter } from './icmp-filter.ts';
 import type { NicStatistics } from './statistics.ts';
 
@@ -28,6 +29,7 @@ export class ReceiveLookup {
   readonly #ipv4 = new Ipv4Header();
   readonly #ipv6 = new Ipv6Header();
   readonly tcp = new TcpHeader();
+  readonly #payload = new FramePayload();
   readonly #memory: Memory;
   readonly #table: TcbTable;
   readonly #addresses: AddressTable;
@@ -54,11 +56,17 @@ export class ReceiveLookup {
     let ipAt = frameAt + ETHERNET.headerLength;
     let vid = 0;
     let etherType = view.getUint16(frameAt + ETHERNET.etherType);
-    if (etherType !== EtherType.Ipv4 && etherType !== EtherType.Ipv6) {
+    if (isTpid(etherType)) {
       vid = vidOf(view, frameAt, end);
       ipAt += VLAN.tagLength;
       if (vid < 0 || ipAt > end) return NORMAL_PATH;
       etherType = view.getUint16(ipAt - 2);
+    }
+    if (etherType < EtherType.LowestType) {
+      // RFC 1042: a frame with a length, and the type behind an LLC/SNAP header.
+      readPayload(view, ipAt - 2, end, this.#payload);
+      etherType = this.#payload.etherType;
+      ipAt = this.#payload.at;
     }
     const isOurs = etherType === EtherType.Ipv6 ? this.#readIpv6(ipAt, end) : this.#readIpv4(etherType, ipAt, end);
     const { ip } = this;

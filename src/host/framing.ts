@@ -12,6 +12,8 @@ import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Cursor } from '../memory/record.ts';
 import type { BlockPool } from '../offload/block-list.ts';
 import { ETHERNET, EtherType, emitEthernet, isGroupMac } from '../wire/ethernet.ts';
+import { emitSnap, FramePayload, readPayload, SNAP } from '../wire/llc-snap.ts';
+import { HeaderFormat } from '../offload/state-objects.ts';
 import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { Arp, type ArpFrames } from './arp.ts';
 import type { Interface } from './interface.ts';
@@ -51,6 +53,7 @@ export class Framing implements NeighborOwner, ArpFrames {
   readonly #memory: Memory;
   readonly #tx: BufferPool;
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
+  readonly #payload = new FramePayload();
   network: NetworkInput | null = null;
   ipv6: Ipv6Link | null = null;
   framesSent = 0;
@@ -83,29 +86,27 @@ export class Framing implements NeighborOwner, ArpFrames {
   /** Sends the IP datagram of `length` bytes that stands behind the Ethernet header's room in `buffer`. */
   send(neighbor: Neighbor, buffer: number, length: number): void {
     const descriptor = this.#buffer.at(buffer);
-    descriptor.dataAddress = this.#tx.dataOf(buffer) + TX_FRAME_OFFSET;
-    descriptor.dataLength = ETHERNET.headerLength + length;
+    descriptor.dataAddress = this.bodyOf(buffer);
+    descriptor.dataLength = length;
     descriptor.next = 0;
     if (isIpv6(neighbor.address)) this.ipv6!.used(neighbor);
     if (isResolved(neighbor)) this.sendWaiting(neighbor, buffer);
     else this.neighbors.wait(neighbor, buffer);
   }
 
+  /** A datagram, the body of the frame so far, to a neighbor whose address is known. */
   sendWaiting(neighbor: Neighbor, buffer: number): void {
-    const { adapter } = neighbor.iface;
-    const at = this.#tx.dataOf(buffer) + TX_FRAME_OFFSET;
-    const { view } = this.#memory;
     const etherType = isIpv6(neighbor.address) ? EtherType.Ipv6 : EtherType.Ipv4;
-    emitEthernet(view, at, neighbor.macHi, neighbor.macLo, adapter.macHi, adapter.macLo, etherType);
-    this.framesSent++;
-    adapter.down.sendFrame(buffer);
+    const { iface, macHi, macLo, headerFormat } = neighbor;
+    const length = this.#buffer.at(buffer).dataLength;
+    this.#frame(iface, buffer, macHi, macLo, etherType, length, headerFormat);
   }
 
   beginFrame(iface: Interface, macHi: number, macLo: number, etherType: number): number {
     const buffer = this.#tx.allocate();
     if (buffer === 0) return 0;
     const { adapter } = iface;
-    const at = this.#tx.dataOf(buffer) + TX_FRAME_OFFSET;
+    const at = this.bodyOf(buffer) - ETHERNET.headerLength;
     emitEthernet(this.#memory.view, at, macHi, macLo, adapter.macHi, adapter.macLo, etherType);
     return buffer;
   }
@@ -115,12 +116,35 @@ export class Framing implements NeighborOwner, ArpFrames {
   }
 
   submit(iface: Interface, buffer: number, bodyLength: number): void {
+    const { view } = this.#memory;
+    const at = this.bodyOf(buffer) - ETHERNET.headerLength;
+    const etherType = view.getUint16(at + ETHERNET.etherType);
+    const format = etherType === EtherType.Ipv6 ? HeaderFormat.Dix : iface.headerFormat;
+    this.#buffer.at(buffer).next = 0;
+    this.#frame(iface, buffer, view.getUint16(at), view.getInt32(at + 2), etherType, bodyLength, format);
+  }
+
+  /** Puts the headers in front of the body, in the format that the receiver understands, and sends. */
+  #frame(
+    { adapter }: Interface,
+    buffer: number,
+    macHi: number,
+    macLo: number,
+    etherType: number,
+    bodyLength: number,
+    headerFormat: number,
+  ): void {
+    const { view } = this.#memory;
+    const isSnap = headerFormat === HeaderFormat.Snap;
+    const headerLength = ETHERNET.headerLength + (isSnap ? SNAP.headerLength : 0);
+    const at = this.bodyOf(buffer) - headerLength;
+    emitEthernet(view, at, macHi, macLo, adapter.macHi, adapter.macLo, etherType);
+    if (isSnap) emitSnap(view, at + ETHERNET.etherType, etherType, bodyLength);
     const descriptor = this.#buffer.at(buffer);
-    descriptor.dataAddress = this.#tx.dataOf(buffer) + TX_FRAME_OFFSET;
-    descriptor.dataLength = ETHERNET.headerLength + bodyLength;
-    descriptor.next = 0;
+    descriptor.dataAddress = at;
+    descriptor.dataLength = headerLength + bodyLength;
     this.framesSent++;
-    iface.adapter.down.sendFrame(buffer);
+    adapter.down.sendFrame(buffer);
   }
 
   // --- receive ---
@@ -131,12 +155,11 @@ export class Framing implements NeighborOwner, ArpFrames {
     const { view } = this.#memory;
     const descriptor = this.#buffer.at(buffer);
     const at = descriptor.dataAddress;
-    const end = at + descriptor.dataLength;
     let kept = false;
     if (descriptor.dataLength >= ETHERNET.headerLength) {
-      const etherType = view.getUint16(at + ETHERNET.etherType);
-      const body = at + ETHERNET.headerLength;
       const linkGroup = isGroupMac(view.getUint16(at));
+      readPayload(view, at + ETHERNET.etherType, at + descriptor.dataLength, this.#payload);
+      const { etherType, at: body, end } = this.#payload;
       if (etherType === EtherType.Ipv4 && iface.hasIpv4) {
         kept = this.network!.receive(iface, buffer, body, end, linkGroup);
       } else if (etherType === EtherType.Arp && iface.hasIpv4) {

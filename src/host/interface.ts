@@ -3,6 +3,8 @@
  *
  * Its index stands for it wherever a word is all there is: as part of the key of a connection, a neighbor or a path.
  */
+import { HeaderFormat } from '../offload/state-objects.ts';
+import { SNAP } from '../wire/llc-snap.ts';
 import { Ipv4Address } from './ipv4-address.ts';
 import type { Ipv6Interface } from './ipv6-interface.ts';
 import type { Adapter } from './ndis.ts';
@@ -16,6 +18,8 @@ export class Interface {
   readonly adapter: Adapter;
   /** The first is the one that is used where nothing else speaks for another. */
   readonly ipv4: Ipv4Address[] = [];
+  /** How IPv4 is put into frames here; both ways are understood (RFC 1122 2.3.3). */
+  headerFormat: HeaderFormat = HeaderFormat.Dix;
   /** What it knows of IPv6; null: it does not speak it (ipv6.ts). */
   ipv6: Ipv6Interface | null = null;
 
@@ -23,6 +27,12 @@ export class Interface {
     this.index = index;
     this.adapter = adapter;
     if (address !== 0) this.ipv4.push(new Ipv4Address(address, prefixLength));
+  }
+
+  /** The largest IPv4 datagram that a frame holds (RFC 1042: 1492 bytes, since a length says no more than 1500). */
+  get ipv4Mtu(): number {
+    const { mtu } = this.adapter;
+    return this.headerFormat === HeaderFormat.Snap ? Math.min(mtu, SNAP.lengthMax) - SNAP.headerLength : mtu;
   }
 
   /** Its first IPv4 address, 0 without any. */

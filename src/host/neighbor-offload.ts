@@ -102,6 +102,7 @@ export class NeighborOffload {
     state.vlanId = 0;
     state.dlDestinationHi = neighbor.macHi;
     state.dlDestinationLo = neighbor.macLo;
+    state.headerFormat = neighbor.headerFormat;
     const age = Math.max(1, (this.now - neighbor.confirmedAt) >>> 0);
     // Digest §3.9: 0 says that the host has no proof either, and mutes the device while the host finds out.
     state.hostReachabilityDelta = neighbor.reachability === Reachability.Reachable ? age | 0 : 0;

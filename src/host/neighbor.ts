@@ -3,6 +3,8 @@
  * (NeighborState) and what only the host needs.
  */
 import { OffloadState } from '../offload/offload-state.ts';
+import { HeaderFormat } from '../offload/state-objects.ts';
+import { isIpv6 } from '../wire/address-table.ts';
 import type { Interface } from './interface.ts';
 import type { ProviderTable } from './ndis.ts';
 import type { LowerObject } from './lower-object.ts';
@@ -44,6 +46,11 @@ export class Neighbor implements LowerObject {
   /** While a block list is described: the chain of blocks that depend on this one. */
   firstDependent = 0;
   lastDependent = 0;
+
+  /** RFC 1042 is about IPv4 and its ARP; IPv6 has one format (RFC 2464). */
+  get headerFormat(): HeaderFormat {
+    return isIpv6(this.address) ? HeaderFormat.Dix : this.iface.headerFormat;
+  }
 
   constructor(id: number, iface: Interface, address: number) {
     this.id = id;

@@ -51,7 +51,7 @@ export class Path implements LowerObject {
     this.neighbor = neighbor;
     this.destination = destination;
     this.source = source;
-    this.mtu = iface.adapter.mtu;
+    this.mtu = this.isIpv6 ? iface.adapter.mtu : iface.ipv4Mtu;
     this.linkMtu = this.mtu;
   }
 

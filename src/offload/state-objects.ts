@@ -30,6 +30,10 @@ export const NeighborState = record('NEIGHBOR_OFFLOAD_STATE', 32, {
   nicReachabilityDelta: d(word('since the device knew it reachable'), 'NicReachabilityDelta', 'ticks', '¶84, shipped'),
 });
 
+/** NeighborState.headerFormat: how datagrams are put into frames. */
+export const HeaderFormat = { Dix: 0, Snap: 1 } as const;
+export type HeaderFormat = (typeof HeaderFormat)[keyof typeof HeaderFormat];
+
 /** PATH ({IP4,IP6}_OFFLOAD_STATE_{CONST,CACHED,DELEGATED}); which of the two, the type of its block says. */
 export const PathState = record('PATH_OFFLOAD_STATE', 40, {
   sourceAddress: c(word('our address; of IPv6 the first of four words'), 'SourceAddress', 'address', '¶84, shipped'),

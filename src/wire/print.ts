@@ -25,6 +25,7 @@ import { nameOf, type PrintedEnds } from './print-names.ts';
 import { ABSOLUTE } from './print-tcp.ts';
 import type { TcpPrintBases } from './print-tcp.ts';
 import { formatQuotation, formatTcpSegment, formatUdp } from './print-upper.ts';
+import { FramePayload, readPayload } from './llc-snap.ts';
 import { etherTypeAt, VLAN, vidOfTci } from './vlan.ts';
 
 /** One line for the frame of `length` bytes at `at`; `bases` makes TCP sequence numbers relative. */
@@ -38,14 +39,16 @@ export function formatFrame(view: DataView, at: number, length: number, bases: T
     tags += `vlan ${vidOfTci(view.getUint16(p + 2))} `;
   }
   if (typeAt < 0) return `${tags}cut off in a vlan tag, length ${length}`;
-  const payloadAt = typeAt + 2;
-  switch (view.getUint16(typeAt)) {
+  const payload = new FramePayload();
+  readPayload(view, typeAt, end, payload);
+  if (view.getUint16(typeAt) < EtherType.LowestType && payload.etherType !== 0) tags += 'snap ';
+  switch (payload.etherType) {
     case EtherType.Ipv4:
-      return tags + formatIpv4Packet(view, payloadAt, end, bases);
+      return tags + formatIpv4Packet(view, payload.at, payload.end, bases);
     case EtherType.Ipv6:
-      return tags + formatIpv6Packet(view, payloadAt, end, bases);
+      return tags + formatIpv6Packet(view, payload.at, payload.end, bases);
     case EtherType.Arp:
-      return tags + formatArp(view, payloadAt, end);
+      return tags + formatArp(view, payload.at, payload.end);
     default: {
       const type = view.getUint16(typeAt).toString(16).padStart(4, '0');
       const source = formatMac(ethernet.srcHi, ethernet.srcLo);
