@@ -93,6 +93,8 @@ export class TliConnection {
   closer: TliHandler | null = null;
   /** Consumed bytes that the device has not been told of yet. */
   credit = 0;
+  /** An upcall is under way that tells of them. */
+  creditListed = false;
   /** Bytes taken and not consumed yet (creditsLater). */
   owedBytes = 0;
   /** Closed in order while the application still has to see what it holds: then it hears of it. */

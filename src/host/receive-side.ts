@@ -6,7 +6,7 @@
  *   on a device      refused to the device, which keeps it (BufferedData at an upload) and waits for a receive
  *   in between       kept here; posts wait for the end of the hand-over
  *
- * Consumed bytes open the receive window: at once in the host, by credit on a device. For epochs see device/nic-delivery.ts.
+ * Consumed bytes open the receive window (receive-credit.ts). For epochs see device/nic-delivery.ts.
  */
 import { assert } from '../base/assert.ts';
 import { TimerWheel, type TimerHandler } from '../base/timer-wheel.ts';
@@ -22,13 +22,12 @@ import { callRoute } from './call-route.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { TliConnection } from './connection.ts';
 import type { ProviderTable } from './ndis.ts';
+import { ReceiveCredit } from './receive-credit.ts';
 import type { Transport } from './transport.ts';
 import { Upcall } from './upcalls.ts';
 
 /** TcpPushTicks of the host, as the shipped default. */
 const PUSH_TICKS = 500;
-/** Consumed bytes that may wait before a device is told: so many, or a quarter of a small receive buffer. */
-const CREDIT_STEP = 65536;
 
 export class ReceiveSide implements DeliveryOwner, TimerHandler {
   readonly #transport: Transport;
@@ -37,6 +36,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   readonly #buffer: Cursor<typeof NetBuffer.fields>;
   readonly #delivery: ReceiveDelivery;
   readonly #pushWheel: TimerWheel;
+  readonly credit: ReceiveCredit;
   #aborting: TliConnection | null = null;
 
   constructor(memory: Memory, transport: Transport, connections: ConnectionTable, descriptors: BufferPool) {
@@ -48,6 +48,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
     this.#delivery = new ReceiveDelivery(memory, capacity, this);
     transport.kept = this.#delivery;
     this.#pushWheel = new TimerWheel(capacity, 0);
+    this.credit = new ReceiveCredit(transport);
   }
 
   /** Bytes wait here for the application. */
@@ -285,7 +286,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   handedOver(connection: TliConnection): void {
     connection.epoch = 0;
     connection.indicationsSeen = 0;
-    this.#giveCreditIfDue(connection);
+    this.credit.giveIfDue(connection);
   }
 
   /** BufferedData, and what the device had sent while it was asked to give the connection back. */
@@ -299,22 +300,7 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
   }
 
   consumed(connection: TliConnection, count: number): void {
-    if (count === 0) return;
-    const tcb = this.#transport.at(connection.slot);
-    if (tcb.offloadState === OffloadState.InHost) {
-      this.#transport.consumed(connection.slot, count);
-      return;
-    }
-    connection.credit += count;
-    if (tcb.offloadState === OffloadState.Offloaded) this.#giveCreditIfDue(connection);
-  }
-
-  /** The device has the connection: credit that gathered is due when it is much of the window. */
-  #giveCreditIfDue(connection: TliConnection): void {
-    const { offloadHandle, initialRcvWnd } = this.#transport.at(connection.slot);
-    if (connection.credit < Math.min(CREDIT_STEP, initialRcvWnd >> 2)) return;
-    this.#down(connection).tcpOffloadReceiveReturn(offloadHandle, connection.credit);
-    connection.credit = 0;
+    this.credit.read(connection, count);
   }
 
   /** Nobody wants what is kept. */

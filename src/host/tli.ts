@@ -115,6 +115,9 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
       case Upcall.Settle:
         if (known) this.#settle(known);
         return;
+      case Upcall.Credit:
+        if (known) this.receives.credit.tell(known);
+        return;
       case Upcall.Room:
         this.sends.roomArrived();
     }

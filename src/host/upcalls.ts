@@ -17,6 +17,8 @@ export const Upcall = {
   Room: 10,
   /** A hand-over is over: receives go where the connection is now, and what is kept is shown. */
   Settle: 11,
+  /** The application has read what there was: the window may open. */
+  Credit: 12,
 } as const;
 export type Upcall = (typeof Upcall)[keyof typeof Upcall];
 

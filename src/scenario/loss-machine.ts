@@ -3,8 +3,6 @@
  * host path the engine runs in the hosts, offloaded it runs in the NICs' firmware from the first data segment on.
  *
  *   sender ═ NIC ── cable: 50 ms each way, loses ── switch ── cable ── NIC ═ receiver
- *
- * ARP goes over the same cable and is lost like everything else.
  */
 import { assert } from '../base/assert.ts';
 import type { AssembledHost, HostWiring } from '../assemble-host.ts';

@@ -26,6 +26,22 @@ function icmp(machine: AttackMachine, type: number, code: number, rest: number, 
 }
 
 describe.each([false, true])('connections offloaded: %s', offload => {
+  test('"fragmentation needed" with an MTU of 68, and 0, 1, 552: segments stay large enough', () => {
+    const machine = new AttackMachine({ offload });
+    const mtus = [0, 1, 67, 68, 296, 551, 552];
+    machine.attack(
+      1500,
+      index => {
+        for (const [port, { seq }] of machine.seen) {
+          icmp(machine, IcmpType.DestinationUnreachable, 4, mtus[index % mtus.length]!, (seq - 500) | 0, port);
+        }
+      },
+      0.5,
+    );
+    for (const path of machine.server.network.paths) expect(path.mtu).toBeGreaterThanOrEqual(552);
+    machine.end();
+  });
+
   test('unreachable, of every code: soft errors, the connections go on (RFC 1122 4.2.3.9, RFC 5927 5.2)', () => {
     const machine = new AttackMachine({ offload });
     machine.attack(1000, index => {
