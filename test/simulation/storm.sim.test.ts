@@ -69,7 +69,9 @@ describe('a seed is a run', () => {
 
 /** Breaks something once there is something to break; says what the checker found. */
 function sabotaged(sabotage: (run: SeedRun) => boolean): string {
-  for (let seed = 1; seed <= 20; seed++) {
+  let chances = 0;
+  // Not every seed shows it: a connection may be without timestamps, or have sent its last segment.
+  for (let seed = 1; seed <= 20 && chances < 5; seed++) {
     let isDone = false;
     const result = runSeed(seed, {
       memory,
@@ -82,8 +84,10 @@ function sabotaged(sabotage: (run: SeedRun) => boolean): string {
         };
       },
     });
-    if (isDone) return result.error ?? 'nothing';
+    if (isDone) chances++;
+    if (isDone && result.error !== undefined) return result.error;
   }
+  if (chances > 0) return 'nothing';
   throw new Error('no seed gave the chance');
 }
 
@@ -204,13 +208,16 @@ describe('the checker notices', () => {
   });
 
   test('an ACK that goes back, a clock that goes back, a window that shrinks (invariants 8, 9)', () => {
-    const saboteurs: [field: 'rcvNxt' | 'tsOffset' | 'rcvWnd', by: number, what: string][] = [
-      ['rcvNxt', 4000, 'ACK goes back'],
-      ['tsOffset', 50_000, 'TSval goes back'],
-      // Less than a segment: more would be offered again at once (window.ts).
-      ['rcvWnd', 1000, 'the right edge of its window shrinks'],
+    const saboteurs: [
+      fields: Partial<Record<'rcvNxt' | 'tsOffset' | 'rcvWnd' | 'rcvPending', number>>,
+      what: string,
+    ][] = [
+      [{ rcvNxt: 4000 }, 'ACK goes back'],
+      [{ tsOffset: 50_000 }, 'TSval goes back'],
+      // There is less room as well: else it would be offered again at once (window.ts).
+      [{ rcvWnd: 3000, rcvPending: -3000 }, 'the right edge of its window shrinks'],
     ];
-    for (const [field, by, what] of saboteurs) {
+    for (const [fields, what] of saboteurs) {
       const found = sabotaged(run => {
         if (!find(run, OffloadState.Offloaded)) return false;
         for (const { firmware } of run.sim.nics) {
@@ -219,9 +226,12 @@ describe('the checker notices', () => {
           firmware.emitSegment = (tcb, flags, seq, length) => {
             // Every third segment is that of an owner who has forgotten something.
             if (++segments % 3 !== 0) return emit(tcb, flags, seq, length);
-            tcb[field] -= by;
+            const change = (sign: number): void => {
+              for (const [field, by] of Object.entries(fields)) tcb[field as keyof typeof fields] += sign * by;
+            };
+            change(-1);
             const isSent = emit(tcb, flags, seq, length);
-            tcb[field] += by;
+            change(1);
             return isSent;
           };
         }
