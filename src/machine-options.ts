@@ -111,6 +111,7 @@ export const MachineOptions = z.strictObject({
       duplicatePercent: z.number().min(0).max(100).optional(),
       reorderPercent: z.number().min(0).max(100).optional(),
       corruptPercent: z.number().min(0).max(100).optional(),
+      markPercent: z.number().min(0).max(100).optional(),
       delayUs: z.number().min(0).optional(),
       jitterUs: z.number().min(0).optional(),
     })

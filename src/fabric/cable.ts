@@ -24,6 +24,7 @@ import { WIRE_FRAME_OFFSET, WireFlag, WireSlot } from '../ring/wire-slot.ts';
 import { ETHERNET } from '../wire/ethernet.ts';
 import type { FrameTap } from './capture.ts';
 import { DelayLine, type DelaySink } from './delay-line.ts';
+import { CongestionMark } from './congestion-mark.ts';
 import { Fate, type FaultPlan, Faults, flipBit } from './faults.ts';
 import type { FabricPart, Port, Uplink } from './port.ts';
 
@@ -68,6 +69,9 @@ export class CableDirection {
   malformed = 0;
   /** Dropped by the fabric's MAC because of WireFlag.FcsError. */
   fcsErrors = 0;
+  /** Frames that got a mark of congestion. */
+  marked = 0;
+  readonly #mark = new CongestionMark();
 
   constructor(faults: Faults, line: DelayLine, view: DataView, send: DelaySink) {
     this.faults = faults;
@@ -87,6 +91,7 @@ export class CableDirection {
     const fate = faults.active ? faults.decide() : 0;
     if ((fate & Fate.Lost) !== 0) return;
     const due = faults.active ? nowUs + faults.delayUs : nowUs;
+    if ((fate & Fate.Marked) !== 0 && this.#mark.set(this.#view, frameAt, length)) this.marked++;
     if ((fate & Fate.Duplicated) !== 0) line.push(frameAt, length, 0, due, false);
     let flippedBit = -1;
     let flags = 0;
@@ -100,6 +105,7 @@ export class CableDirection {
       line.push(frameAt, length, flags, due, false);
     }
     if (flippedBit >= 0) flipBit(this.#view, frameAt, flippedBit);
+    if ((fate & Fate.Marked) !== 0) this.#mark.restore(this.#view);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * What a bad cable does to frames: loss, duplication, reordering, bit errors, delay (as Linux tc-netem(8) names them).
+ * What a bad cable does to frames: loss, duplication, reordering, bit errors, delay (as Linux tc-netem(8) names them), and marks
+ * of congestion (RFC 3168).
  *
  * One object a direction of a cable; `decide` draws a frame's fate. Every frame takes the same seven draws whatever
  * becomes of it, so that two runs of one seed which differ in one percentage differ in nothing else.
@@ -24,6 +25,8 @@ export interface FaultPlan {
   /** Held back for 200 to 2,000 microseconds more, so that later frames overtake. */
   readonly reorderPercent: number;
   readonly corruptPercent: number;
+  /** Of the frames that say that they are ECN-capable: marked, as by a congested router (congestion-mark.ts). */
+  readonly markPercent: number;
   readonly delayUs: number;
   /** Up to this much is added to the delay. It does not reorder: frames leave a queue in the order they entered it. */
   readonly jitterUs: number;
@@ -34,12 +37,13 @@ export const NO_FAULTS: FaultPlan = {
   duplicatePercent: 0,
   reorderPercent: 0,
   corruptPercent: 0,
+  markPercent: 0,
   delayUs: 0,
   jitterUs: 0,
 };
 
 /** The fate of a frame: bits. */
-export const Fate = { Lost: 1, Duplicated: 2, Corrupted: 4, Reordered: 8 } as const;
+export const Fate = { Lost: 1, Duplicated: 2, Corrupted: 4, Reordered: 8, Marked: 16 } as const;
 
 const HOLD_US_MIN = 200;
 const HOLD_US_MAX = 2000;
@@ -64,6 +68,8 @@ export function faultPlan(plan: Partial<FaultPlan>): FaultPlan {
 
 export class Faults {
   readonly #prng: Prng;
+  /** Of its own, so that seeds from before there were marks mean what they meant. */
+  readonly #marks: Prng;
   readonly #ip = new Ipv4Header();
   #plan: FaultPlan = NO_FAULTS;
   #bitDraw = 0;
@@ -85,6 +91,7 @@ export class Faults {
 
   constructor(prng: Prng, plan: Partial<FaultPlan> = NO_FAULTS) {
     this.#prng = prng;
+    this.#marks = prng.fork('marks');
     this.set(plan);
   }
 
@@ -109,6 +116,7 @@ export class Faults {
     this.delayUs = Math.floor(plan.delayUs + prng.float() * plan.jitterUs);
     this.holdUs = prng.between(HOLD_US_MIN, HOLD_US_MAX);
     this.#bitDraw = prng.float();
+    const marked = this.#marks.chance(plan.markPercent / 100);
     this.decided++;
     if (lost) {
       this.lost++;
@@ -117,7 +125,12 @@ export class Faults {
     if (duplicated) this.duplicated++;
     if (reordered) this.reordered++;
     if (this.delayUs > 0) this.delayed++;
-    return (duplicated ? Fate.Duplicated : 0) | (corrupted ? Fate.Corrupted : 0) | (reordered ? Fate.Reordered : 0);
+    return (
+      (duplicated ? Fate.Duplicated : 0) |
+      (corrupted ? Fate.Corrupted : 0) |
+      (reordered ? Fate.Reordered : 0) |
+      (marked ? Fate.Marked : 0)
+    );
   }
 
   /**

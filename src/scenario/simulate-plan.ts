@@ -22,6 +22,7 @@ import { type NicSizing, planMachine } from '../machine-plan.ts';
 import type { HostOffloadOptions } from '../host/offload-options.ts';
 import type { TargetOptions } from '../offload/target-options.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
+import type { TcpParams } from '../tcp/params.ts';
 import { type Document, documentOf } from './documents.ts';
 import { SERVER_PORT, type StormNetwork, stormNetwork } from './network.ts';
 import { type Action, drawScript } from './simulate-script.ts';
@@ -148,7 +149,10 @@ function drawNetwork(
   const populations = network.populations.map(({ vid, options }): PopulationPlan => {
     const load = { ...options.load!, requestBytesMax, timeoutTicks: CLIENT_TIMEOUT_TICKS };
     const slots = Math.max(64, load.connections + 32);
-    return { vid, options: { ...options, mtu, slots, load, tcp: { finWait2Ticks: FIN_WAIT_2_TICKS } } };
+    return {
+      vid,
+      options: { ...options, mtu, slots, load, tcp: { finWait2Ticks: FIN_WAIT_2_TICKS, ...drawReceiver(prng) } },
+    };
   });
   return { ...network, populations };
 }
@@ -186,6 +190,7 @@ function drawMachine(
           timestamps: prng.chance(0.7),
           windowScaling: prng.chance(0.7),
           rcvBuffer: pick(prng, [262_140, 65_535, 8192]),
+          ...drawReceiver(prng),
         },
       },
     ],
@@ -203,6 +208,17 @@ function drawMachine(
         nics: server.nics.map(nic => ({ ...narrow(prng, nic), target: { ...nic.target, ...forms.target } })),
       },
     ],
+  };
+}
+
+/** How a side of TCP reports what it gets. From a stream of its own: what older seeds showed they show still. */
+export function drawReceiver(prng: Prng): Partial<TcpParams> {
+  const own = prng.fork('receiver');
+  return {
+    sack: own.chance(0.8),
+    dsack: own.chance(0.8),
+    ecn: pick(own, ['on', 'on', 'passive', 'off']),
+    quickAcksMax: pick(own, [16, 16, 2, 0]),
   };
 }
 
@@ -264,6 +280,8 @@ export function drawFaults(prng: Prng): Partial<FaultPlan> {
     duplicatePercent: percent(5),
     reorderPercent: percent(10),
     corruptPercent: percent(2),
+    // A stream of its own: what older seeds showed they show still.
+    markPercent: prng.fork('marks').below(40),
     delayUs: us(20_000),
     jitterUs: us(5000),
   };

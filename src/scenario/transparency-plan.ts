@@ -12,7 +12,7 @@ import type { HostPlan, MachinePlan } from '../machine-layout.ts';
 import { type NicSizing, planMachine } from '../machine-plan.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import type { TcpParams } from '../tcp/params.ts';
-import { drawFaults, drawForms, type Forms, pick } from './simulate-plan.ts';
+import { drawFaults, drawForms, drawReceiver, type Forms, pick } from './simulate-plan.ts';
 import { type ActionPlan, drawActions } from './transparency-actions.ts';
 import { type ConnectionScript, drawConnection, PATTERN_BYTES } from './transparency-script.ts';
 
@@ -118,7 +118,7 @@ function drawMachine(
         blockList: pick(prng, [1, 2, 8]),
         applicationBytes: PATTERN_BYTES + SCRATCH_BYTES,
         copyBuffers: pick(prng, [4, 32]),
-        tcp: { ...drawTcp(prng, timestamps), timeWaitTicks },
+        tcp: { ...drawTcp(prng, timestamps), ...drawReceiver(prng), timeWaitTicks },
       };
     }),
     seed,

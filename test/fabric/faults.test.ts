@@ -98,7 +98,9 @@ describe('faults', () => {
       const faults = new Faults(new Prng(5), { reorderPercent: 30, ...extra });
       return Array.from({ length: 500 }, () => faults.decide() & Fate.Reordered);
     };
-    expect(fates({ duplicatePercent: 50, delayUs: 10, jitterUs: 99, corruptPercent: 40 })).toEqual(fates({}));
+    expect(fates({ duplicatePercent: 50, delayUs: 10, jitterUs: 99, corruptPercent: 40, markPercent: 60 })).toEqual(
+      fates({}),
+    );
   });
 
   it('change while frames pass', () => {
