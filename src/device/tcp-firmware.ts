@@ -15,7 +15,7 @@ import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { type Tcb, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
-import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
+import { abort, close, consumed, credited, send, sendAndClose } from '../tcp/user-calls.ts';
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
 import { Corruption } from './corruption.ts';
 import { KeptSegments } from './kept-segments.ts';
@@ -150,7 +150,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
 
   /** Bytes that the application has consumed: the receive window's credit. */
   receiveReturn(slot: number, count: number): void {
-    consumed(this.tcb.at(this.table.addressOf(slot)), count, this.now, this);
+    credited(this.tcb.at(this.table.addressOf(slot)), count, this.now, this);
   }
 
   /** The host's handle of a connection. */

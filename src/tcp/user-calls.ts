@@ -13,7 +13,7 @@ import { acknowledgeSend, enqueueSend, type NetBufferCursor } from './send-queue
 import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { acceptableSeq, transmit } from './transmit.ts';
-import { windowUpdateDue } from './window.ts';
+import { windowHasGrown, windowUpdateDue } from './window.ts';
 
 /** SEND: a chain of NET_BUFFERs, borrowed until each is completed. False when the state does not allow it. */
 export function send(tcb: Tcb, chain: number, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
@@ -85,10 +85,24 @@ function owesReset(state: number): boolean {
 /** The application took `count` indicated bytes: the window may open (RFC 9293 3.8.6.2.2). */
 export function consumed(tcb: Tcb, count: number, now: number, fx: Effects): void {
   tcb.rcvPending = Math.max(0, tcb.rcvPending - count);
-  const { state } = tcb;
-  if (state !== TcpState.Established && state !== TcpState.FinWait1 && state !== TcpState.FinWait2) return;
+  if (!stillReceives(tcb.state)) return;
   const isReadOut = count > 0 && tcb.rcvPending === 0 && acknowledgesRead(tcb, fx);
   if (!isReadOut && !windowUpdateDue(tcb)) return;
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   transmit(tcb, now, fx);
+}
+
+/**
+ * The same for an owner that hears of it late and in large steps: the last ACKs did not offer what had been read long ago, so
+ * the peer is told at once.
+ */
+export function credited(tcb: Tcb, count: number, now: number, fx: Effects): void {
+  tcb.rcvPending = Math.max(0, tcb.rcvPending - count);
+  if (!stillReceives(tcb.state) || !windowHasGrown(tcb)) return;
+  tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  transmit(tcb, now, fx);
+}
+
+function stillReceives(state: number): boolean {
+  return state === TcpState.Established || state === TcpState.FinWait1 || state === TcpState.FinWait2;
 }
