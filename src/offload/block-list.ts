@@ -74,7 +74,7 @@ export const BlockRole = {
 } as const;
 
 export const BLOCK_HEADER_BYTES = Block.byteLength;
-/** Header, TCP state (244), what travels beside it (tcp-transfer.ts), and room for later kinds of state object (R20). */
+/** Header, TCP state (248), what travels beside it (tcp-transfer.ts), and room for later kinds of state object (R20). */
 export const BLOCK_SLOT_BYTES = 512;
 /** Connections that one list may carry; a host of fewer makes no larger ones. */
 export const BLOCK_LIST_MAX = 131_072;

@@ -33,6 +33,7 @@ export function exportDelegated(tcb: Tcb, now: number): void {
   tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
   tcb.rackSentAt = (now - tcb.rackSentAt) | 0;
   tcb.lastSendAt = (now - tcb.lastSendAt) | 0;
+  tcb.challengeAt = (now - tcb.challengeAt) | 0;
   tcb.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   tcb.tsTime = (now + tcb.tsOffset) | 0;
   tcb.timers = 0;
@@ -58,6 +59,7 @@ export function snapshotDelegated(tcb: Tcb, copy: Tcb, now: number, receiveBackl
   copy.tsRecentAge = (now - tcb.tsRecentAge) | 0;
   copy.rackSentAt = (now - tcb.rackSentAt) | 0;
   copy.lastSendAt = (now - tcb.lastSendAt) | 0;
+  copy.challengeAt = (now - tcb.challengeAt) | 0;
   copy.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   copy.tsTime = (now + tcb.tsOffset) | 0;
   copy.sendDataHead = sendBacklog(tcb);
@@ -90,6 +92,7 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.tsRecentAge = (now - tcb.tsRecentAge) | 0;
   tcb.rackSentAt = (now - tcb.rackSentAt) | 0;
   tcb.lastSendAt = (now - tcb.lastSendAt) | 0;
+  tcb.challengeAt = (now - tcb.challengeAt) | 0;
   tcb.cubicEpochAt = (now - tcb.cubicEpochAt) | 0;
   tcb.tsOffset = (tcb.tsTime - now) | 0;
   const { delegatedFlags } = tcb;
@@ -102,6 +105,5 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.minRttAt = now;
   hyStartReset(tcb);
   tcb.rtoBackoff = 0;
-  tcb.challengeAt = (now - 0x10000000) | 0;
   if (tcb.state !== TcpState.Closed) rearm(tcb, fx);
 }

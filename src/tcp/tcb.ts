@@ -1,7 +1,7 @@
 /**
  * The transmission control block (RFC 9293 3.3.1) as a shared-memory record: one layout for host, NIC and stations.
  *
- *   | CONST 16 | CACHED 32 | DELEGATED 196 | private 140 |
+ *   | CONST 16 | CACHED 32 | DELEGATED 200 | private 136 |
  *
  * Offload copies the first three ranges, update the second, upload the third (architecture §2.2–2.3). Private fields
  * belong to whoever runs the engine at the moment and are made anew by the next owner. Fields carry RFC names; beside
@@ -124,6 +124,7 @@ export const TcbLayout = record('TCB', 384, {
     'RFC 6937',
   ),
   lastSendAt: d(word('tick of the last data segment sent; at the hand-over its age'), '', 'ticks', 'RFC 5681'),
+  challengeAt: d(word('tick of the last challenge ACK; at the hand-over its age'), '', 'ticks', 'RFC 5961'),
   maxFlight: d(word('largest flight of the window that ends at cwndUsageSeq'), '', 'bytes', 'RFC 7661'),
   cwndUsageSeq: d(word('SND.NXT when maxFlight was taken'), '', 'sequence', 'RFC 7661'),
   undoMarker: d(word('SND.UNA at the reduction: older D-SACKs do not count'), '', 'sequence', 'RFC 2883'),
@@ -142,7 +143,6 @@ export const TcbLayout = record('TCB', 384, {
   oooHead: p(word('out-of-order NET_BUFFERs by segSeq, or 0')),
   iss: p(word('ISS; once synchronized, end of the last segment that was not full (nagle.ts)')),
   irs: p(word('IRS')),
-  challengeAt: p(word('tick of the last challenge ACK')),
   generation: p(u16('of the slot: stale handles are refused')),
   vid: p(u16('802.1Q VID the connection lives on, 0 = untagged')),
   timers: p(u8('TcpTimerBit of running timers')),
