@@ -149,3 +149,47 @@ machineLadder(
     2ms  app        c1 sent 10
 `,
 );
+
+machineLadder(
+  'a failover takes what waits out of order along, from the old device over the host to the new one (R36, RFC 2018 8)',
+  {
+    peers: { c1: '10.0.0.16:5001' },
+    nics: [{ name: 'nic0' }, { name: 'nic1' }],
+    team: true,
+    quiet: true,
+    sack: true,
+  },
+  `
+    0ms  tli        offload c1
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    0ms  blocks     nic0 initiate complete N+{P+{T}}
+    1ms  c1         < P. 11:21(10) ack 1
+    1ms  nic0       > c1 . 1:1(0) ack 1 <sack 11:21>
+    1ms  c1         < P. 31:41(10) ack 1
+    1ms  nic0       > c1 . 1:1(0) ack 1 <sack 31:41 11:21>
+    2ms  policy     everything
+    2ms  cable      nic0 pull
+    2ms  log        link-down nic0
+    2ms  log        failover nic0 to nic1: link, 1 connections
+    2ms  log        offload-pause team0
+    2ms  log        upload-all team0 1 connections
+    2ms  blocks     nic0 terminate N={P={T}}
+    2ms  host@nic1  > arp announce 10.0.0.1 (02:43:4e:00:00:01)
+    2ms  blocks     nic0 terminate complete N={P={T}}
+    2ms  log        offload-resume team0 64 connections
+    2ms  blocks     nic1 initiate N+{P+{T}}
+    2ms  host@nic1  > c1 . 1:1(0) ack 1 <sack 31:41 11:21>
+    2ms  blocks     nic1 initiate complete N+{P+{T}}
+    2ms  check      nic0 tcp=0 buffers=0
+    2ms  check      nic1 tcp=1 buffers=2
+    3ms  c1         < P. 1:11(10) ack 1
+    3ms  app        c1 received 10
+    3ms  app        c1 received 10
+    3ms  nic1       > c1 . 1:1(0) ack 21 <sack 31:41>
+    4ms  c1         < P. 21:31(10) ack 1
+    4ms  app        c1 received 10
+    4ms  app        c1 received 10
+    4ms  nic1       > c1 . 1:1(0) ack 41
+    9ms  check      nic1 buffers=0
+`,
+);
