@@ -5,8 +5,9 @@
  *   sender ── ECT(0) ──► router ── CE ──► receiver        sender ◄── ECE, ECE, ECE … ── receiver
  *   sender reduces (recovery.ts, once in a round trip), and says so:  ── CWR ──►      the receiver stops
  *
- * Negotiated in the handshake (6.1.1). Only new data is ECN-capable: not retransmissions, bare ACKs or probes (6.1.4–6.1.6).
- * What is owed — the echo, the CWR — is delegated state. The owner reads and writes the two bits of the IP header.
+ * Negotiated in the handshake. Only new data is ECN-capable: not bare ACKs (RFC 3168 6.1.4), retransmissions
+ * (RFC 3168 6.1.5) or probes (RFC 3168 6.1.6). What is owed — the echo, the CWR — is delegated state. The owner reads and
+ * writes the two bits of the IP header.
  */
 import { seqLt } from '../base/seq.ts';
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts';
@@ -46,7 +47,7 @@ export function offersEcn(params: TcpParams, isActive: boolean): number {
 
 /**
  * RFC 3168 6.1.1: is this SYN or SYN,ACK of the peer an ECN-setup one? Both bits in a SYN,ACK were only reflected. A SYN that was
- * itself marked has met a router that does not know what it is (6.1.1.1).
+ * itself marked has met a router that does not know what it is.
  */
 export function isEcnSetup({ flags, congestionExperienced }: TcpHeader): boolean {
   const bits = flags & SETUP;
@@ -55,7 +56,7 @@ export function isEcnSetup({ flags, congestionExperienced }: TcpHeader): boolean
 
 /** Whether ECN stays on with this SYN of the peer: TcpConstFlag.Ecn or 0. */
 export function agreedEcn(tcb: Tcb, segment: TcpHeader): number {
-  // 6.1.1: whoever has sent a SYN without it must not use it; the one that was sent again had none (6.1.1.1).
+  // RFC 3168 6.1.1: whoever has sent a SYN without it must not use it; the one that was sent again had none.
   const isOpener = (tcb.privateFlags & TcpPrivateFlag.Passive) === 0;
   if (isOpener && (tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0) return 0;
   return isEcnSetup(segment) ? tcb.constFlags & TcpConstFlag.Ecn : 0;
@@ -65,12 +66,13 @@ export function agreedEcn(tcb: Tcb, segment: TcpHeader): number {
 export function ecnFlags(tcb: Tcb, flags: number, seq: number, length: number): number {
   if ((tcb.constFlags & TcpConstFlag.Ecn) === 0) return 0;
   if ((flags & TcpFlag.Syn) !== 0) {
+    // RFC 3168 6.1.1.1: not in a SYN that is sent again: somebody on the way may have dropped the first for its bits.
     if ((flags & TcpFlag.Ack) !== 0) return TcpFlag.Ece;
     return (tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0 ? 0 : SETUP;
   }
   const { lossFlags } = tcb;
   let bits = (lossFlags & TcpLossFlag.EceOwed) !== 0 ? TcpFlag.Ece : 0;
-  // 6.1.2: on the first new data after the reduction; a retransmission would not be ECN-capable.
+  // RFC 3168 6.1.2: on the first new data after the reduction; a retransmission would not be ECN-capable.
   if ((lossFlags & TcpLossFlag.CwrOwed) !== 0 && isNewData(tcb, seq, length)) bits |= TcpFlag.Cwr;
   return bits;
 }
@@ -80,7 +82,7 @@ export function ecnSent(tcb: Tcb, flags: number): void {
   if ((flags & (TcpFlag.Cwr | TcpFlag.Syn)) === TcpFlag.Cwr) tcb.lossFlags &= ~TcpLossFlag.CwrOwed;
 }
 
-/** 6.1.3: a segment with text that is in the window has come: CWR ends the echo, CE begins it. */
+/** RFC 3168 6.1.3: a segment with text that is in the window has come: CWR ends the echo, CE begins it. */
 export function takeEcn(tcb: Tcb, segment: TcpHeader, fx: Effects): void {
   if ((tcb.constFlags & TcpConstFlag.Ecn) === 0) return;
   if ((segment.flags & TcpFlag.Cwr) !== 0) {

@@ -49,6 +49,8 @@ export function segmentRoom(tcb: Tcb): number {
 /**
  * [left, right) came again. One block is reported for what comes before the next ACK: text that adjoins extends it, and
  * of two that do not the first counts (RFC 2883 4: a block is reported once).
+ *
+ * RFC 2883 4.1: below RCV.NXT; RFC 2883 4.2: inside of the queue; callers know which.
  */
 export function noteDuplicate(tcb: Tcb, left: number, right: number, params: TcpParams): void {
   if ((tcb.constFlags & TcpConstFlag.Sack) === 0 || !params.dsack || !seqLt(left, right)) return;

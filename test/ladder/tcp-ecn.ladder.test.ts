@@ -14,7 +14,7 @@ const ACTIVE = `
 
 describe('negotiation (RFC 3168 6.1.1)', () => {
   ladder(
-    'both bits in our SYN, ECE in the answer: data is ECN-capable, bare ACKs are not (6.1.4)',
+    'both bits in our SYN, ECE in the answer: data is ECN-capable, bare ACKs are not (RFC 3168 6.1.4)',
     `${ACTIVE}
      20ms  app   send 1500
      20ms  host  > [ect0] . 1:1001(1000) ack 1
@@ -52,7 +52,7 @@ describe('negotiation (RFC 3168 6.1.1)', () => {
     ON,
   );
   ladder(
-    'a SYN that is lost is sent again without: somebody on the way may drop it (6.1.1.1); ECN is off then, whatever comes',
+    'a SYN that is lost is sent again without: somebody on the way may drop it (RFC 3168 6.1.1.1); ECN is off then, whatever comes',
     `
       0ms  app   connect
       0ms  host  > SEW 0:0(0)
@@ -174,7 +174,7 @@ describe('the receiver (RFC 3168 6.1.3)', () => {
     { params: { ...ON.params, quickAcksMax: 2 } },
   );
   ladder(
-    'takes a mark on text out of order too, and none from bare ACKs or old text (6.1.5)',
+    'takes a mark on text out of order too, and none from bare ACKs or old text (RFC 3168 6.1.4, RFC 3168 6.1.5)',
     `${ACTIVE}
      20ms  peer  < [ce] . 1:1(0) ack 1
      21ms  peer  < . 1:1001(1000) ack 1
@@ -225,7 +225,7 @@ describe('the sender (RFC 3168 6.1.2)', () => {
     { params: { ...ON.params, congestionControl: 'newreno' } },
   );
   ladder(
-    'what is sent again is not ECN-capable (6.1.5)',
+    'what is sent again is not ECN-capable (RFC 3168 6.1.5)',
     `${ACTIVE}
      20ms  app   send 1000
      20ms  host  > [ect0] P. 1:1001(1000) ack 1

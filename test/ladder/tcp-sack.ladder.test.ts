@@ -157,7 +157,7 @@ describe('blocks (RFC 2018 3, 4)', () => {
 
 describe('D-SACK (RFC 2883)', () => {
   ladder(
-    'a segment that was acknowledged before is reported once (4.1.1)',
+    'a segment that was acknowledged before is reported once (RFC 2883 4.1.1)',
     `${OPEN}
       1ms  peer  < . 1:1001(1000) ack 1
       1ms  peer  < . 1001:2001(1000) ack 1
@@ -171,7 +171,7 @@ describe('D-SACK (RFC 2883)', () => {
     SACK,
   );
   ladder(
-    'part of one: only what was there (4.1)',
+    'part of one: only what was there (RFC 2883 4.1)',
     `${OPEN}
       1ms  peer  < . 1:1001(1000) ack 1
       1ms  peer  < . 501:1501(1000) ack 1
@@ -180,7 +180,7 @@ describe('D-SACK (RFC 2883)', () => {
     SACK,
   );
   ladder(
-    'inside of the queue: the D-SACK first, then the block that it lies in (4.2)',
+    'inside of the queue: the D-SACK first, then the block that it lies in (RFC 2883 4.2)',
     `${OPEN}
       1ms  peer  < . 1001:2001(1000) ack 1
       1ms  host  > . 1:1(0) ack 1 <sack 1001:2001>
@@ -194,7 +194,7 @@ describe('D-SACK (RFC 2883)', () => {
     SACK,
   );
   ladder(
-    'what fills a gap and more reports the more (4.2.3)',
+    'what fills a gap and more reports the more (RFC 2883 4.2.3)',
     `${OPEN}
       1ms  peer  < . 1001:2001(1000) ack 1
       1ms  host  > . 1:1(0) ack 1 <sack 1001:2001>
