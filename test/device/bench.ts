@@ -210,6 +210,7 @@ export class Bench {
       cwnd: 14_600,
       ssthresh: 1 << 30,
       kaTimeoutDelta: -1,
+      challengeAt: 0x10000000,
       rtxTimeoutDelta: -1,
       ...change,
     });

@@ -320,7 +320,7 @@ describe('a query', () => {
     single.send('12345');
     single.bench.step(50);
     const busy = single.query();
-    expect([busy.rtxTimeoutDelta, busy.rtxKind]).toEqual([150, TcpTimer.Retransmit]);
+    expect([busy.rtxTimeoutDelta, busy.rtxKind]).toEqual([160, TcpTimer.Retransmit]);
     expect([busy.sndUna, busy.sndNxt, busy.sendDataHead]).toEqual([1000, 1005, 9000]);
   });
 
