@@ -33,6 +33,11 @@ export class SipHash {
     this.#k1Hi = k1Hi | 0;
   }
 
+  /** Four words. */
+  static keyed([k0 = 0, k1 = 0, k2 = 0, k3 = 0]: readonly number[]): SipHash {
+    return new SipHash(k0, k1, k2, k3);
+  }
+
   static keyedBy(prng: Prng): SipHash {
     return new SipHash(prng.int32(), prng.int32(), prng.int32(), prng.int32());
   }

@@ -12,6 +12,7 @@ import { NetBuffer } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { ChallengeBudget } from '../tcp/challenge-budget.ts';
 import { trafficClassOf } from '../tcp/ecn.ts';
+import type { FastOpenCookie } from '../tcp/fast-open.ts';
 import type { CloseReason, Effects } from '../tcp/effects.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { EndCounters } from '../tcp/end-counters.ts';
@@ -20,7 +21,7 @@ import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
+import { type Tcb, TcpCachedFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
@@ -43,7 +44,7 @@ export interface KeptText {
   hasHeld(slot: number): boolean;
 }
 
-export class HostTcp implements Effects, TimerHandler {
+export abstract class HostTcp implements Effects, TimerHandler {
   readonly params: TcpParams;
   readonly challenges: ChallengeBudget;
   readonly table: TcbTable;
@@ -168,6 +169,7 @@ export class HostTcp implements Effects, TimerHandler {
   emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean {
     const buffer = this.network.begin();
     if (buffer === 0) return false;
+    if ((flags & TcpFlag.Syn) !== 0) this.fastOpenOption(tcb, flags, this.#writer.fastOpen);
     const path = this.pathOf(tcb);
     const total = this.#writer.write(tcb, this.network.payloadAt(buffer, path), flags, seq, length, this.now);
     this.segmentsOut++;
@@ -180,6 +182,9 @@ export class HostTcp implements Effects, TimerHandler {
     this.network.finish(path, buffer, IpProtocol.Tcp, trafficClass, tcb.ttl, total, mayFragment, tcb.flowLabel);
     return true;
   }
+
+  /** RFC 7413: what the SYN that is about to leave says of Fast Open. */
+  protected abstract fastOpenOption(tcb: Tcb, flags: number, out: FastOpenCookie): void;
 
   transmitBlocked(tcb: Tcb): void {
     if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0) return;
@@ -225,7 +230,10 @@ export class HostTcp implements Effects, TimerHandler {
     // The path may carry less than the interfaces at its ends (RFC 1191 6.4).
     tcb.effectiveMss = Math.min(tcb.effectiveMss, sizeForPath(tcb, this.pathOf(tcb).mtu));
     const passive = (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0;
-    this.upcalls.push(passive ? Upcall.Accepted : Upcall.Connected, this.table.slotOf(tcb), 0);
+    // The application has it already (RFC 7413).
+    const isKnown = tcb.state === TcpState.Established && (tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) !== 0;
+    const kind = passive ? (isKnown ? Upcall.Confirmed : Upcall.Accepted) : Upcall.Connected;
+    this.upcalls.push(kind, this.table.slotOf(tcb), 0);
   }
 
   finAcknowledged(tcb: Tcb): void {

@@ -7,6 +7,7 @@
  *
  * What waits is a TCB in the table, so the queues are counts and a mark for each slot.
  */
+import { SipHash } from '../base/siphash.ts';
 import { isIpv6 } from '../wire/address-table.ts';
 import type { OpenOptions } from './open-options.ts';
 
@@ -20,6 +21,10 @@ export interface ListenOptions extends OpenOptions {
   readonly address?: number;
   /** Of all addresses, those of one IP version only (IPV6_V6ONLY); 0: both. */
   readonly version?: 0 | 4 | 6;
+  /** TCP_FASTOPEN: connections that may be open before their handshake is complete (RFC 7413); 0: none. */
+  readonly fastOpenMax?: number;
+  /** TCP_FASTOPEN_KEY: four words; absent: the host's. */
+  readonly fastOpenKey?: readonly number[] | undefined;
   /** A connection waits in the accept queue until `TliConnection.accept`; otherwise it is the application's at once. */
   readonly acceptsLater?: boolean;
 }
@@ -39,6 +44,11 @@ export class Listener {
   /** The tick of the last cookie, once there was one: its ACK may come until some minutes later. */
   cookieAt = 0;
   usesCookies = false;
+  fastOpenMax: number;
+  /** Of TCP_FASTOPEN_KEY. */
+  fastOpenHash: SipHash | null = null;
+  /** Open, and not sure that there is somebody. */
+  fastOpenPending = 0;
 
   constructor(port: number, options: ListenOptions) {
     const { backlog = BACKLOG_MAX, address = 0, version = 0, acceptsLater = false } = options;
@@ -47,6 +57,8 @@ export class Listener {
     this.address = address;
     this.version = version;
     this.acceptsLater = acceptsLater;
+    this.fastOpenMax = options.fastOpenMax ?? 0;
+    if (options.fastOpenKey !== undefined) this.fastOpenHash = SipHash.keyed(options.fastOpenKey);
     this.backlog = Math.min(Math.max(0, backlog), BACKLOG_MAX);
   }
 
@@ -78,6 +90,8 @@ export class Listeners {
   /** Of a slot: the listener in whose queues it is counted. */
   readonly #listenerOf: (Listener | null)[];
   readonly #isComplete: Uint8Array;
+  /** By Fast Open, and its handshake is not complete: of this listener. */
+  readonly #earlyOf: (Listener | null)[];
   /** Of the whole table: the other half is for those who complete. */
   readonly #handshakesMax: number;
   #handshakes = 0;
@@ -86,6 +100,7 @@ export class Listeners {
     this.#handshakesMax = capacity >> 1;
     this.#listenerOf = new Array<Listener | null>(capacity).fill(null);
     this.#isComplete = new Uint8Array(capacity);
+    this.#earlyOf = new Array<Listener | null>(capacity).fill(null);
   }
 
   add(listener: Listener): void {
@@ -121,7 +136,26 @@ export class Listeners {
     this.#handshakes++;
   }
 
-  /** Its handshake is complete. */
+  /** It is the application's before its handshake is complete (RFC 7413). */
+  beginEarly(slot: number, listener: Listener): void {
+    this.begin(slot, listener);
+    this.#earlyOf[slot] = listener;
+  }
+
+  /** The ACK that completes its handshake needs a place in the accept queue. */
+  isWaiting(slot: number): Listener | null {
+    return this.#isComplete[slot] === 0 ? this.of(slot) : null;
+  }
+
+  /** The handshake of one that was there before is complete, or it is over. */
+  confirm(slot: number): void {
+    const listener = this.#earlyOf[slot]!;
+    if (listener === null) return;
+    listener.fastOpenPending--;
+    this.#earlyOf[slot] = null;
+  }
+
+  /** Its handshake is complete, or (early) need not be. */
   complete(slot: number): void {
     const listener = this.of(slot);
     if (listener === null || this.#isComplete[slot] === 1) return;
@@ -129,6 +163,12 @@ export class Listeners {
     this.#handshakes--;
     listener.handshakes--;
     listener.unaccepted++;
+  }
+
+  /** It is over. */
+  forget(slot: number): void {
+    this.confirm(slot);
+    this.leave(slot);
   }
 
   /** The application has it, or it never will. */

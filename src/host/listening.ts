@@ -7,15 +7,18 @@
 import type { Prng } from '../base/prng.ts';
 import type { Memory, Region } from '../memory/memory.ts';
 import { InitialNumbers } from '../tcp/initial-numbers.ts';
-import { cookieOpen, passiveOpen } from '../tcp/open.ts';
+import type { FastOpenCookie } from '../tcp/fast-open.ts';
+import { cookieOpen, fastPassiveOpen, passiveOpen } from '../tcp/open.ts';
 import type { TcpParams } from '../tcp/params.ts';
 import { ResetReply, resetFor } from '../tcp/reset.ts';
 import { cookieTick, forgetOptions, SynCookies } from '../tcp/syn-cookies.ts';
 import type { Tcb } from '../tcp/tcb.ts';
-import { TcpState } from '../tcp/tcb.ts';
+import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import { emitTcpHeader, putTcpChecksum, TCP, TcpFlag, TcpHeader } from '../wire/tcp.ts';
+import { FastOpenCache } from './fast-open-cache.ts';
+import { FastOpenServer } from './fast-open-server.ts';
 import { HostTcp } from './host-tcp.ts';
 import type { Interface } from './interface.ts';
 import { Listener, Listeners, type ListenOptions } from './listeners.ts';
@@ -34,6 +37,9 @@ export class HostListening extends HostTcp {
   protected readonly segment = new TcpHeader();
   protected readonly reply = new ResetReply();
   protected readonly numbers: InitialNumbers;
+  /** TCP Fast Open: as a server, and what is known of servers. */
+  readonly fastOpen: FastOpenServer;
+  readonly fastOpenCache: FastOpenCache;
   readonly #cookies: SynCookies;
   resetsSent = 0;
   /** For want of a TCB. */
@@ -51,6 +57,8 @@ export class HostListening extends HostTcp {
     super(memory, region, capacity, network, interfaces, params, prng);
     this.listeners = new Listeners(capacity);
     this.numbers = new InitialNumbers(prng.fork('initial numbers'), network.addresses);
+    this.fastOpen = new FastOpenServer(params, prng.fork('Fast Open'), network.addresses);
+    this.fastOpenCache = new FastOpenCache(params, network.addresses);
     this.#cookies = new SynCookies(prng.fork('SYN cookies'), network.addresses);
   }
 
@@ -70,8 +78,30 @@ export class HostListening extends HostTcp {
   }
 
   override established(tcb: Tcb): void {
-    this.listeners.complete(this.table.slotOf(tcb));
+    const slot = this.table.slotOf(tcb);
+    this.listeners.complete(slot);
+    if (tcb.state === TcpState.Established) this.listeners.confirm(slot);
     super.established(tcb);
+  }
+
+  protected override fastOpenOption(tcb: Tcb, flags: number, out: FastOpenCookie): void {
+    const isFirst = tcb.sndMax === tcb.iss && (tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) !== 0;
+    if ((flags & TcpFlag.Ack) !== 0) out.set(this.fastOpen.answer);
+    else if (isFirst) this.fastOpenCache.offer(tcb, this.now, out);
+    else out.length = -1;
+  }
+
+  /** Of a Fast Open that waits for its SYN,ACK: bytes of text on its SYN; else -1. */
+  protected textOnSyn(tcb: Tcb): number {
+    const isFast = tcb.state === TcpState.SynSent && (tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) !== 0;
+    return isFast && tcb.sndMax !== tcb.iss ? (tcb.sndMax - tcb.iss - 1) | 0 : -1;
+  }
+
+  override timerFired(slot: number, now: number): void {
+    const tcb = this.at(slot);
+    const isLost = tcb.rtxCount === 0 && this.textOnSyn(tcb) > 0;
+    super.timerFired(slot, now);
+    if (isLost && tcb.rtxCount > 0) this.fastOpenCache.lost(tcb, now);
   }
 
   /**
@@ -103,7 +133,7 @@ export class HostListening extends HostTcp {
   /** An ACK completes the handshake of a connection for which there is no place: it is as if it had not come. */
   protected isOverflow(tcb: Tcb, { flags }: TcpHeader): boolean {
     if (tcb.state !== TcpState.SynReceived || (flags & (TcpFlag.Rst | TcpFlag.Ack)) !== TcpFlag.Ack) return false;
-    const listener = this.listeners.of(this.table.slotOf(tcb));
+    const listener = this.listeners.isWaiting(this.table.slotOf(tcb));
     if (listener === null || !listener.isAcceptQueueFull) return false;
     this.#overflow();
     return true;
@@ -144,13 +174,24 @@ export class HostListening extends HostTcp {
       return;
     }
     this.counters.passiveOpens++;
-    this.listeners.begin(slot, listener);
     this.table.insert(slot);
+    this.#open(listener, slot, iss);
+    this.fastOpen.answer.length = -1;
+  }
+
+  #open(listener: Listener, slot: number, iss: number | null): void {
+    const { segment, numbers, now } = this;
     const tcb = this.at(slot);
-    const { numbers, now } = this;
     // A cookie for an earlier copy of the SYN may be on its way: both answers have the same number.
-    const own = this.#mayBeCookie(listener) ? this.#cookies.make(tcb, this.segment, now) : numbers.iss(tcb, now);
-    passiveOpen(tcb, this.segment, iss ?? own, numbers.tsOffset(tcb), now, this);
+    const own = this.#mayBeCookie(listener) ? this.#cookies.make(tcb, segment, now) : numbers.iss(tcb, now);
+    const tsOffset = numbers.tsOffset(tcb);
+    if (this.fastOpen.accepts(listener, tcb, segment, this.memory.u8)) {
+      this.listeners.beginEarly(slot, listener);
+      fastPassiveOpen(tcb, segment, iss ?? own, tsOffset, this.buffers, now, this);
+    } else {
+      this.listeners.begin(slot, listener);
+      passiveOpen(tcb, segment, iss ?? own, tsOffset, now, this);
+    }
   }
 
   #answerWithCookie(listener: Listener, tcb: Tcb): void {

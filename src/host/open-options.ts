@@ -11,6 +11,11 @@ export interface OpenOptions {
   readonly receiveBuffer?: number | undefined;
   /** TCP_SYNCNT: how often the SYN is sent again, 1 to 255. */
   readonly synRetransmissionsMax?: number | undefined;
+  /**
+   * TCP_FASTOPEN_CONNECT (RFC 7413): with a cookie of the peer the SYN waits for the first `send`, and carries it; without, it
+   * asks for one. Only for what may be delivered twice: a SYN may be.
+   */
+  readonly fastOpen?: boolean | undefined;
 }
 
 export function presetTcb(tcb: Tcb, { mss = 0, receiveBuffer = 0, synRetransmissionsMax = 0 }: OpenOptions): void {

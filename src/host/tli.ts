@@ -91,6 +91,9 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
         known!.handler?.connected(known!);
         this.watcher?.candidate(known!);
         return;
+      case Upcall.Confirmed:
+        if (known) this.watcher?.candidate(known);
+        return;
       case Upcall.Received:
         if (known) this.received(known, argument);
         return;
@@ -135,7 +138,8 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
     connection.handler = listener;
     if (this.transport.listeners.of(slot)?.acceptsLater === false) this.accept(connection);
     listener.connected(connection);
-    this.watcher?.candidate(connection);
+    // One that was opened by its SYN alone (RFC 7413) is nobody's to take over yet.
+    if (this.transport.at(slot).state !== TcpState.SynReceived) this.watcher?.candidate(connection);
   }
 
   #closed(connection: TliConnection | null, slot: number, reason: CloseReason): void {

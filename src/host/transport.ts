@@ -8,6 +8,8 @@
 import { assert } from '../base/assert.ts';
 import { NetBufferFlag } from '../memory/net-buffer.ts';
 import { OffloadState } from '../offload/offload-state.ts';
+import { headersOf } from '../tcp/address-family.ts';
+import { TcpFastOpen } from '../tcp/fast-open.ts';
 import { activeOpen } from '../tcp/open.ts';
 import { isMarked } from '../tcp/ecn.ts';
 import { pathChanged } from '../tcp/path-change.ts';
@@ -15,7 +17,7 @@ import { adoptOutOfOrder, dropOutOfOrder } from '../tcp/reassembly.ts';
 import { resetFor } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
 import { takeSendQueue } from '../tcp/send-queue.ts';
-import { type Tcb, TcpState } from '../tcp/tcb.ts';
+import { type Tcb, TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
@@ -26,6 +28,7 @@ import type { Interface } from './interface.ts';
 import { confirm } from './neighbor.ts';
 import type { TransportInput } from './network.ts';
 import { type OpenOptions, presetTcb } from './open-options.ts';
+import type { Path } from './path.ts';
 import { HostSocketOptions } from './socket-options.ts';
 import type { TcpErrors } from './tcp-errors.ts';
 
@@ -76,8 +79,17 @@ export class Transport extends HostSocketOptions implements TransportInput {
     const tcb = this.at(slot);
     const { numbers, now } = this;
     presetTcb(tcb, options);
-    activeOpen(tcb, after ?? numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this);
+    const text = options.fastOpen === true ? this.#fastOpen(tcb, path) : 0;
+    activeOpen(tcb, after ?? numbers.iss(tcb, now), numbers.tsOffset(tcb), now, this, text);
     return slot;
+  }
+
+  /** RFC 7413 4.2.1: the SYN carries the option; the bytes of text for which it waits. */
+  #fastOpen(tcb: Tcb, path: Path): number {
+    if ((this.params.fastOpen & TcpFastOpen.Client) === 0) return 0;
+    tcb.delegatedFlags |= TcpDelegatedFlag.FastOpen;
+    const mss = Math.min(path.mtu - headersOf(tcb), tcb.advertisedMss || 0xffff);
+    return this.fastOpenCache.textMax(tcb, mss, this.now);
   }
 
   send(slot: number, chain: number): boolean {
@@ -123,7 +135,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
   /** The slot's connection is over and the switch has let go of it. */
   free(slot: number): void {
     this.cancelTimer(slot);
-    this.accepted(slot);
+    this.listeners.forget(slot);
     this.table.remove(slot);
     const tcb = this.at(slot);
     this.dropOutOfOrder(tcb);
@@ -168,16 +180,9 @@ export class Transport extends HostSocketOptions implements TransportInput {
     }
     segment.congestionExperienced = isMarked(ip.tos);
     const slot = this.table.lookup(ip.source, segment.srcPort, ip.destination, segment.dstPort, iface.index);
-    if (slot < 0) {
-      const begun = this.noConnection(iface, ip, null);
-      if (begun >= 0) return this.process(begun, segment, buffer);
-      this.segmentsIn++;
-      return false;
-    }
+    if (slot < 0) return this.#withoutConnection(iface, ip, null, buffer);
     if (reopensTimeWait(this.at(slot), segment) && this.listeners.at(ip.destination, segment.dstPort) !== null) {
-      this.segmentsIn++;
-      this.noConnection(iface, ip, replaceTimeWait(this.at(slot), this));
-      return false;
+      return this.#withoutConnection(iface, ip, replaceTimeWait(this.at(slot), this), buffer);
     }
     if (this.at(slot).offloadState !== OffloadState.InHost) {
       const descriptor = this.own.at(buffer);
@@ -191,6 +196,17 @@ export class Transport extends HostSocketOptions implements TransportInput {
     return this.process(slot, segment, buffer);
   }
 
+  /** True: the buffer was kept, for the text of a SYN (RFC 7413), or behind the ACK of a cookie. */
+  #withoutConnection(iface: Interface, ip: IpDatagram, iss: number | null, buffer: number): boolean {
+    this.current = buffer;
+    this.isKept = false;
+    const begun = this.noConnection(iface, ip, iss);
+    if (begun >= 0) return this.process(begun, this.segment, buffer);
+    this.segmentsIn++;
+    this.current = 0;
+    return this.isKept;
+  }
+
   /** Runs the engine on a segment of a connection whose state is here. True: the buffer was kept. */
   process(slot: number, segment: TcpHeader, buffer: number): boolean {
     this.current = buffer;
@@ -200,11 +216,15 @@ export class Transport extends HostSocketOptions implements TransportInput {
     const tcb = this.at(slot);
     if (this.isOverflow(tcb, segment)) return false;
     const { oooCount: queued, state, sndUna: una } = tcb;
+    const fastText = this.textOnSyn(tcb);
     if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.reply)) this.#sendReset(tcb);
     this.outOfOrder += tcb.oooCount - queued;
     // What we sent has arrived: the neighbor forwards (RFC 4861 7.3.1).
     if (tcb.sndUna !== una) confirm(this.pathOf(tcb).neighbor, this.now);
     this.counters.ran(state, tcb.state);
+    if (fastText >= 0 && tcb.state >= TcpState.Established) {
+      this.fastOpenCache.learn(tcb, segment, this.memory.u8, fastText);
+    }
     this.current = 0;
     return this.isKept;
   }

@@ -19,6 +19,8 @@ export const Upcall = {
   Settle: 11,
   /** The application has read what there was: the window may open. */
   Credit: 12,
+  /** The handshake of a connection that was accepted before it is complete (RFC 7413). */
+  Confirmed: 13,
 } as const;
 export type Upcall = (typeof Upcall)[keyof typeof Upcall];
 

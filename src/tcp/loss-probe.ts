@@ -8,7 +8,7 @@ import { flightSize } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { beginReduction, endReduction } from './prr.ts';
 import { segmentRoom } from './sack-report.ts';
-import { CaState, type Tcb, TcpConstFlag, TcpLossFlag, TcpTimer } from './tcb.ts';
+import { CaState, type Tcb, TcpConstFlag, TcpLossFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning, rto, startRtx } from './timers.ts';
 
 /** What the clock cannot tell apart (Linux adds two of its ticks). */
@@ -19,7 +19,9 @@ const SLACK = 2;
  * instead, and the answer is true.
  */
 export function scheduleProbe(tcb: Tcb, rtoTicks: number, now: number, fx: Effects): boolean {
-  if (!fx.params.lossProbe || (tcb.constFlags & TcpConstFlag.Sack) === 0) return false;
+  // Before the handshake is complete its own timer watches (RFC 7413).
+  if (tcb.state < TcpState.Established || !fx.params.lossProbe || (tcb.constFlags & TcpConstFlag.Sack) === 0)
+    return false;
   if (tcb.caState !== CaState.Open && tcb.caState !== CaState.Cwr) return false;
   if (tcb.sentHead === 0 || tcb.sackedBytes > 0) return false;
   let ticks = fx.params.rtoInitialTicks;

@@ -16,7 +16,7 @@
 import { seqGt, seqLeq } from '../base/seq.ts';
 import { NetBufferFlag } from '../memory/net-buffer.ts';
 import type { NetBufferCursor } from './send-queue.ts';
-import { type Tcb, TcpCachedFlag, TcpPrivateFlag } from './tcb.ts';
+import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
 
 /** May `length` bytes that are no full segment leave, of `left` that wait? A closing connection has nothing to wait for. */
 export function maySendPartial(tcb: Tcb, length: number, left: number, fin: boolean): boolean {
@@ -28,9 +28,9 @@ export function maySendPartial(tcb: Tcb, length: number, left: number, fin: bool
   return length >= tcb.maxSndWnd >> 1;
 }
 
-/** A segment up to `end` has left that was not full. */
+/** A segment up to `end` has left that was not full. Before the handshake is complete (RFC 7413) there is no place for that. */
 export function noteSmall(tcb: Tcb, end: number): void {
-  tcb.iss = end;
+  if (tcb.state >= TcpState.Established) tcb.iss = end;
 }
 
 /** End of the last short segment, as long as it is not acknowledged; SND.UNA when there is none. */

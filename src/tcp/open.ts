@@ -12,7 +12,9 @@ import type { TcpParams } from './params.ts';
 import { startSearch } from './mtu-probe.ts';
 import { startRack } from './rack.ts';
 import { segmentSizeAtMost } from './segment-size.ts';
-import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
+import { receiveText } from './reassembly.ts';
+import type { NetBufferCursor } from './send-queue.ts';
+import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpTimer } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
 import { endBackoff, startRtx } from './timers.ts';
@@ -61,14 +63,18 @@ function offeredScale(tcb: Tcb, { windowScaling, rcvBufferMax }: TcpParams): num
   return windowScaling ? windowScaleFor(Math.max(tcb.initialRcvWnd, rcvBufferMax)) : 0;
 }
 
-/** Active OPEN: sends SYN, SYN-SENT. */
-export function activeOpen(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effects): void {
+/**
+ * Active OPEN: sends SYN, SYN-SENT. With `text` the first SYN is to carry so many bytes of it at most (RFC 7413 4.2.1): it
+ * leaves when there is some, with the first `send` or `close`.
+ */
+export function activeOpen(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effects, text = 0): void {
   prepare(tcb, iss, tsOffset, now, fx);
   const { params } = fx;
   tcb.constFlags = offeredOptions(params, true) | familyFlag(tcb);
   tcb.rcvWindScale = offeredScale(tcb, params);
   setState(tcb, TcpEvent.ActiveOpen);
-  transmit(tcb, now, fx);
+  if (text === 0) transmit(tcb, now, fx);
+  else tcb.effectiveMss = text;
 }
 
 /** 3.10.7.2 third, for a listener of the owner's: takes the SYN and answers it, SYN-RECEIVED. */
@@ -81,6 +87,29 @@ export function passiveOpen(
   fx: Effects,
 ): void {
   takeFirstSyn(tcb, segment, iss, tsOffset, now, fx);
+  transmit(tcb, now, fx);
+}
+
+/**
+ * RFC 7413 4.2.2: as `passiveOpen`, of a SYN whose cookie is valid. Its text is taken, and the connection is the user's, who
+ * may send at once.
+ */
+export function fastPassiveOpen(
+  tcb: Tcb,
+  segment: TcpHeader,
+  iss: number,
+  tsOffset: number,
+  buffers: NetBufferCursor,
+  now: number,
+  fx: Effects,
+): void {
+  takeFirstSyn(tcb, segment, iss, tsOffset, now, fx);
+  tcb.delegatedFlags |= TcpDelegatedFlag.FastOpen | TcpDelegatedFlag.SynDue;
+  fx.established(tcb);
+  if (segment.payloadLength > 0) {
+    receiveText(tcb, segment, buffers, now, fx);
+    tcb.delegatedFlags |= TcpDelegatedFlag.SynData;
+  }
   transmit(tcb, now, fx);
 }
 
@@ -149,7 +178,11 @@ export function enterEstablished(tcb: Tcb, fx: Effects): void {
   endBackoff(tcb, true);
   // The owner knows the path: what it says of the size of segments counts for the window.
   fx.established(tcb);
-  tcb.cwnd = initialWindow(tcb, fx);
+  // Of a Fast Open the window is in use already.
+  if ((tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) === 0 || (tcb.privateFlags & TcpPrivateFlag.Passive) === 0) {
+    tcb.cwnd = initialWindow(tcb, fx);
+  }
+  tcb.delegatedFlags &= ~(TcpDelegatedFlag.FastOpen | TcpDelegatedFlag.SynDue);
 }
 
 /** Starts (or restarts) the 2 MSL wait: RFC 9293 3.10.7.4. */

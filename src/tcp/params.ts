@@ -51,6 +51,9 @@ export interface TcpParams {
   readonly synRetransmissionsMax: number;
   /** The same for a SYN,ACK. */
   readonly synAckRetransmissionsMax: number;
+  /** RFC 7413: bits of TcpFastOpen (tcp/fast-open.ts), and the key of the cookies, four words or none. */
+  readonly fastOpen: number;
+  readonly fastOpenKey: readonly number[];
   /** RFC 4987: answer SYNs with cookies when the SYN queue of a listener is full, always, or never (drop them then). */
   readonly synCookies: 'auto' | 'always' | 'off';
   /** TcpDuplicateAckThreshold (RFC 5681 3.2). */
@@ -112,6 +115,9 @@ export const DEFAULT_TCP_PARAMS: TcpParams = {
   // A peer that does not answer is no user's: as Linux's tcp_synack_retries, 63 s.
   synAckRetransmissionsMax: 5,
   synCookies: 'auto',
+  // TcpFastOpen.Client, as on Linux: whoever asks for it at connect gets it.
+  fastOpen: 1,
+  fastOpenKey: [],
   dupAckThreshold: 3,
   // DEVIATION RFC 6298 2.4: the minimum SHOULD be one second; Linux and gVisor use 200 ms, and so do we.
   rtoMinTicks: 200,

@@ -7,6 +7,7 @@
  */
 import { flightSize, initialWindow } from './congestion.ts';
 import type { Effects } from './effects.ts';
+import { repeatSyn } from './fast-open.ts';
 import { endFrto, markAllLost } from './recovery.ts';
 import { CaState, type Tcb, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning } from './timers.ts';
@@ -16,7 +17,7 @@ export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
   const { state } = tcb;
   if (state === TcpState.Closed || state === TcpState.Listen || state === TcpState.TimeWait) return;
   if (state === TcpState.SynSent || state === TcpState.SynReceived) {
-    tcb.sndNxt = tcb.iss;
+    repeatSyn(tcb);
   } else {
     if (tcb.sndWnd > 0 && tcb.sndMax !== tcb.sndUna) sendAllAgain(tcb, fx);
     tcb.privateFlags |= TcpPrivateFlag.AckNow;

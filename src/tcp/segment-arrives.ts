@@ -11,6 +11,7 @@ import { endValidation } from './blind-attack.ts';
 import { enterQuickAcks } from './delayed-ack.ts';
 import { isEcnSetup, takeEcn } from './ecn.ts';
 import { CloseReason, type Effects } from './effects.ts';
+import { repeatSyn, synTextAcked } from './fast-open.ts';
 import { isUnwanted, prolongFinWait2, startFinWait2 } from './half-close.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
 import { receiveText } from './reassembly.ts';
@@ -82,11 +83,14 @@ function synSent(
     stopRtx(tcb);
     setState(tcb, TcpEvent.SynAckArrives);
     enterEstablished(tcb, fx);
+    synTextAcked(tcb, buffers, fx);
     noteActivity(tcb, now, fx);
     if (segment.payloadLength > 0 || (flags & TcpFlag.Fin) !== 0) textAndFin(tcb, segment, buffers, now, fx);
     closeIfAsked(tcb);
   } else {
     // RFC 9293 MUST-10: simultaneous open. SYN,ACK repeats our SYN, which is not timed any more (Karn).
+    tcb.sndMax = (tcb.iss + 1) | 0;
+    tcb.delegatedFlags &= ~TcpDelegatedFlag.FastOpen;
     setState(tcb, TcpEvent.SynArrives);
     repeatSyn(tcb);
   }
@@ -217,12 +221,6 @@ function handshakeSyn(
   return synchronized(tcb, segment, buffers, now, fx, reply);
 }
 
-/** The SYN is due again; whichever of them is acknowledged then says nothing about the round trip (Karn). */
-function repeatSyn(tcb: Tcb): void {
-  tcb.sndNxt = tcb.iss;
-  tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-}
-
 /** A SYN in the window. RFC 5961 4.2: challenge; an embryonic connection goes back to LISTEN, which is the owner's. */
 function unexpectedSyn(tcb: Tcb, now: number, fx: Effects): void {
   if (tcb.state === TcpState.SynReceived && (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0) {
@@ -272,10 +270,13 @@ function acknowledgeAtClosedWindow(
 
 /** SYN-RECEIVED: the ACK must be of our SYN. */
 function synReceivedAck(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
-  if (seqLeq(segment.segAck, tcb.sndUna) || seqGt(segment.segAck, tcb.sndMax)) return false;
+  const first = (tcb.iss + 1) | 0;
+  if (seqLt(segment.segAck, first) || seqGt(segment.segAck, tcb.sndMax)) return false;
+  // Of text that was sent behind it, the last took the time's place.
+  if (tcb.sndMax !== first) tcb.privateFlags &= ~TcpPrivateFlag.Timing;
+  else tcb.sndNxt = first;
   measureSyn(tcb, segment, now);
-  tcb.sndUna = (tcb.iss + 1) | 0;
-  tcb.sndNxt = tcb.sndUna;
+  tcb.sndUna = first;
   stopRtx(tcb);
   const isSyn = (segment.flags & TcpFlag.Syn) !== 0;
   updateSendWindow(tcb, segment.segSeq, segment.segAck, segmentWindow(tcb, segment.window, isSyn));

@@ -15,8 +15,11 @@ import {
   emitSackPermittedAndTimestamps,
   emitTimestamps,
   emitWindowScale,
+  emitFastOpenCookie,
+  TcpOptionLength,
 } from '../wire/tcp-options.ts';
 import { emitTcpHeader, TCP, TcpFlag } from '../wire/tcp.ts';
+import { FastOpenCookie } from './fast-open.ts';
 import { SackReport, sackOptionLength } from './sack-report.ts';
 import { type NetBufferCursor, seekSend } from './send-queue.ts';
 import { type Tcb, TcpConstFlag } from './tcb.ts';
@@ -27,6 +30,8 @@ export class SegmentWriter {
   readonly #addresses: AddressTable;
   readonly #buffers: NetBufferCursor;
   readonly #sack = new SackReport();
+  /** The Fast Open option of the next SYN; the owner sets it before it asks for the length. */
+  readonly fastOpen = new FastOpenCookie();
 
   constructor(memory: Memory, addresses: AddressTable) {
     this.#memory = memory;
@@ -45,7 +50,7 @@ export class SegmentWriter {
     const scaling = (constFlags & TcpConstFlag.WindowScaling) !== 0 ? 4 : 0;
     // SACK permitted takes the place of the two NOPs before the timestamps.
     const sack = timestamps === 0 && (constFlags & TcpConstFlag.Sack) !== 0 ? 4 : 0;
-    return TCP.headerLength + 4 + timestamps + sack + scaling;
+    return TCP.headerLength + 4 + timestamps + sack + scaling + this.#fastOpenLength();
   }
 
   /** Writes the segment at `at` and returns its length; `at + header + length` bytes must be free. */
@@ -78,7 +83,15 @@ export class SegmentWriter {
     } else if (sack) {
       p = emitSackPermitted(view, p);
     }
-    if ((constFlags & TcpConstFlag.WindowScaling) !== 0) emitWindowScale(view, p, tcb.rcvWindScale);
+    if ((constFlags & TcpConstFlag.WindowScaling) !== 0) p = emitWindowScale(view, p, tcb.rcvWindScale);
+    const { bytes, length, isOld } = this.fastOpen;
+    if (length >= 0) emitFastOpenCookie(view, p, bytes, length, isOld);
+  }
+
+  #fastOpenLength(): number {
+    const { length, isOld } = this.fastOpen;
+    const kind = isOld ? TcpOptionLength.FastOpenExperiment : TcpOptionLength.FastOpen;
+    return length < 0 ? 0 : (kind + length + 3) & ~3;
   }
 
   #writeOptions(tcb: Tcb, at: number, flags: number, now: number): void {

@@ -299,6 +299,12 @@ export const TcpDelegatedFlag = {
   SynRetransmitted: 4,
   /** At a hand-over: the new owner owes the peer an ACK. */
   AckOwed: 8,
+  /** RFC 7413, until ESTABLISHED: the SYN carries the option, or text was taken off the peer's (tcp/fast-open.ts). */
+  FastOpen: 16,
+  /** The same: SYN,ACK is to be sent again. */
+  SynDue: 32,
+  /** Text on a SYN was acknowledged, ours or the peer's. */
+  SynData: 64,
 } as const;
 export const TcpPrivateFlag = {
   /** Send an ACK at the next transmit, whether or not there is data. */

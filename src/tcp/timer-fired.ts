@@ -8,12 +8,13 @@ import { TcpFlag } from '../wire/tcp.ts';
 import { nextLook, probeInterval } from './blind-attack.ts';
 import { delayedAckFired } from './delayed-ack.ts';
 import { CloseReason, type Effects } from './effects.ts';
+import { repeatSyn } from './fast-open.ts';
 import { isKeepAliveOver, isProbingOver, isRetransmissionOver, noteWait } from './giving-up.ts';
 import { mayProbe, ticksUntilRto } from './loss-probe.ts';
 import { suspectPath } from './mtu-probe.ts';
 import { enterLoss, reorderingTimeOut } from './recovery.ts';
 import { endConnection, reportClosed } from './reset.ts';
-import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
+import { type Tcb, TcpDelegatedFlag, TcpState, TcpTimer, TcpTimerBit } from './tcb.ts';
 import { isDue, rearm, rto, startKeepAlive, startRtx, stopRtx } from './timers.ts';
 import { acceptableSeq, emit, sendLossProbe, transmit, transmitOverride } from './transmit.ts';
 import { TcpEvent, setState } from './transitions.ts';
@@ -74,9 +75,7 @@ function retransmissionTimeOut(tcb: Tcb, now: number, fx: Effects): void {
   let kind: TcpTimer = TcpTimer.Retransmit;
   if (opening) {
     tcb.delegatedFlags |= TcpDelegatedFlag.SynRetransmitted;
-    // Karn: what is sent again is not timed.
-    tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-    tcb.sndNxt = tcb.iss;
+    repeatSyn(tcb);
   } else {
     suspectPath(tcb, now, fx);
     enterLoss(tcb, now, fx);

@@ -10,6 +10,7 @@ import { inFlight, noteWindowUse, restartAfterIdle, startedSending } from './con
 import { ackSent, answered } from './delayed-ack.ts';
 import { ecnFlags, ecnSent } from './ecn.ts';
 import type { Effects } from './effects.ts';
+import { isSynDue, maySendEarly, synLeft, synText } from './fast-open.ts';
 import { segmentRoom } from './sack-report.ts';
 import { isWatching, lastSegment, probeSent, scheduleProbe, ticksUntilRto } from './loss-probe.ts';
 import { maySendPartial, noteSmall } from './nagle.ts';
@@ -28,7 +29,7 @@ export function transmit(tcb: Tcb, now: number, fx: Effects): void {
   if (state === TcpState.Closed || state === TcpState.Listen) return;
   if (state === TcpState.SynSent || state === TcpState.SynReceived) {
     transmitSyn(tcb, now, fx);
-    return;
+    if (!maySendEarly(tcb)) return;
   }
   let hadRoom = true;
   if ((tcb.lossFlags & TcpLossFlag.FrtoProbing) !== 0) hadRoom = probeTimeOut(tcb, now, fx);
@@ -38,17 +39,14 @@ export function transmit(tcb: Tcb, now: number, fx: Effects): void {
   if (hadRoom && (tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0) sendAck(tcb, fx);
 }
 
-/** SND.NXT = ISS says that a SYN is due: at the open, and after its time-out. */
+/** At the open, and after its time-out. */
 function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
-  if (tcb.sndNxt === tcb.iss) {
+  if (isSynDue(tcb)) {
     const flags = tcb.state === TcpState.SynSent ? TcpFlag.Syn : TcpFlag.Syn | TcpFlag.Ack;
-    if (!emit(tcb, flags, tcb.iss, 0, fx)) return;
-    tcb.sndNxt = (tcb.iss + 1) | 0;
+    const text = synText(tcb);
+    if (!emit(tcb, flags, tcb.iss, text, fx)) return;
+    synLeft(tcb, text);
     tcb.lastSendAt = now;
-    if (seqGt(tcb.sndNxt, tcb.sndMax)) {
-      tcb.sndMax = tcb.sndNxt;
-      tcb.privateFlags |= TcpPrivateFlag.Timing;
-    }
     startRtx(tcb, TcpTimer.Retransmit, (now + rto(tcb, fx)) | 0, fx);
   } else if ((tcb.privateFlags & TcpPrivateFlag.AckNow) !== 0 && tcb.state === TcpState.SynReceived) {
     emit(tcb, TcpFlag.Ack, tcb.sndNxt, 0, fx);

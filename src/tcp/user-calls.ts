@@ -48,6 +48,8 @@ export function close(tcb: Tcb, now: number, fx: Effects): boolean {
   if (!maySend(state) || (tcb.privateFlags & TcpPrivateFlag.CloseWhenEstablished) !== 0) return false;
   if (state === TcpState.SynSent || state === TcpState.SynReceived) {
     tcb.privateFlags |= TcpPrivateFlag.CloseWhenEstablished;
+    // A SYN that has waited for text (RFC 7413) waits no more.
+    transmit(tcb, now, fx);
     return true;
   }
   setState(tcb, TcpEvent.Close);

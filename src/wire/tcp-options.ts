@@ -19,6 +19,8 @@ export const TcpOption = {
   Sack: 5,
   Timestamps: 8,
   FastOpen: 34,
+  /** Shared by experiments, told apart by 16 bits that follow (RFC 6994). */
+  Experiment: 254,
 } as const;
 export type TcpOption = (typeof TcpOption)[keyof typeof TcpOption];
 
@@ -33,9 +35,14 @@ export const TcpOptionLength = {
   Timestamps: 10,
   /** Without the cookie. */
   FastOpen: 2,
+  /** The same in the experimental form. */
+  FastOpenExperiment: 4,
   /** The data offset has 4 bits: 15 words of header, 5 of them fixed. */
   Max: 40,
 } as const;
+
+/** Fast Open before it had a kind of its own (RFC 7413 7). */
+export const FAST_OPEN_EXPERIMENT = 0xf989;
 
 /** NOP, NOP, kind 8, length 10: the first word of nearly every segment's options (RFC 7323 appendix A). */
 export const NOP_NOP_TIMESTAMPS = 0x0101_080a;
@@ -103,6 +110,24 @@ export function emitFastOpen(view: DataView, at: number, cookieAt: number, cooki
   let p = at + 2;
   for (let i = 0; i < cookieLength; i += 1) view.setUint8(p + i, view.getUint8(cookieAt + i));
   p += cookieLength;
+  for (; ((p - at) & 3) !== 0; p += 1) view.setUint8(p, TcpOption.Nop);
+  return p;
+}
+
+/** As `emitFastOpen`, in the experimental form if that is wanted; the cookie lies anywhere. */
+export function emitFastOpenCookie(
+  view: DataView,
+  at: number,
+  cookie: Uint8Array,
+  length: number,
+  isOld: boolean,
+): number {
+  view.setUint8(at, isOld ? TcpOption.Experiment : TcpOption.FastOpen);
+  const base = isOld ? TcpOptionLength.FastOpenExperiment : TcpOptionLength.FastOpen;
+  view.setUint8(at + 1, base + length);
+  if (isOld) view.setUint16(at + 2, FAST_OPEN_EXPERIMENT);
+  let p = at + base;
+  for (let i = 0; i < length; i += 1, p += 1) view.setUint8(p, cookie[i]);
   for (; ((p - at) & 3) !== 0; p += 1) view.setUint8(p, TcpOption.Nop);
   return p;
 }

@@ -18,6 +18,7 @@ import {
   emitSackPermittedAndTimestamps,
   emitTimestamps,
   emitWindowScale,
+  FAST_OPEN_EXPERIMENT,
   NOP_NOP_TIMESTAMPS,
   SACK_BLOCKS_MAX,
   tcpHeaderLengthFor,
@@ -85,6 +86,8 @@ export class TcpHeader {
   /** Fast Open cookie: byte offset in the view, and length (0: a request for a cookie); -1: absent. */
   fastOpenAt = -1;
   fastOpenLength = -1;
+  /** It came in the experimental form (RFC 7413 7). */
+  isFastOpenOld = false;
   /** Options skipped: unknown kinds, and known ones with a wrong length or value (RFC 9293 MUST-6). */
   unknownOptions = 0;
   /** The option list was cut short at a length of 0, 1 or past the header (RFC 9293 MUST-7). */
@@ -143,6 +146,7 @@ function clearOptions(out: TcpHeader): void {
   out.sackCount = 0;
   out.fastOpenAt = -1;
   out.fastOpenLength = -1;
+  out.isFastOpenOld = false;
   out.unknownOptions = 0;
   out.malformedOptions = false;
 }
@@ -191,7 +195,10 @@ function parseOption(view: DataView, p: number, kind: number, length: number, ou
     case TcpOption.Sack:
       return parseSack(view, p, length, out);
     case TcpOption.FastOpen:
-      return parseFastOpen(p, length, out);
+      return parseFastOpen(p + TcpOptionLength.FastOpen, length - TcpOptionLength.FastOpen, false, out);
+    case TcpOption.Experiment:
+      if (length < TcpOptionLength.FastOpenExperiment || view.getUint16(p + 2) !== FAST_OPEN_EXPERIMENT) return false;
+      return parseFastOpen(p + 4, length - TcpOptionLength.FastOpenExperiment, true, out);
     default:
       return false;
   }
@@ -221,12 +228,12 @@ function parseSack(view: DataView, p: number, length: number, out: TcpHeader): b
 }
 
 /** RFC 7413 4.1.1: without SYN, or with a cookie that is odd, below 4 or above 16 bytes, the option is ignored. */
-function parseFastOpen(p: number, length: number, out: TcpHeader): boolean {
-  const cookieLength = length - TcpOptionLength.FastOpen;
+function parseFastOpen(at: number, cookieLength: number, isOld: boolean, out: TcpHeader): boolean {
   const isCookie = cookieLength >= 4 && cookieLength <= 16 && (cookieLength & 1) === 0;
   if ((out.flags & TcpFlag.Syn) === 0 || (cookieLength !== 0 && !isCookie)) return false;
-  out.fastOpenAt = p + TcpOptionLength.FastOpen;
+  out.fastOpenAt = at;
   out.fastOpenLength = cookieLength;
+  out.isFastOpenOld = isOld;
   return true;
 }
 

@@ -20,7 +20,8 @@ import { ARP, ArpOperation, ArpPacket, emitArp, parseArp } from '../../src/wire/
 import { ETHERNET, EtherType, emitEthernet } from '../../src/wire/ethernet.ts';
 import { emitIpv4, Ipv4Fragment, Ipv4Header, Ipv4Parse, IPV4, IpProtocol, parseIpv4 } from '../../src/wire/ipv4.ts';
 import { parseIpv4Address } from '../../src/wire/ipv4-text.ts';
-import { emitTcp, fillTcpChecksum, parseTcp, TcpHeader, TcpParse } from '../../src/wire/tcp.ts';
+import { emitFastOpenCookie } from '../../src/wire/tcp-options.ts';
+import { emitTcp, fillTcpChecksum, parseTcp, TCP, TcpHeader, TcpParse } from '../../src/wire/tcp.ts';
 
 export const SERVER = parseIpv4Address('10.0.0.1')!;
 export const PORT = 80;
@@ -53,13 +54,21 @@ export type SegmentFields = Partial<
     | 'tsVal'
     | 'tsEcr'
   >
-> & { readonly payload?: string; readonly toPort?: number };
+> & {
+  readonly payload?: string;
+  readonly toPort?: number;
+  /** Fast Open option: the cookie in hexadecimal, '' for a request; `old` in the experimental form. */
+  readonly fastOpen?: string;
+  readonly old?: boolean;
+};
 
 export interface Taken {
   readonly to: Peer;
   readonly ms: number;
   readonly header: TcpHeader;
   readonly payload: string;
+  /** The Fast Open option as in SegmentFields, undefined for none. */
+  readonly fastOpen: string | undefined;
 }
 
 export interface RawWireOptions {
@@ -132,7 +141,7 @@ export class RawWire implements Port {
   }
 
   /** One segment to the host, which has not looked at it yet. */
-  put(from: Peer, { payload = '', toPort = PORT, ...fields }: SegmentFields): void {
+  put(from: Peer, { payload = '', toPort = PORT, fastOpen, old = false, ...fields }: SegmentFields): void {
     const { view, u8 } = this.sim.memory;
     const at = this.#scratch;
     const header = Object.assign(new TcpHeader(), { window: 65_535 }, fields);
@@ -140,7 +149,12 @@ export class RawWire implements Port {
     header.dstPort = toPort;
     emitEthernet(view, at, 0x0243, 0x4e000001, MAC.hi, MAC.lo, EtherType.Ipv4);
     const tcpAt = at + ETHERNET.headerLength + IPV4.headerLength;
-    const length = emitTcp(view, tcpAt, header);
+    let length = emitTcp(view, tcpAt, header);
+    if (fastOpen !== undefined) {
+      const cookie = Buffer.from(fastOpen, 'hex');
+      length = emitFastOpenCookie(view, tcpAt + length, cookie, cookie.length, old) - tcpAt;
+      view.setUint8(tcpAt + TCP.dataOffset, length << 2);
+    }
     u8.set(Buffer.from(payload), tcpAt + length);
     const total = length + payload.length;
     fillTcpChecksum(view, tcpAt, total, from.address, SERVER);
@@ -180,7 +194,10 @@ export class RawWire implements Port {
     if (parseTcp(view, ip.payloadAt, ip.payloadEnd, header) !== TcpParse.Ok) return true;
     const { payloadAt, payloadLength } = header;
     const payload = Buffer.from(u8.slice(payloadAt, payloadAt + payloadLength)).toString();
-    this.#taken.push({ to: { address: ip.destination, port: header.dstPort }, ms: this.ms, header, payload });
+    const { fastOpenAt, fastOpenLength } = header;
+    const fastOpen =
+      fastOpenLength < 0 ? undefined : Buffer.from(u8.slice(fastOpenAt, fastOpenAt + fastOpenLength)).toString('hex');
+    this.#taken.push({ to: { address: ip.destination, port: header.dstPort }, ms: this.ms, header, payload, fastOpen });
     return true;
   }
 
