@@ -47,20 +47,20 @@ export function pushNow(tcb: Tcb): void {
   tcb.privateFlags |= TcpPrivateFlag.PushNow;
 }
 
-/** A chain was queued: is more to come, as its end says? The caller transmits, and then calls `callIsOver`. */
+/** A chain was queued: is more to come, as its end says? */
 export function noteQueued(tcb: Tcb, buffers: NetBufferCursor): void {
-  tcb.privateFlags &= ~(TcpPrivateFlag.PushNow | TcpPrivateFlag.Unpushed);
+  tcb.privateFlags &= ~(TcpPrivateFlag.PushNow | TcpPrivateFlag.MoreToCome | TcpPrivateFlag.Unpushed);
   if (endsWithMore(tcb, buffers)) tcb.privateFlags |= TcpPrivateFlag.MoreToCome | TcpPrivateFlag.Unpushed;
 }
 
-/** MSG_MORE holds back what its own call would send; an ACK that comes later lets it go, if Nagle does. */
-export function callIsOver(tcb: Tcb): void {
+/** A segment of the peer's has come: it lets go what MSG_MORE held back, if Nagle does. */
+export function heardFromPeer(tcb: Tcb): void {
   tcb.privateFlags &= ~TcpPrivateFlag.MoreToCome;
 }
 
 /** After a hand-over: what private state said of the queue's end, and a command that nobody has obeyed. */
 export function resumePushing(tcb: Tcb, buffers: NetBufferCursor): void {
-  if (endsWithMore(tcb, buffers)) tcb.privateFlags |= TcpPrivateFlag.Unpushed;
+  if (endsWithMore(tcb, buffers)) tcb.privateFlags |= TcpPrivateFlag.MoreToCome | TcpPrivateFlag.Unpushed;
   if ((tcb.cachedFlags & TcpCachedFlag.PushNow) === 0) return;
   tcb.cachedFlags &= ~TcpCachedFlag.PushNow;
   pushNow(tcb);

@@ -13,6 +13,7 @@ import { isEcnSetup, takeEcn } from './ecn.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { repeatSyn, synTextAcked } from './fast-open.ts';
 import { isUnwanted, prolongFinWait2, startFinWait2 } from './half-close.ts';
+import { heardFromPeer } from './nagle.ts';
 import { enterEstablished, startTimeWait, takeSyn } from './open.ts';
 import { receiveText } from './reassembly.ts';
 import {
@@ -50,6 +51,7 @@ export function segmentArrives(
 ): boolean {
   if (tcb.state === TcpState.SynSent) return synSent(tcb, segment, buffers, now, fx, reply);
   const sendReset = otherStates(tcb, segment, buffers, now, fx, reply);
+  heardFromPeer(tcb);
   if (tcb.state !== TcpState.Closed) transmit(tcb, now, fx);
   return sendReset;
 }

@@ -332,7 +332,7 @@ export const TcpPrivateFlag = {
   InvalidStateTold: 1024,
   /** What waits goes out at the next transmit, full segment or not (tcp/nagle.ts). */
   PushNow: 64,
-  /** The call in hand said that more is to come (MSG_MORE). */
+  /** The last call said that more is to come (MSG_MORE), and the peer has not been heard since. */
   MoreToCome: 2048,
   /** So did the last one: no PSH on the end of the queue. */
   Unpushed: 4096,

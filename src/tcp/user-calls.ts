@@ -7,7 +7,7 @@
 import { TcpFlag } from '../wire/tcp.ts';
 import { acknowledgesRead } from './delayed-ack.ts';
 import { CloseReason, type Effects } from './effects.ts';
-import { callIsOver, noteQueued } from './nagle.ts';
+import { noteQueued } from './nagle.ts';
 import { endConnection } from './reset.ts';
 import { acknowledgeSend, enqueueSend, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
@@ -24,7 +24,6 @@ export function send(tcb: Tcb, chain: number, buffers: NetBufferCursor, now: num
   if (chain !== 0 && buffers.at(tcb.sendDataHead).dataLength === 0) acknowledgeSend(tcb, 0, buffers, fx);
   noteQueued(tcb, buffers);
   transmit(tcb, now, fx);
-  callIsOver(tcb);
   return true;
 }
 
