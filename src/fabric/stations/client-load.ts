@@ -13,6 +13,7 @@ import type { Memory } from '../../memory/memory.ts';
 import { NetBuffer } from '../../memory/net-buffer.ts';
 import { CloseReason } from '../../tcp/effects.ts';
 import type { NetBufferCursor } from '../../tcp/send-queue.ts';
+import { isIpv6 } from '../../wire/address-table.ts';
 import type { FabricPart } from '../port.ts';
 import { type CatalogFile, checkClientLoad, type ClientLoadOptions, LOAD_DEFAULTS } from './client-load-options.ts';
 import { type Failure, LoadCounters, type LoadReport } from './load-counters.ts';
@@ -74,7 +75,10 @@ export class ClientLoad implements StationApp, FabricPart {
     this.#parser = new ReplyParser(memory.u8, concurrency);
     this.#bodies = new ReplyBodies(memory, regions.bodies, regions.bodyBytes, concurrency);
     const { serverAddress } = population.groups[0];
-    this.#texts = new RequestTexts(memory, regions.requests, options, serverAddress, this.#prng.fork('requests'));
+    const server = population.addresses.format(serverAddress);
+    // RFC 3986 3.2.2.
+    const host = isIpv6(serverAddress) ? `[${server}]` : server;
+    this.#texts = new RequestTexts(memory, regions.requests, options, host, this.#prng.fork('requests'));
     this.#descriptors = regions.descriptors.offset;
     this.#descriptor = NetBuffer.view(memory);
     this.#clients = new SlotLists(concurrency, 2);

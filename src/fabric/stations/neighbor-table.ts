@@ -1,5 +1,6 @@
 /**
- * The neighbors of a population's groups: address resolution by RFC 826, kept current by announcements (RFC 5227 3).
+ * The neighbors of a population's groups: address resolution by RFC 826, kept current by announcements (RFC 5227 3), and
+ * by RFC 4861 7.2 alike, which IPv6 has for both.
  *
  * The stations of a group share one cache, since the broadcasts that fill it reach them all alike. Once resolved, an entry
  * stays in use; but it is asked for again when it is old, and when a connection retransmits for the second time (RFC 1122
@@ -7,8 +8,12 @@
  * REQUESTS_MAX unanswered requests, one a second, they are told.
  */
 import { seqGeq, seqLt } from '../../base/seq.ts';
+import type { Memory } from '../../memory/memory.ts';
+import { type AddressTable, isIpv6 } from '../../wire/address-table.ts';
 import { ArpOperation } from '../../wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO } from '../../wire/ethernet.ts';
+import { IPV6_ADDRESS_WORDS, MULTICAST_MAC_HI, solicitedNodeOf } from '../../wire/ipv6-address.ts';
+import { emitNeighborSolicitation } from '../../wire/nd.ts';
 import type { StationCounters } from './station-counters.ts';
 import type { StationGroup } from './station-group.ts';
 import type { StationLink } from './station-link.ts';
@@ -32,6 +37,8 @@ export class NeighborTable {
   readonly macHi: Int32Array;
   readonly macLo: Int32Array;
   readonly #groups: readonly StationGroup[];
+  readonly #addresses: AddressTable;
+  readonly #view: DataView;
   readonly #link: StationLink;
   readonly #counters: StationCounters;
   readonly #address: Int32Array;
@@ -48,11 +55,20 @@ export class NeighborTable {
   #incomplete = 0;
   #dueAt = 0;
 
-  constructor(capacity: number, groups: readonly StationGroup[], link: StationLink, counters: StationCounters) {
+  constructor(
+    capacity: number,
+    groups: readonly StationGroup[],
+    memory: Memory,
+    addresses: AddressTable,
+    link: StationLink,
+    counters: StationCounters,
+  ) {
     this.capacity = capacity;
     this.macHi = new Int32Array(capacity);
     this.macLo = new Int32Array(capacity);
     this.#groups = groups;
+    this.#addresses = addresses;
+    this.#view = memory.view;
     this.#link = link;
     this.#counters = counters;
     this.#address = new Int32Array(capacity);
@@ -89,11 +105,16 @@ export class NeighborTable {
     if (found !== NONE || this.#count === this.capacity) return found;
     const entry = this.#count++;
     const bucket = this.#bucketOf(group.index, address);
+    this.#addresses.retain(address);
     this.#address[entry] = address;
     this.#group[entry] = group.index;
     this.#hashNext[entry] = this.#buckets[bucket];
     this.#buckets[bucket] = entry;
     return entry;
+  }
+
+  isReachable(neighbor: number): boolean {
+    return this.#state[neighbor] === NeighborState.Reachable;
   }
 
   /** Is there a MAC to send to? Asks when there is none, unless that is under way, and when it is old. */
@@ -198,6 +219,11 @@ export class NeighborTable {
   #request(neighbor: number): void {
     const group = this.groupOf(neighbor);
     const sender = group.linkAddressOf(this.#asker[neighbor]);
+    const address = this.#address[neighbor];
+    if (isIpv6(address)) {
+      this.#solicit(group, sender, address);
+      return;
+    }
     this.#counters.arpRequestsOut++;
     this.#link.sendArp(
       ArpOperation.Request,
@@ -208,8 +234,19 @@ export class NeighborTable {
       sender,
       0,
       0,
-      this.#address[neighbor],
+      address,
     );
+  }
+
+  /** RFC 4861 7.2.2: to the group of the nodes whose addresses end like this one. */
+  #solicit(group: StationGroup, sender: number, address: number): void {
+    const { words } = this.#addresses;
+    const at = this.#addresses.indexOf(address);
+    const solicited = solicitedNodeOf(words[at + IPV6_ADDRESS_WORDS - 1]!);
+    const [macHi, macLo] = [group.macHi, group.macLoOf(sender)];
+    const length = emitNeighborSolicitation(this.#view, this.#link.payloadAt, words, at, macHi, macLo);
+    this.#counters.solicitationsOut++;
+    this.#link.sendDiscovery(group, length, sender, solicited, 0, MULTICAST_MAC_HI, solicited[3]!);
   }
 
   #bucketOf(group: number, address: number): number {

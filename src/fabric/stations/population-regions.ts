@@ -22,7 +22,7 @@ import {
   requestVariants,
 } from './client-load-options.ts';
 import type { StationGroupOptions } from './station-group.ts';
-import { frameSlotBytes } from './station-link.ts';
+import { frameSlotBytes, scratchBytes } from './station-link.ts';
 
 export const SLOTS_MIN = 4096;
 const TIME_WAIT_RATE = 16_384;
@@ -85,7 +85,7 @@ export function populationRegions(plan: RegionPlan, options: PopulationOptions):
   const { name, load } = options;
   if (load !== undefined) checkClientLoad(load);
   return {
-    scratch: plan.add(`${name} scratch`, NetBuffer.byteLength + frameSlotBytes(shape.mtu)),
+    scratch: plan.add(`${name} scratch`, NetBuffer.byteLength + scratchBytes(shape.mtu)),
     backlog: plan.add(`${name} backlog`, BACKLOG_FRAMES * frameSlotBytes(shape.mtu)),
     tcbs: plan.add(`${name} TCBs`, shape.slots * TcbLayout.byteLength),
     payload: plan.add(`${name} payload`, poolBytes(shape.payload)),

@@ -1,5 +1,5 @@
 /**
- * A population of remote hosts on one port of the switch: thousands of IPv4 addresses, one TCP engine, one object.
+ * A population of remote hosts on one port of the switch: thousands of IP addresses, one TCP engine, one object.
  *
  *   switch port ── Population ── groups: local stations, each with its own MAC
  *                                        a router with one MAC, and stations of a prefix behind it
@@ -13,6 +13,7 @@ import { Prng } from '../../base/prng.ts';
 import type { Memory } from '../../memory/memory.ts';
 import { NetBuffer } from '../../memory/net-buffer.ts';
 import type { NetBufferCursor } from '../../tcp/send-queue.ts';
+import { AddressTable } from '../../wire/address-table.ts';
 import type { FabricPart, Port, Uplink } from '../port.ts';
 import { NeighborTable } from './neighbor-table.ts';
 import {
@@ -33,6 +34,8 @@ import { StationTcp } from './station-tcp.ts';
 const EPHEMERAL_FIRST = 49_152;
 const EPHEMERAL_COUNT = 16_384;
 const PORT_TRIES = 32;
+/** Router, server, gateway. */
+const ADDRESSES_PER_GROUP = 3;
 /** How soon to look again whether the uplink has room. */
 const NO_ROOM_RETRY_US = 20;
 /** Backlogged frames worked off at a time; the rest waits for the next step. */
@@ -44,6 +47,8 @@ export class Population implements Port, FabricPart {
   /** Stations of all groups. */
   readonly stations: number;
   readonly counters = new StationCounters();
+  /** IPv6 addresses of the stations, and of those they talk to. */
+  readonly addresses: AddressTable;
   readonly #memory: Memory;
   readonly #descriptor: NetBufferCursor;
   readonly #link: StationLink;
@@ -61,29 +66,51 @@ export class Population implements Port, FabricPart {
   constructor(memory: Memory, regions: PopulationRegions, options: PopulationOptions, nowUs: number) {
     const shape = populationShape(options);
     const prng = new Prng(options.seed).fork(options.name);
+    const { groups } = options;
+    const counted = groups.reduce((sum, { count }) => sum + count, 0);
+    // Of a packet that is looked at, two more.
+    this.addresses = new AddressTable(
+      counted + ADDRESSES_PER_GROUP * groups.length + shape.neighbors + shape.slots + 2,
+    );
     let stations = 0;
     this.name = options.name;
-    this.groups = options.groups.map((group, index) => {
+    this.groups = groups.map((group, index) => {
       stations += group.count;
-      return new StationGroup(group, index, stations - group.count);
+      return new StationGroup(group, index, stations - group.count, this.addresses);
     });
     this.stations = stations;
     this.#memory = memory;
     this.#descriptor = NetBuffer.view(memory);
-    this.#link = new StationLink(memory, regions.scratch.offset + NetBuffer.byteLength, this.counters);
-    this.#neighbors = new NeighborTable(shape.neighbors, this.groups, this.#link, this.counters);
+    this.#link = new StationLink(memory, regions.scratch.offset + NetBuffer.byteLength, this.addresses, this.counters);
+    this.#neighbors = new NeighborTable(
+      shape.neighbors,
+      this.groups,
+      memory,
+      this.addresses,
+      this.#link,
+      this.counters,
+    );
     this.#tcp = new StationTcp(
       memory,
       regions,
       shape,
       tcpParamsOf(options),
+      this.addresses,
       this.#link,
       this.#neighbors,
       this.counters,
       prng.fork('ISN'),
       ticksOf(nowUs),
     );
-    this.#ip = new StationIp(memory, this.groups, this.#link, this.#neighbors, this.counters, this.#tcp);
+    this.#ip = new StationIp(
+      memory,
+      this.groups,
+      this.addresses,
+      this.#link,
+      this.#neighbors,
+      this.counters,
+      this.#tcp,
+    );
     const ports = prng.fork('ports');
     this.#nextPort = new Uint16Array(stations).map(() => ports.below(EPHEMERAL_COUNT));
     this.#backlogAt = regions.backlog.offset;
@@ -225,7 +252,7 @@ export class Population implements Port, FabricPart {
     return this.#tcp.stateOf(connection);
   }
 
-  /** Sends an ICMP echo request; false when that has to be repeated later. Replies are counted. */
+  /** Sends an ICMP or ICMPv6 echo request; false when that has to be repeated later. Replies are counted. */
   ping(station: number, address: number, identifier: number, sequenceNumber: number, dataLength: number): boolean {
     const group = this.groupOf(station);
     const source = group.addressOf(station);

@@ -4,7 +4,6 @@
  */
 import type { Prng } from '../../base/prng.ts';
 import type { Memory, Region } from '../../memory/memory.ts';
-import { formatIpv4 } from '../../wire/ipv4-text.ts';
 import { type ClientLoadOptions, LOAD_DEFAULTS, requestTextBytes, requestVariants } from './client-load-options.ts';
 
 const PAD = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -15,15 +14,14 @@ export class RequestTexts {
   readonly #stride: number;
   readonly #lengths: Int32Array;
 
-  /** @param serverAddress named in Host, which servers of HTTP/1.0 do not need but many expect */
-  constructor(memory: Memory, region: Region, load: ClientLoadOptions, serverAddress: number, prng: Prng) {
+  /** @param host of the Host header, which servers of HTTP/1.0 do not need but many expect */
+  constructor(memory: Memory, region: Region, load: ClientLoadOptions, host: string, prng: Prng) {
     const min = load.requestBytesMin ?? LOAD_DEFAULTS.requestBytesMin;
     const max = load.requestBytesMax ?? LOAD_DEFAULTS.requestBytesMax;
     this.variants = requestVariants(load);
     this.#start = region.offset;
     this.#stride = requestTextBytes(load);
     this.#lengths = new Int32Array(load.catalog.length * this.variants);
-    const host = formatIpv4(serverAddress);
     for (let i = 0; i < this.#lengths.length; i++) {
       const { path } = load.catalog[Math.floor(i / this.variants)];
       const text = requestText(path, host, prng.between(min, max));

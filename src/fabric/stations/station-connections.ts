@@ -12,6 +12,7 @@ import { NetBuffer } from '../../memory/net-buffer.ts';
 import { type NetBufferCursor, takeSendQueue } from '../../tcp/send-queue.ts';
 import { TcbTable } from '../../tcp/tcb-table.ts';
 import type { Tcb } from '../../tcp/tcb.ts';
+import type { AddressTable } from '../../wire/address-table.ts';
 import type { PopulationRegions, PopulationShape } from './population-regions.ts';
 import { SlotLists } from './slot-lists.ts';
 import type { StationApp } from './station-app.ts';
@@ -35,6 +36,7 @@ export class StationConnections {
   slot = 0;
   readonly blocked: SlotLists;
   readonly wheel: TimerWheel;
+  readonly #addresses: AddressTable;
   readonly #counters: StationCounters;
   readonly #descriptor: NetBufferCursor;
   readonly #timeWaits: SlotLists;
@@ -45,6 +47,7 @@ export class StationConnections {
     memory: Memory,
     regions: PopulationRegions,
     shape: PopulationShape,
+    addresses: AddressTable,
     counters: StationCounters,
     now: number,
   ) {
@@ -54,6 +57,7 @@ export class StationConnections {
     this.tcb = this.table.cursor();
     this.blocked = new SlotLists(shape.slots, 1 + shape.neighbors);
     this.wheel = new TimerWheel(shape.slots, now);
+    this.#addresses = addresses;
     this.#counters = counters;
     this.#descriptor = NetBuffer.view(memory);
     this.#timeWaits = new SlotLists(shape.slots, 1);
@@ -94,6 +98,7 @@ export class StationConnections {
     tcb.remoteAddress = remoteAddress;
     tcb.remotePort = remotePort;
     tcb.path = neighbor;
+    this.#addresses.retain(remoteAddress);
     this.table.insert(slot);
     this.#appOf[slot] = this.#idOf(app);
     return true;
@@ -125,6 +130,7 @@ export class StationConnections {
     this.#timeWaits.remove(slot);
     this.blocked.remove(slot);
     this.wheel.cancel(slot);
+    this.#addresses.release(this.place(slot).remoteAddress);
     this.table.remove(slot);
     this.table.free(slot);
   }

@@ -9,7 +9,12 @@ export class StationCounters {
   arpRepliesIn = 0;
   arpRequestsOut = 0;
   arpRepliesOut = 0;
-  /** Neighbors whose MAC address changed by what ARP told. */
+  /** Neighbor discovery. */
+  solicitationsIn = 0;
+  advertisementsIn = 0;
+  solicitationsOut = 0;
+  advertisementsOut = 0;
+  /** Neighbors whose MAC address changed by what they told. */
   neighborsMoved = 0;
   /** Neighbors that did not answer: their waiting connections were ended. */
   neighborsFailed = 0;

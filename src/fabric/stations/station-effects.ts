@@ -92,10 +92,11 @@ export class StationEffects implements Effects {
       if (tcb.rtxCount >= 2) neighbors.doubt(neighbor, tcb.localAddress, this.now);
     }
     const size = this.#writer.write(tcb, link.payloadAt, flags, seq, length, this.now);
-    link.sendIpv4(
+    link.sendDatagram(
       neighbors.groupOf(neighbor),
       true,
       trafficClassOf(tcb, seq, length),
+      tcb.flowLabel,
       size,
       IpProtocol.Tcp,
       tcb.localAddress,

@@ -1,13 +1,14 @@
 /**
  * What arrives for a population: Ethernet, ARP (RFC 826), IPv4 (RFC 1122 3.2.1), ICMP (RFC 792), and the router of a
- * router group (RFC 1812 5.2.1, 5.3.1): one hop off the TTL, errors for what it cannot forward.
+ * router group (RFC 1812 5.2.1, 5.3.1): one hop off the TTL, errors for what it cannot forward. Segments of either IP
+ * version go on to TCP from here; what else IPv6 brings is in station-ipv6.ts.
  *
  * Nothing is reassembled. Frames are read where they lie and not changed. Whatever is dropped is counted by reason.
  */
 import type { Memory } from '../../memory/memory.ts';
 import { isMarked } from '../../tcp/ecn.ts';
+import { type AddressTable, isIpv6 } from '../../wire/address-table.ts';
 import { ArpOperation, ArpPacket, parseArp } from '../../wire/arp.ts';
-import { pseudoHeaderSum } from '../../wire/checksum.ts';
 import { ETHERNET, EtherType, isBroadcastMac } from '../../wire/ethernet.ts';
 import {
   echoReplyInPlace,
@@ -25,12 +26,14 @@ import {
   TimeExceededCode,
   UnreachableCode,
 } from '../../wire/icmp.ts';
+import type { IpDatagram } from '../../wire/ip-datagram.ts';
 import { IPV4_BROADCAST, Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../../wire/ipv4.ts';
 import { parseTcp, TcpFlag, TcpHeader, TcpParse } from '../../wire/tcp.ts';
 import type { NeighborTable } from './neighbor-table.ts';
 import type { StationApp } from './station-app.ts';
 import type { StationCounters } from './station-counters.ts';
 import type { StationGroup } from './station-group.ts';
+import { StationIpv6 } from './station-ipv6.ts';
 import type { StationLink } from './station-link.ts';
 import type { StationTcp } from './station-tcp.ts';
 
@@ -44,6 +47,7 @@ interface Listener {
 export class StationIp {
   readonly #memory: Memory;
   readonly #groups: readonly StationGroup[];
+  readonly #addresses: AddressTable;
   readonly #link: StationLink;
   readonly #neighbors: NeighborTable;
   readonly #counters: StationCounters;
@@ -53,6 +57,7 @@ export class StationIp {
   readonly #ip = new Ipv4Header();
   readonly #segment = new TcpHeader();
   readonly #icmp = new IcmpHeader();
+  readonly #ipv6: StationIpv6;
   // Of the frame in hand.
   #isBroadcast = false;
   #srcHi = 0;
@@ -61,6 +66,7 @@ export class StationIp {
   constructor(
     memory: Memory,
     groups: readonly StationGroup[],
+    addresses: AddressTable,
     link: StationLink,
     neighbors: NeighborTable,
     counters: StationCounters,
@@ -68,10 +74,13 @@ export class StationIp {
   ) {
     this.#memory = memory;
     this.#groups = groups;
+    this.#addresses = addresses;
     this.#link = link;
     this.#neighbors = neighbors;
     this.#counters = counters;
     this.#tcp = tcp;
+    const toTcp = (group: StationGroup, ip: IpDatagram): void => this.#receiveTcp(group, ip);
+    this.#ipv6 = new StationIpv6(memory, groups, addresses, link, neighbors, counters, tcp, toTcp);
   }
 
   listen(address: number, port: number, app: StationApp): void {
@@ -95,6 +104,7 @@ export class StationIp {
     const etherType = view.getUint16(frameAt + ETHERNET.etherType);
     const at = frameAt + ETHERNET.headerLength;
     if (etherType === EtherType.Ipv4) this.#receiveIpv4(at, end, dstHi, dstLo);
+    else if (etherType === EtherType.Ipv6) this.#ipv6.receive(at, end, dstHi, dstLo, this.#srcHi, this.#srcLo);
     else if (etherType === EtherType.Arp) this.#receiveArp(at, end, dstHi, dstLo);
     else counters.droppedEtherType++;
   }
@@ -117,10 +127,22 @@ export class StationIp {
     const { view } = this.#memory;
     const dataAt = link.payloadAt + ICMP.headerLength;
     for (let i = 0; i < dataLength; i++) view.setUint8(dataAt + i, i & 0xff);
+    if (isIpv6(source)) {
+      const length = this.#ipv6.putEcho(identifier, sequenceNumber, dataLength);
+      return this.#ipv6.send(
+        group,
+        true,
+        length,
+        source,
+        destination,
+        neighbors.macHi[neighbor],
+        neighbors.macLo[neighbor],
+      );
+    }
     const length = emitIcmpEcho(view, link.payloadAt, IcmpType.Echo, identifier, sequenceNumber, dataLength);
     const macHi = neighbors.macHi[neighbor];
     const macLo = neighbors.macLo[neighbor];
-    return link.sendIpv4(group, true, 0, length, IpProtocol.Icmp, source, destination, macHi, macLo);
+    return link.sendDatagram(group, true, 0, 0, length, IpProtocol.Icmp, source, destination, macHi, macLo);
   }
 
   /** RFC 826, "Packet Reception", for every group on the port. */
@@ -182,7 +204,7 @@ export class StationIp {
     if (isFragment(ip)) {
       counters.droppedFragment++;
     } else if (ip.protocol === IpProtocol.Tcp) {
-      this.#receiveTcp(group);
+      this.#receiveTcp(group, ip);
     } else if (ip.protocol === IpProtocol.Icmp) {
       this.#receiveIcmp(group);
     } else {
@@ -221,13 +243,12 @@ export class StationIp {
     return true;
   }
 
-  #receiveTcp(group: StationGroup): void {
-    const ip = this.#ip;
+  #receiveTcp(group: StationGroup, ip: IpDatagram): void {
     const segment = this.#segment;
     const counters = this.#counters;
     const { view, kernels } = this.#memory;
     const length = ip.payloadEnd - ip.payloadAt;
-    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
+    const pseudo = this.#addresses.pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Tcp, length);
     if (kernels.checksum(ip.payloadAt, length, pseudo) !== 0xffff) {
       counters.droppedTcpChecksum++;
       return;
@@ -285,7 +306,18 @@ export class StationIp {
     this.#memory.kernels.copy(link.payloadAt, payloadAt, length);
     echoReplyInPlace(this.#memory.view, link.payloadAt);
     const isForwarded = destination !== group.routerAddress;
-    link.sendIpv4(group, isForwarded, tos, length, IpProtocol.Icmp, destination, source, this.#srcHi, this.#srcLo);
+    link.sendDatagram(
+      group,
+      isForwarded,
+      tos,
+      0,
+      length,
+      IpProtocol.Icmp,
+      destination,
+      source,
+      this.#srcHi,
+      this.#srcLo,
+    );
   }
 
   /** Answers the datagram at `at`, if it may be answered with an error, by way of where its frame came from. */
@@ -300,9 +332,10 @@ export class StationIp {
         ? emitTimeExceeded(view, to, code, at, quote)
         : emitDestinationUnreachable(view, to, code, 0, at, quote);
     this.#counters.icmpErrorsOut++;
-    this.#link.sendIpv4(
+    this.#link.sendDatagram(
       group,
       isForwarded && from !== group.routerAddress,
+      0,
       0,
       length,
       IpProtocol.Icmp,

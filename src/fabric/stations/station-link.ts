@@ -1,29 +1,37 @@
 /**
  * The way out of a population: one scratch frame in memory, and the Uplink that takes it.
  *
- *   | … headroom | destination, source, EtherType 14 | IPv4 20 | payload … |
- *                ^ frameAt                                     ^ payloadAt
+ *   | … headroom | destination, source, EtherType 14 | IPv4 20 or IPv6 40 | payload … |
+ *                                                                          ^ payloadAt
  *
- * Whoever sends writes the payload at `payloadAt` first, then calls; the headers are put in front. The uplink may change
+ * Whoever sends writes the payload at `payloadAt` first, then calls; the headers are put in front, as long as they are. The uplink may change
  * the bytes (tags go into the headroom) and is done with them when `input` returns. While it runs, `isSending` is true:
  * an uplink that leads straight to a peer may bring the peer's answer before it returns (population.ts keeps it).
  */
 import type { Memory } from '../../memory/memory.ts';
+import { type AddressTable, isIpv6 } from '../../wire/address-table.ts';
 import { emitArp } from '../../wire/arp.ts';
 import { emitEthernet, ETHERNET, EtherType } from '../../wire/ethernet.ts';
+import { fillIcmpv6Checksum } from '../../wire/icmpv6.ts';
 import { decrementTtl, emitIpv4, IPV4, Ipv4Fragment } from '../../wire/ipv4.ts';
+import { decrementHopLimit, emitIpv6, IPV6, NextHeader, pseudoHeaderSumAt } from '../../wire/ipv6.ts';
+import { ND_HOP_LIMIT } from '../../wire/nd.ts';
 import type { Uplink } from '../port.ts';
 import type { StationCounters } from './station-counters.ts';
 import type { StationGroup } from './station-group.ts';
 
 /** Headroom for tags (port.ts), rounded so that the IP header is aligned to words. */
 const HEADROOM = 18;
-const IP_AT = ETHERNET.headerLength;
-const PAYLOAD_AT = ETHERNET.headerLength + IPV4.headerLength;
+const HEADERS_BYTES = ETHERNET.headerLength + IPV6.headerLength;
 
 /** Room for one frame in memory: headroom, headers, the MTU, and a tag that a frame on its way in may still carry. */
 export function frameSlotBytes(mtu: number): number {
   return Math.ceil((HEADROOM + ETHERNET.headerLength + mtu + 4) / 64) * 64;
+}
+
+/** Room for the frame that is being sent, whose payload has the longer headers in front of it. */
+export function scratchBytes(mtu: number): number {
+  return frameSlotBytes(mtu + IPV6.headerLength - IPV4.headerLength);
 }
 
 /** Not attached yet: takes nothing. */
@@ -35,25 +43,26 @@ export class StationLink {
   isSending = false;
   readonly payloadAt: number;
   readonly #view: DataView;
+  readonly #addresses: AddressTable;
   readonly #counters: StationCounters;
-  readonly #frameAt: number;
   #identification = 0;
 
-  constructor(memory: Memory, scratchAt: number, counters: StationCounters) {
+  constructor(memory: Memory, scratchAt: number, addresses: AddressTable, counters: StationCounters) {
     this.#view = memory.view;
+    this.#addresses = addresses;
     this.#counters = counters;
-    this.#frameAt = scratchAt + HEADROOM;
-    this.payloadAt = this.#frameAt + PAYLOAD_AT;
+    this.payloadAt = scratchAt + HEADROOM + HEADERS_BYTES;
   }
 
   /**
    * Sends the `length` bytes at `payloadAt` as a datagram. `forwarded`: it came from behind the group's router, which
    * takes its hop off the TTL; false when that was the last one and nothing was sent.
    */
-  sendIpv4(
+  sendDatagram(
     group: StationGroup,
     forwarded: boolean,
     tos: number,
+    flowLabel: number,
     length: number,
     protocol: number,
     source: number,
@@ -61,13 +70,11 @@ export class StationLink {
     macHi: number,
     macLo: number,
   ): boolean {
-    const view = this.#view;
-    const ipAt = this.#frameAt + IP_AT;
-    const id = (this.#identification = (this.#identification + 1) & 0xffff);
-    const total = IPV4.headerLength + length;
-    emitIpv4(view, ipAt, tos, total, id, Ipv4Fragment.Df, group.ttl, protocol, source, destination);
+    const ipAt = isIpv6(source)
+      ? this.#putIpv6(tos, flowLabel, length, protocol, group.ttl, source, destination)
+      : this.#putIpv4(tos, length, protocol, group.ttl, source, destination);
     if (forwarded && group.isRouter) {
-      if (decrementTtl(view, ipAt) === 0) {
+      if (this.#decrement(ipAt, source) === 0) {
         // RFC 1812 5.3.1: the time exceeded message would go back to our own station.
         this.#counters.ttlExpired++;
         this.#counters.icmpErrorsIn++;
@@ -75,9 +82,64 @@ export class StationLink {
       }
       this.#counters.datagramsForwarded++;
     }
-    emitEthernet(view, this.#frameAt, macHi, macLo, group.macHi, group.macLoOf(source), EtherType.Ipv4);
-    this.#send(IP_AT + total);
+    this.#sendIp(group, source, ipAt, length, macHi, macLo);
     return true;
+  }
+
+  /** Sends the neighbor discovery message at `payloadAt` to an address of four words; its checksum is filled in here. */
+  sendDiscovery(
+    group: StationGroup,
+    length: number,
+    source: number,
+    toWords: Readonly<Int32Array>,
+    to: number,
+    macHi: number,
+    macLo: number,
+  ): void {
+    const view = this.#view;
+    const { words } = this.#addresses;
+    const ipAt = this.payloadAt - IPV6.headerLength;
+    const sourceAt = this.#addresses.indexOf(source);
+    emitIpv6(view, ipAt, 0, 0, length, NextHeader.Icmpv6, ND_HOP_LIMIT, words, sourceAt, toWords, to);
+    fillIcmpv6Checksum(view, this.payloadAt, length, pseudoHeaderSumAt(view, ipAt, NextHeader.Icmpv6, length));
+    this.#sendIp(group, source, ipAt, length, macHi, macLo);
+  }
+
+  // Headers in front of the payload; both return where theirs begins.
+
+  #putIpv4(tos: number, length: number, protocol: number, ttl: number, source: number, destination: number): number {
+    const at = this.payloadAt - IPV4.headerLength;
+    const id = (this.#identification = (this.#identification + 1) & 0xffff);
+    const total = IPV4.headerLength + length;
+    emitIpv4(this.#view, at, tos, total, id, Ipv4Fragment.Df, ttl, protocol, source, destination);
+    return at;
+  }
+
+  #putIpv6(
+    tos: number,
+    flowLabel: number,
+    length: number,
+    protocol: number,
+    hopLimit: number,
+    source: number,
+    destination: number,
+  ): number {
+    const at = this.payloadAt - IPV6.headerLength;
+    const { words } = this.#addresses;
+    const [from, to] = [this.#addresses.indexOf(source), this.#addresses.indexOf(destination)];
+    emitIpv6(this.#view, at, tos, flowLabel, length, protocol, hopLimit, words, from, words, to);
+    return at;
+  }
+
+  #decrement(ipAt: number, source: number): number {
+    return isIpv6(source) ? decrementHopLimit(this.#view, ipAt) : decrementTtl(this.#view, ipAt);
+  }
+
+  #sendIp(group: StationGroup, source: number, ipAt: number, length: number, macHi: number, macLo: number): void {
+    const frameAt = ipAt - ETHERNET.headerLength;
+    const etherType = isIpv6(source) ? EtherType.Ipv6 : EtherType.Ipv4;
+    emitEthernet(this.#view, frameAt, macHi, macLo, group.macHi, group.macLoOf(source), etherType);
+    this.#send(frameAt, this.payloadAt - frameAt + length);
   }
 
   sendArp(
@@ -92,7 +154,7 @@ export class StationLink {
     targetAddress: number,
   ): void {
     const view = this.#view;
-    const at = this.#frameAt;
+    const at = this.payloadAt - HEADERS_BYTES;
     emitEthernet(view, at, dstHi, dstLo, senderMacHi, senderMacLo, EtherType.Arp);
     const length = emitArp(
       view,
@@ -105,16 +167,16 @@ export class StationLink {
       targetMacLo,
       targetAddress,
     );
-    this.#send(ETHERNET.headerLength + length);
+    this.#send(at, ETHERNET.headerLength + length);
   }
 
-  #send(frameLength: number): void {
+  #send(frameAt: number, frameLength: number): void {
     let length = frameLength;
     // IEEE 802.3 4.2.3.3: a MAC pads to the minimum frame size.
-    while (length < ETHERNET.minimumLength) this.#view.setUint8(this.#frameAt + length++, 0);
+    while (length < ETHERNET.minimumLength) this.#view.setUint8(frameAt + length++, 0);
     this.#counters.framesOut++;
     this.isSending = true;
-    this.uplink.input(this.#frameAt, length);
+    this.uplink.input(frameAt, length);
     this.isSending = false;
   }
 }

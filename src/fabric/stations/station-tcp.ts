@@ -19,9 +19,10 @@ import { TcpState } from '../../tcp/tcb.ts';
 import { timerFired } from '../../tcp/timer-fired.ts';
 import { transmit } from '../../tcp/transmit.ts';
 import { abort, close, consumed, send, sendAndClose } from '../../tcp/user-calls.ts';
-import { AddressTable } from '../../wire/address-table.ts';
-import { checksumOf, onesComplementSum, pseudoHeaderSum } from '../../wire/checksum.ts';
-import { type Ipv4Header, IpProtocol } from '../../wire/ipv4.ts';
+import { type AddressTable, isIpv6 } from '../../wire/address-table.ts';
+import { checksumOf, onesComplementSum } from '../../wire/checksum.ts';
+import type { IpDatagram } from '../../wire/ip-datagram.ts';
+import { IpProtocol } from '../../wire/ipv4.ts';
 import { emitTcpHeader, TCP, type TcpHeader } from '../../wire/tcp.ts';
 import type { NeighborTable, NeighborWatcher } from './neighbor-table.ts';
 import type { PopulationRegions, PopulationShape } from './population-regions.ts';
@@ -33,10 +34,11 @@ import { StationEvent, StationEvents } from './station-events.ts';
 import type { StationGroup } from './station-group.ts';
 import type { StationLink } from './station-link.ts';
 
+const FLOW_LABEL_MAX = 0xfffff;
+
 export class StationTcp implements TimerHandler, NeighborWatcher {
   readonly connections: StationConnections;
-  /** IPv6 addresses of stations and of those they talk to. */
-  readonly addresses: AddressTable;
+  readonly #addresses: AddressTable;
   readonly #memory: Memory;
   readonly #link: StationLink;
   readonly #counters: StationCounters;
@@ -52,15 +54,16 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
     regions: PopulationRegions,
     shape: PopulationShape,
     params: TcpParams,
+    addresses: AddressTable,
     link: StationLink,
     neighbors: NeighborTable,
     counters: StationCounters,
     prng: Prng,
     now: number,
   ) {
-    this.connections = new StationConnections(memory, regions, shape, counters, now);
+    this.connections = new StationConnections(memory, regions, shape, addresses, counters, now);
     this.#memory = memory;
-    this.addresses = new AddressTable(2 * this.connections.table.capacity);
+    this.#addresses = addresses;
     this.#link = link;
     this.#counters = counters;
     this.#prng = prng;
@@ -70,7 +73,7 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
     const { connections } = this;
     this.#effects = new StationEffects(
       memory,
-      this.addresses,
+      addresses,
       params,
       connections,
       link,
@@ -106,6 +109,7 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
     const { connections } = this;
     if (!connections.open(app, neighbor, localAddress, localPort, remoteAddress, remotePort)) return -1;
     const { slot } = connections;
+    this.#label();
     activeOpen(connections.tcb, this.#prng.int32(), this.#prng.int32(), this.now, this.#effects);
     return slot;
   }
@@ -155,14 +159,14 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
 
   // From below: segments, time, room, neighbors.
 
-  find(ip: Ipv4Header, segment: TcpHeader): number {
+  find(ip: IpDatagram, segment: TcpHeader): number {
     return this.connections.table.lookup(ip.source, segment.srcPort, ip.destination, segment.dstPort, 0);
   }
 
   /** A segment for this connection, its checksum right. `macHi`, `macLo`: where the frame came from. */
   segmentArrives(
     slot: number,
-    ip: Ipv4Header,
+    ip: IpDatagram,
     segment: TcpHeader,
     group: StationGroup,
     macHi: number,
@@ -179,16 +183,23 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
   }
 
   /** RFC 9293 3.10.7.1: a segment for which there is no connection. */
-  refuse(ip: Ipv4Header, segment: TcpHeader, group: StationGroup, macHi: number, macLo: number): void {
+  refuse(ip: IpDatagram, segment: TcpHeader, group: StationGroup, macHi: number, macLo: number): void {
     if (resetFor(segment, this.#reply)) this.#sendReset(ip, segment, group, macHi, macLo);
   }
 
   /** Passive OPEN by a SYN that a listener takes; false when there is no TCB. */
-  accept(app: StationApp, neighbor: number, ip: Ipv4Header, segment: TcpHeader): boolean {
+  accept(app: StationApp, neighbor: number, ip: IpDatagram, segment: TcpHeader): boolean {
     const { connections } = this;
     if (!connections.open(app, neighbor, ip.destination, segment.dstPort, ip.source, segment.srcPort)) return false;
+    this.#label();
     passiveOpen(connections.tcb, segment, this.#prng.int32(), this.#prng.int32(), this.now, this.#effects);
     return true;
+  }
+
+  /** RFC 6437 3: the flow label of the connection under the cursor. */
+  #label(): void {
+    const { tcb } = this.connections;
+    if (isIpv6(tcb.localAddress)) tcb.flowLabel = 1 + this.#prng.below(FLOW_LABEL_MAX);
   }
 
   timerFired(slot: number, now: number): void {
@@ -295,15 +306,15 @@ export class StationTcp implements TimerHandler, NeighborWatcher {
   }
 
   /** 3.5.2: goes back to where the segment came from, whether or not that neighbor is known. */
-  #sendReset(ip: Ipv4Header, segment: TcpHeader, group: StationGroup, macHi: number, macLo: number): void {
+  #sendReset(ip: IpDatagram, segment: TcpHeader, group: StationGroup, macHi: number, macLo: number): void {
     const { view } = this.#memory;
     const { flags, segSeq, segAck } = this.#reply;
     const at = this.#link.payloadAt;
     const length = TCP.headerLength;
     emitTcpHeader(view, at, segment.dstPort, segment.srcPort, segSeq, segAck, length, flags, 0);
-    const pseudo = pseudoHeaderSum(ip.destination, ip.source, IpProtocol.Tcp, length);
+    const pseudo = this.#addresses.pseudoHeaderSum(ip.destination, ip.source, IpProtocol.Tcp, length);
     view.setUint16(at + TCP.checksum, checksumOf(onesComplementSum(view, at, length, pseudo)));
     this.#counters.resetsOut++;
-    this.#link.sendIpv4(group, true, 0, length, IpProtocol.Tcp, ip.destination, ip.source, macHi, macLo);
+    this.#link.sendDatagram(group, true, 0, 0, length, IpProtocol.Tcp, ip.destination, ip.source, macHi, macLo);
   }
 }

@@ -4,7 +4,7 @@ import { LoadProgress } from '../../../src/fabric/load-progress.ts';
 import { ClientLoad } from '../../../src/fabric/stations/client-load.ts';
 import type { ClientLoadOptions } from '../../../src/fabric/stations/client-load-options.ts';
 import type { PopulationOptions } from '../../../src/fabric/stations/population-regions.ts';
-import { type Faults, FileServer, local, makeFiles, type Reply, remote, World } from './support.ts';
+import { type Faults, FileServer, ip, local, makeFiles, type Reply, remote, World } from './support.ts';
 
 interface Fetching {
   readonly sizes: readonly number[];
@@ -212,7 +212,7 @@ test('a server that refuses is counted as reset', () => {
 });
 
 test('a server that is not there is given up', () => {
-  const groups = [local(5, { serverAddress: local(1).firstAddress + 5000 })];
+  const groups = [local(5, { serverAddress: ip('10.0.19.136') })];
   const run = fetch({ sizes: [10], connections: 50, clients: { groups } });
   expect(run.load.report()).toMatchObject({ completed: 0, failed: 50, reset: 0, finished: true });
   expect(run.load.report().failures.timedOut).toBe(50);

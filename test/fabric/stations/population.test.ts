@@ -4,6 +4,7 @@ import { createMemory, RegionPlan } from '../../../src/memory/memory.ts';
 import { CloseReason } from '../../../src/tcp/effects.ts';
 import { TcpState } from '../../../src/tcp/tcb.ts';
 import { emitArp, emitArpAnnouncement, emitArpProbe } from '../../../src/wire/arp.ts';
+import { AddressTable } from '../../../src/wire/address-table.ts';
 import { emitEthernet } from '../../../src/wire/ethernet.ts';
 import { StationGroup } from '../../../src/fabric/stations/station-group.ts';
 import { Population } from '../../../src/fabric/stations/population.ts';
@@ -12,6 +13,7 @@ import { FileServer, ip, local, makeFiles, Recorder, remote, ROUTER, SERVER, ser
 
 const STATION = ip('10.0.1.0');
 const REMOTE = ip('172.16.0.1');
+const addresses = new AddressTable(10);
 const SERVER_MAC = { hi: 0x0253, lo: SERVER };
 
 /** A frame with whatever `write` puts behind its Ethernet header. */
@@ -450,9 +452,9 @@ describe('populations that are wired straight to one another', () => {
 
 describe('what a population is made of', () => {
   test('a group whose stations do not fit its prefix is refused', () => {
-    expect(() => new StationGroup(local(70_000), 0, 0)).toThrow(/do not fit the prefix/);
+    expect(() => new StationGroup(local(70_000), 0, 0, addresses)).toThrow(/do not fit the prefix/);
     const { routerAddress: _left, ...withoutRouter } = remote(1);
-    expect(() => new StationGroup(withoutRouter, 0, 0)).toThrow(/routerAddress/);
+    expect(() => new StationGroup(withoutRouter, 0, 0, addresses)).toThrow(/routerAddress/);
   });
 
   test('has TCBs for its concurrency and for TIME-WAIT, and no more than connections', () => {

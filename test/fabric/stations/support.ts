@@ -64,6 +64,34 @@ export const serverGroup: StationGroupOptions = {
   gateway: ROUTER,
 };
 
+export const SERVER6 = 'fd00::1';
+export const ROUTER6 = 'fd00::fe';
+
+/** The same over IPv6. */
+export const local6 = (count: number, more: Partial<StationGroupOptions> = {}): StationGroupOptions => ({
+  ...local(count),
+  firstAddress: 'fd00::100',
+  prefixLength: 64,
+  serverAddress: SERVER6,
+  ...more,
+});
+
+export const remote6 = (count: number, more: Partial<StationGroupOptions> = {}): StationGroupOptions => ({
+  ...remote(count),
+  firstAddress: 'fd01::1',
+  prefixLength: 64,
+  routerAddress: ROUTER6,
+  serverAddress: SERVER6,
+  ...more,
+});
+
+export const serverGroup6: StationGroupOptions = {
+  ...serverGroup,
+  firstAddress: SERVER6,
+  prefixLength: 64,
+  gateway: ROUTER6,
+};
+
 export interface Faults {
   readonly loss?: number;
   readonly duplication?: number;
@@ -253,7 +281,7 @@ export class FileServer implements StationApp {
     // Other bytes than any file has.
     this.#wrongAt = at;
     world.memory.u8.fill(0xaa, at, at + 310_000);
-    world.server.listen(SERVER, 80, this);
+    world.server.listen(world.server.groups[0]!.firstAddress, 80, this);
   }
 
   established(connection: number): void {
@@ -285,7 +313,9 @@ export class FileServer implements StationApp {
   #serve(connection: number, text: string): void {
     const { server, memory } = this.#world;
     this.requestLengths.push(text.length);
-    const path = /^GET (\S+) HTTP\/1\.0\r\nHost: 10\.0\.0\.1\r\n(?:[\w-]+: [^\r\n]*\r\n)*\r\n$/.exec(text)?.[1] ?? '?';
+    const path =
+      /^GET (\S+) HTTP\/1\.0\r\nHost: (?:10\.0\.0\.1|\[fd00::1\])\r\n(?:[\w-]+: [^\r\n]*\r\n)*\r\n$/.exec(text)?.[1] ??
+      '?';
     const index = this.catalog.findIndex(file => file.path === path);
     if (index < 0) {
       this.errors.push(`bad request: ${text.slice(0, 60)}`);
