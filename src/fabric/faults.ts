@@ -7,14 +7,15 @@
  *
  * A bit error must be one that checksums catch, for the emulator has no second way to tell a receiver. One flipped bit
  * never escapes the Internet checksum (RFC 1071) over the same bytes. Therefore the bit lies where a valid checksum
- * covers it: in the IPv4 header, or in the payload if that is TCP, ICMP or checksummed UDP. All other frames, and those
- * that are damaged already (two flipped bits may cancel out), get WireFlag.FcsError instead.
+ * covers it: in the IPv4 header or the addresses of IPv6, or in the payload if that is TCP, ICMP or checksummed UDP. All
+ * other frames, and those that are damaged already (two flipped bits may cancel out), get WireFlag.FcsError instead.
  */
 import { ChimneyError } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
 import { onesComplementSum, pseudoHeaderSum } from '../wire/checksum.ts';
 import { EtherType } from '../wire/ethernet.ts';
 import { IpProtocol, Ipv4Header, Ipv4Parse, isFragment, parseIpv4 } from '../wire/ipv4.ts';
+import { Ipv6Header, Ipv6Parse, IPV6, NextHeader, parseIpv6, pseudoHeaderSumAt } from '../wire/ipv6.ts';
 import { UDP } from '../wire/udp.ts';
 import { etherTypeAt } from '../wire/vlan.ts';
 
@@ -50,6 +51,7 @@ const HOLD_US_MAX = 2000;
 const DELAY_US_MAX = 60_000_000;
 /** Low nibble of the first byte: IHL. */
 const IHL_BIT = 4;
+const IPV6_ADDRESSES_BITS = 256;
 
 /** Completes a plan with zeros; refuses unknown names and values out of range. */
 export function faultPlan(plan: Partial<FaultPlan>): FaultPlan {
@@ -71,6 +73,7 @@ export class Faults {
   /** Of its own, so that seeds from before there were marks mean what they meant. */
   readonly #marks: Prng;
   readonly #ip = new Ipv4Header();
+  readonly #ipv6 = new Ipv6Header();
   #plan: FaultPlan = NO_FAULTS;
   #bitDraw = 0;
   /** False: `decide` need not be asked. */
@@ -150,7 +153,10 @@ export class Faults {
 
   #chooseBit(view: DataView, frameAt: number, end: number): number {
     const typeAt = etherTypeAt(view, frameAt, end);
-    if (typeAt < 0 || view.getUint16(typeAt) !== EtherType.Ipv4) return -1;
+    if (typeAt < 0) return -1;
+    const etherType = view.getUint16(typeAt);
+    if (etherType === EtherType.Ipv6) return this.#chooseIpv6Bit(view, frameAt, typeAt + 2, end);
+    if (etherType !== EtherType.Ipv4) return -1;
     const ip = this.#ip;
     if (parseIpv4(view, typeAt + 2, end, ip) !== Ipv4Parse.Ok) return -1;
     const headerBits = ip.headerLength * 8;
@@ -160,6 +166,23 @@ export class Faults {
     // IHL is spared, its neighbor the version hit instead: another IHL has the checksum cover other bytes.
     const isIhl = bit >= IHL_BIT && bit < 8;
     return (typeAt + 2 - frameAt) * 8 + (isIhl ? bit - IHL_BIT : bit);
+  }
+
+  /** Its header has no checksum; that of TCP, UDP or ICMPv6 covers the addresses (RFC 8200 8.1). */
+  #chooseIpv6Bit(view: DataView, frameAt: number, at: number, end: number): number {
+    const ip = this.#ipv6;
+    if (parseIpv6(view, at, end, ip) !== Ipv6Parse.Ok) return -1;
+    const { payloadAt, payloadEnd, protocol } = ip;
+    const isUdp = protocol === IpProtocol.Udp;
+    if (!isUdp && protocol !== IpProtocol.Tcp && protocol !== NextHeader.Icmpv6) return -1;
+    const length = payloadEnd - payloadAt;
+    const pseudo = pseudoHeaderSumAt(view, at, protocol, length);
+    if (length < UDP.headerLength || onesComplementSum(view, payloadAt, length, pseudo) !== 0xffff) return -1;
+    // As with IPv4, the length in the header of UDP is spared.
+    const coveredAt = isUdp ? payloadAt + UDP.headerLength : payloadAt;
+    const bit = Math.floor(this.#bitDraw * (IPV6_ADDRESSES_BITS + (payloadEnd - coveredAt) * 8));
+    if (bit >= IPV6_ADDRESSES_BITS) return (coveredAt - frameAt) * 8 + bit - IPV6_ADDRESSES_BITS;
+    return (at + IPV6.source - frameAt) * 8 + bit;
   }
 }
 

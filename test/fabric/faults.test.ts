@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { Fate, type FaultPlan, Faults, NO_FAULTS, faultPlan, flipBit } from '../../src/fabric/faults.ts';
-import { updateChecksum16 } from '../../src/wire/checksum.ts';
+import { checksumOf, onesComplementSum, updateChecksum16 } from '../../src/wire/checksum.ts';
 import { parseIcmp, IcmpHeader, IcmpParse } from '../../src/wire/icmp.ts';
 import { IpProtocol, Ipv4Header, Ipv4Parse, parseIpv4 } from '../../src/wire/ipv4.ts';
+import { Ipv6Header, Ipv6Parse, NextHeader, parseIpv6, pseudoHeaderSumAt } from '../../src/wire/ipv6.ts';
+import { EtherType } from '../../src/wire/ethernet.ts';
 import { isTcpChecksumValid } from '../../src/wire/tcp.ts';
 import { UdpHeader, UdpParse, isUdpChecksumValid, parseUdp } from '../../src/wire/udp.ts';
 import { etherTypeAt } from '../../src/wire/vlan.ts';
+import { frame6 } from '../support/ipv6-frames.ts';
 import { arpFrame, icmpFrame, rawFrame, tcpFrame, udpFrame } from './fixture.ts';
 
 function viewOf(bytes: Buffer): DataView {
@@ -15,7 +18,9 @@ function viewOf(bytes: Buffer): DataView {
 
 /** What a receiver would notice. */
 function isDamaged(view: DataView): boolean {
-  const ipAt = etherTypeAt(view, 0, view.byteLength) + 2;
+  const typeAt = etherTypeAt(view, 0, view.byteLength);
+  const ipAt = typeAt + 2;
+  if (view.getUint16(typeAt) === EtherType.Ipv6) return isIpv6Damaged(view, ipAt);
   const ip = new Ipv4Header();
   if (parseIpv4(view, ipAt, view.byteLength, ip) !== Ipv4Parse.Ok) return true;
   const { payloadAt, payloadEnd, protocol, source, destination } = ip;
@@ -23,6 +28,29 @@ function isDamaged(view: DataView): boolean {
   if (protocol === IpProtocol.Tcp) return !isTcpChecksumValid(view, payloadAt, length, source, destination);
   if (protocol === IpProtocol.Udp) return !isUdpIntact(view, ip);
   return parseIcmp(view, payloadAt, payloadEnd, new IcmpHeader()) !== IcmpParse.Ok;
+}
+
+function isIpv6Damaged(view: DataView, at: number): boolean {
+  const ip = new Ipv6Header();
+  if (parseIpv6(view, at, view.byteLength, ip) !== Ipv6Parse.Ok) return true;
+  const length = ip.payloadEnd - ip.payloadAt;
+  const pseudo = pseudoHeaderSumAt(view, at, ip.protocol, length);
+  return onesComplementSum(view, ip.payloadAt, length, pseudo) !== 0xffff;
+}
+
+/** A packet of one of the protocols whose checksum stands at `checksumAt` of the header. */
+function ipv6Frame(protocol: number, checksumAt: number, length: number): Buffer {
+  const bytes = Buffer.alloc(14 + 40 + length, 0x11);
+  const view = viewOf(bytes);
+  const ends = { source: 'fd00::2', destination: 'fd00::1', srcMac: [2, 2], dstMac: [2, 1] } as const;
+  frame6(view, 0, ends, protocol, at => {
+    if (protocol === IpProtocol.Udp) view.setUint16(at + 4, length);
+    view.setUint16(at + checksumAt, 0);
+    return length;
+  });
+  const pseudo = pseudoHeaderSumAt(view, 14, protocol, length);
+  view.setUint16(54 + checksumAt, checksumOf(onesComplementSum(view, 54, length, pseudo)));
+  return bytes;
 }
 
 function isUdpIntact(view: DataView, ip: Ipv4Header): boolean {
@@ -38,6 +66,9 @@ const KINDS: Record<string, Buffer> = {
   'an ICMP echo': icmpFrame({}),
   'a UDP datagram': udpFrame({}),
   'a UDP datagram without checksum': udpFrame({}, 100, false),
+  'a TCP segment over IPv6': ipv6Frame(IpProtocol.Tcp, 16, 120),
+  'an ICMPv6 echo': ipv6Frame(NextHeader.Icmpv6, 2, 64),
+  'a UDP datagram over IPv6': ipv6Frame(IpProtocol.Udp, 6, 100),
 };
 
 describe('fault plan', () => {
@@ -144,6 +175,9 @@ describe('a bit error', () => {
     ['a packet that is damaged already', damaged(tcpFrame({}), 14 + 12)],
     ['a runt', tcpFrame({}).subarray(0, 13)],
     ['a cut-off header', tcpFrame({}).subarray(0, 30)],
+    ['a cut-off IPv6 header', ipv6Frame(IpProtocol.Tcp, 16, 20).subarray(0, 50)],
+    ['an IPv6 packet with another header', ipv6Frame(NextHeader.Fragment, 6, 40)],
+    ['an IPv6 packet that is damaged already', damaged(ipv6Frame(IpProtocol.Tcp, 16, 20), 60)],
   ])('is an FCS error in %s', (_kind, frame) => {
     const faults = new Faults(new Prng(4), { corruptPercent: 100 });
     const before = Buffer.from(frame);
