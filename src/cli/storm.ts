@@ -5,6 +5,7 @@
  */
 import { Command } from 'commander';
 import { BLOCK_LIST_MAX } from '../offload/block-list.ts';
+import { FAMILIES } from '../scenario/network.ts';
 import { stormDocuments } from '../scenario/storm-documents.ts';
 import { RIVALS, StormJob } from '../scenario/storm-job.ts';
 import type { StormProgress } from '../scenario/storm.ts';
@@ -57,6 +58,11 @@ export function stormCommand(setExitCode: (code: number) => void): Command {
     .option('--nics <n>', `NICs in the team (${defaults.nics})`, wholeNumber(1, 16))
     .option('--fail <nic@percent%>', 'link to lose, and when; several with commas, or none (nic0@50%)', name)
     .option('--vlan <vids>', 'VLANs to serve, with commas', listOf(wholeNumber(1, 4094)))
+    .option(
+      '--family <family>',
+      `IP version of the clients: ${FAMILIES.join(', ')} (${defaults.family})`,
+      oneOf(FAMILIES),
+    )
     .option('--loss <percent>', 'frames that cables lose (0)', percent)
     .option('--reorder <percent>', 'frames that cables put out of order (0)', percent)
     .option('--duplicate <percent>', 'frames that cables duplicate (0)', percent)

@@ -6,7 +6,8 @@
  * any of its state operations, for a neighbor may get a new address and be terminated in one step. When the cable takes a
  * frame, its destination has to be one of them.
  *
- * The frames of offloaded connections are those whose IPv4 identification is in the device's half (R31).
+ * The frames of offloaded connections are those whose IPv4 identification is in the device's half (R31); IPv6 has none, so
+ * its frames tell nothing of who built them.
  */
 import { AssertionError } from '../base/assert.ts';
 import { EntryFlag } from '../device/inverted-tree.ts';

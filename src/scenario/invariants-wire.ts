@@ -15,9 +15,13 @@ import { AssertionError } from '../base/assert.ts';
 import { seqLeq, seqLt } from '../base/seq.ts';
 import type { FrameTap } from '../fabric/capture.ts';
 import type { Memory } from '../memory/memory.ts';
+import { AddressTable } from '../wire/address-table.ts';
 import { EtherType } from '../wire/ethernet.ts';
+import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { Ipv4Header, Ipv4Parse, IpProtocol, isFragment, parseIpv4 } from '../wire/ipv4.ts';
 import { formatIpv4 } from '../wire/ipv4-text.ts';
+import { Ipv6Header, Ipv6Parse, parseIpv6 } from '../wire/ipv6.ts';
+import { formatIpv6 } from '../wire/ipv6-text.ts';
 import { parseTcp, TcpFlag, TcpHeader, TcpParse } from '../wire/tcp.ts';
 import { etherTypeAt, vidOf } from '../wire/vlan.ts';
 
@@ -41,7 +45,7 @@ class Speaker {
   }
 }
 
-export type MayShrink = (ip: Ipv4Header, tcp: TcpHeader) => boolean;
+export type MayShrink = (ip: IpDatagram, tcp: TcpHeader) => boolean;
 
 export class WireWatch implements FrameTap {
   /** Segments looked at. */
@@ -51,11 +55,21 @@ export class WireWatch implements FrameTap {
   /** Shift that the peer offered in its SYN, by our key; -1 = none. */
   readonly #peerShift = new Map<string, number>();
   readonly #ip = new Ipv4Header();
+  readonly #ipv6 = new Ipv6Header();
+  readonly #addresses: AddressTable;
   readonly #mayShrink: MayShrink;
+  // The datagram in hand, and its ends as text.
+  #datagram: IpDatagram = this.#ip;
+  #source = '';
+  #destination = '';
 
-  /** @param mayShrink asked when an edge came back: whether an update made the receive buffer smaller */
-  constructor(memory: Memory, mayShrink: MayShrink = () => false) {
+  /**
+   * @param mayShrink asked when an edge came back: whether an update made the receive buffer smaller
+   * @param addresses by which it knows IPv6 addresses
+   */
+  constructor(memory: Memory, mayShrink: MayShrink = () => false, addresses = new AddressTable(1)) {
     this.#view = memory.view;
+    this.#addresses = addresses;
     this.#mayShrink = mayShrink;
   }
 
@@ -69,22 +83,42 @@ export class WireWatch implements FrameTap {
   ): void {
     const end = frameAt + length;
     const typeAt = etherTypeAt(this.#view, frameAt, end);
-    if (fcsError || typeAt < 0 || this.#view.getUint16(typeAt) !== EtherType.Ipv4) return;
-    const ip = this.#ip;
-    if (parseIpv4(this.#view, typeAt + 2, end, ip) !== Ipv4Parse.Ok) return;
-    if (ip.protocol !== IpProtocol.Tcp || isFragment(ip)) return;
+    if (fcsError || typeAt < 0 || !this.#parse(this.#view.getUint16(typeAt), typeAt + 2, end)) return;
+    const ip = this.#datagram;
     const tcp = new TcpHeader();
     if (parseTcp(this.#view, ip.payloadAt, ip.payloadEnd, tcp) !== TcpParse.Ok) return;
     const vid = Math.max(0, vidOf(this.#view, frameAt, end));
-    const key = keyOf(vid, ip.source, tcp.srcPort, ip.destination, tcp.dstPort);
+    const key = keyOf(vid, this.#source, tcp.srcPort, this.#destination, tcp.dstPort);
     if (!outbound) {
       // Of the peer only the offer of window scaling matters.
-      const ours = keyOf(vid, ip.destination, tcp.dstPort, ip.source, tcp.srcPort);
+      const ours = keyOf(vid, this.#destination, tcp.dstPort, this.#source, tcp.srcPort);
       if ((tcp.flags & TcpFlag.Syn) !== 0) this.#peerShift.set(ours, tcp.windowScale);
       return;
     }
     this.segments++;
     this.#says(key, interfaceId, tcp);
+  }
+
+  /** Of either version, a datagram with a whole segment. */
+  #parse(etherType: number, at: number, end: number): boolean {
+    if (etherType === EtherType.Ipv6) return this.#parseIpv6(at, end);
+    const ip = this.#ip;
+    if (etherType !== EtherType.Ipv4 || parseIpv4(this.#view, at, end, ip) !== Ipv4Parse.Ok) return false;
+    this.#datagram = ip;
+    this.#source = formatIpv4(ip.source);
+    this.#destination = formatIpv4(ip.destination);
+    return ip.protocol === IpProtocol.Tcp && !isFragment(ip);
+  }
+
+  #parseIpv6(at: number, end: number): boolean {
+    const ip = this.#ipv6;
+    if (parseIpv6(this.#view, at, end, ip) !== Ipv6Parse.Ok) return false;
+    this.#datagram = ip;
+    ip.source = this.#addresses.find(this.#view, ip.sourceAt);
+    ip.destination = this.#addresses.find(this.#view, ip.destinationAt);
+    this.#source = textAt(this.#view, ip.sourceAt);
+    this.#destination = textAt(this.#view, ip.destinationAt);
+    return ip.protocol === IpProtocol.Tcp;
   }
 
   #says(key: string, cable: number, tcp: TcpHeader): void {
@@ -131,7 +165,7 @@ export class WireWatch implements FrameTap {
   #edge(key: string, speaker: Speaker, tcp: TcpHeader): void {
     const offer = edgeOf(speaker, tcp);
     const shrinks = this.#shrinks(speaker, offer);
-    if (shrinks && !this.#mayShrink(this.#ip, tcp)) {
+    if (shrinks && !this.#mayShrink(this.#datagram, tcp)) {
       broken(key, `the right edge of its window shrinks from ${speaker.edge} to ${offer.edge} (invariant 9)`);
     }
     // Within the rounding the edge seen may lie a little below the one that was promised: that one stays the promise.
@@ -160,8 +194,13 @@ function isNewer(speaker: Speaker, tcp: TcpHeader): boolean {
   return !(speaker.hasStamp && tcp.hasTimestamp) || seqLeq(speaker.stamp, tcp.tsVal);
 }
 
-function keyOf(vid: number, source: number, srcPort: number, destination: number, dstPort: number): string {
-  return `${formatIpv4(source)}:${srcPort} > ${formatIpv4(destination)}:${dstPort}${vid === 0 ? '' : ` vlan ${vid}`}`;
+function textAt(view: DataView, at: number): string {
+  const words = Int32Array.of(view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12));
+  return `[${formatIpv6(words, 0)}]`;
+}
+
+function keyOf(vid: number, source: string, srcPort: number, destination: string, dstPort: number): string {
+  return `${source}:${srcPort} > ${destination}:${dstPort}${vid === 0 ? '' : ` vlan ${vid}`}`;
 }
 
 function broken(key: string, what: string): never {

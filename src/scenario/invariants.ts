@@ -39,7 +39,7 @@ import { WireWatch } from './invariants-wire.ts';
 import { finOutstanding } from '../tcp/send-queue.ts';
 import { type Tcb, TCP_STATE_NAMES, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
 import { EtherType } from '../wire/ethernet.ts';
-import type { Ipv4Header } from '../wire/ipv4.ts';
+import type { IpDatagram } from '../wire/ip-datagram.ts';
 import type { TcpHeader } from '../wire/tcp.ts';
 import { etherTypeAt } from '../wire/vlan.ts';
 
@@ -93,7 +93,7 @@ export class InvariantChecker {
     this.#sim = sim;
     this.#nics = sim.nics.slice(0, host.miniports.length);
     this.#talk = new Talk(sim.memory, this.#nics.length);
-    this.#wire = new WireWatch(sim.memory, (ip, tcp) => this.#hasSmallerBuffer(ip, tcp));
+    this.#wire = new WireWatch(sim.memory, (ip, tcp) => this.#hasSmallerBuffer(ip, tcp), sim.host.host.addresses);
     this.#neighborWatch = new NeighborWatch(sim.memory, this.#nics);
     this.#buffers = new BufferWatch(sim);
     for (const index of this.#nics.keys()) {
@@ -237,11 +237,11 @@ export class InvariantChecker {
   }
 
   /** The application has made the receive buffer of this connection smaller since its segments were first seen. */
-  #hasSmallerBuffer(ip: Ipv4Header, tcp: TcpHeader): boolean {
+  #hasSmallerBuffer(ip: IpDatagram, tcp: TcpHeader): boolean {
     const { interfaces, transport } = this.#sim.host.host;
     const { table } = transport;
-    return interfaces.some(({ address, index }) => {
-      const slot = address === ip.source ? table.lookup(ip.destination, tcp.dstPort, address, tcp.srcPort, index) : -1;
+    return interfaces.some(({ index }) => {
+      const slot = table.lookup(ip.destination, tcp.dstPort, ip.source, tcp.srcPort, index);
       return slot >= 0 && this.#tcb.at(table.addressOf(slot)).initialRcvWnd < this.#largestRcvWnd[slot]!;
     });
   }

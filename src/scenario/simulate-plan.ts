@@ -23,8 +23,9 @@ import type { HostOffloadOptions } from '../host/offload-options.ts';
 import type { TargetOptions } from '../offload/target-options.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import type { TcpParams } from '../tcp/params.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { type Document, documentOf } from './documents.ts';
-import { SERVER_PORT, type StormNetwork, stormNetwork } from './network.ts';
+import { type Family, SERVER_PORT, type StormNetwork, stormNetwork } from './network.ts';
 import { type Action, drawScript } from './simulate-script.ts';
 import { RESET_PATH, simulatedRepliesBytes } from './simulate-server.ts';
 
@@ -58,7 +59,8 @@ export function drawSeed(seed: number): SeedPlan {
   const vids = prng.chance(0.35) ? [10, 20] : [];
   const team = prng.chance(0.85);
   const documents = drawDocuments(source.fork('documents'));
-  const network = drawNetwork(source.fork('network'), { vids, connections, concurrency, documents, seed });
+  const family = pick(source.fork('family'), ['ipv4', 'ipv4', 'ipv6', 'both'] as const);
+  const network = drawNetwork(source.fork('network'), { vids, family, connections, concurrency, documents, seed });
   const forms = drawForms(source.fork('forms'));
   const machine = drawMachine(source.fork('machine'), { concurrency, team, documents, network, seed, forms });
   const nics = team ? 2 : 1;
@@ -69,6 +71,7 @@ export function drawSeed(seed: number): SeedPlan {
     wiring: {
       interfaces: network.interfaces,
       routes: network.routes,
+      ipv6Routes: network.ipv6Routes,
       team,
       policy: drawPolicy(prng, source.fork('placement')),
     },
@@ -128,15 +131,17 @@ function drawNetwork(
   prng: Prng,
   sizes: {
     vids: readonly number[];
+    family: Family;
     connections: number;
     concurrency: number;
     documents: readonly Document[];
     seed: number;
   },
 ): StormNetwork {
-  const { vids, connections, documents, seed } = sizes;
+  const { vids, family, connections, documents, seed } = sizes;
   const network = stormNetwork({
     vids,
+    family,
     connections,
     concurrency: Math.max(sizes.concurrency, vids.length),
     catalog: documents.map(({ path, bytes, sha256 }) => ({ path, size: bytes.length, sha256 })),
@@ -178,7 +183,7 @@ function drawMachine(
         name: 'server',
         nics,
         connections,
-        mtu: pick(prng, [1500, 1500, 1500, 600]),
+        mtu: Math.max(pick(prng, [1500, 1500, 1500, 600]), network.ipv6Routes.length > 0 ? IPV6_MINIMUM_MTU : 0),
         blockList: pick(prng, [1, 2, 8, 32, 256]),
         applicationBytes: simulatedRepliesBytes(sizes.documents) + SCRATCH_BYTES,
         copyBuffers: 16,

@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { ChimneyError } from '../base/errors.ts';
 import { isPolicy, POLICY_TAKES } from '../host/policy/policy-text.ts';
 import { BLOCK_LIST_MAX } from '../offload/block-list.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
+import { FAMILIES } from './network.ts';
 
 export const PATHS = ['auto', 'host', 'chimney'] as const;
 export type StormPath = (typeof PATHS)[number];
@@ -27,6 +29,8 @@ export const StormOptions = z.object({
   nics: z.number().int().min(1).max(16),
   /** Failures, each at a fraction of the connections. */
   failures: z.array(z.object({ nic: z.string(), at: z.number().min(0).max(1) })),
+  /** IP versions of the clients. */
+  family: z.enum(FAMILIES),
   vlans: z.array(z.number().int().min(1).max(4094)),
   loss: percent,
   reorder: percent,
@@ -50,6 +54,7 @@ export const STORM_DEFAULTS: StormOptions = {
   www: null,
   nics: 2,
   failures: [{ nic: 'nic0', at: 0.5 }],
+  family: 'ipv4',
   vlans: [],
   loss: 0,
   reorder: 0,
@@ -102,6 +107,9 @@ export function stormOptions(given: Partial<StormOptions>): StormOptions {
       const names = Array.from({ length: options.nics }, (_, i) => `nic${i}`).join(', ');
       throw new ChimneyError('ERR_CHIMNEY_OPTION', `--fail: no NIC '${nic}'; there are ${names}`);
     }
+  }
+  if (options.family !== 'ipv4' && options.mtu < IPV6_MINIMUM_MTU) {
+    throw new ChimneyError('ERR_CHIMNEY_OPTION', `--mtu: ${IPV6_MINIMUM_MTU} at least, for IPv6 (RFC 8200 5)`);
   }
   checkVlans(options);
   return options;

@@ -119,6 +119,7 @@ export class Storm {
     const catalog = documents.map(({ path, bytes, sha256 }) => ({ path, size: bytes.length, sha256 }));
     const network = stormNetwork({
       vids: options.vlans,
+      family: options.family,
       connections: options.connections,
       concurrency: options.concurrency,
       catalog,
@@ -150,8 +151,8 @@ export class Storm {
       },
       seed: options.seed,
     });
-    const { interfaces, routes } = network;
-    const wiring = [{ interfaces, routes, team: options.nics > 1, policy: policyOf(options) }];
+    const { interfaces, routes, ipv6Routes } = network;
+    const wiring = [{ interfaces, routes, ipv6Routes, team: options.nics > 1, policy: policyOf(options) }];
     this.#machine = new ThreadedMachine({ plan, wiring, capture: options.pcap ?? undefined, memory });
     this.#server = new FileServer(this.#machine.memory, this.#machine.layout.hosts[0]!.regions.application, documents);
     this.#progressAt = this.#machine.layout.fabric.regions.populations.map(({ load }) => load!.progress.offset);

@@ -40,6 +40,8 @@ describe('the options of a storm', () => {
     [{ vlans: [1, 2, 3], connections: 2 }, '--connections: at least one'],
     [{ policy: 'by-port:http' }, '--policy: takes young-in-batches'],
     [{ vlans: [1, 2], concurrency: 1 }, '--concurrency: at least one'],
+    [{ family: 'ipv5' as never }, '--family'],
+    [{ family: 'both' as const, mtu: 1279 }, '--mtu: 1280 at least'],
   ])('refuse %j and name the option', (given, named) => {
     expect(() => stormOptions(given)).toThrow(named);
   });

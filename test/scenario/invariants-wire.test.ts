@@ -4,6 +4,7 @@ import { createMemory } from '../../src/memory/memory.ts';
 import { WireWatch } from '../../src/scenario/invariants-wire.ts';
 import { emitEthernet, ETHERNET, EtherType } from '../../src/wire/ethernet.ts';
 import { emitIpv4, IPV4, IpProtocol, Ipv4Fragment } from '../../src/wire/ipv4.ts';
+import { frame6 } from '../support/ipv6-frames.ts';
 import { emitTcp, TcpFlag, TcpHeader } from '../../src/wire/tcp.ts';
 
 const SERVER = 0x0a000001;
@@ -19,7 +20,7 @@ interface Said {
   scale?: number;
 }
 
-function watch(mayShrink = () => false) {
+function watch(mayShrink = () => false, isIpv6 = false) {
   const memory = createMemory(65_536);
   const wire = new WireWatch(memory, mayShrink);
   const frame = (outbound: boolean, said: Said, cable: number): void => {
@@ -33,6 +34,13 @@ function watch(mayShrink = () => false) {
       header.tsVal = said.stamp;
     }
     [header.srcPort, header.dstPort] = outbound ? [80, 5000] : [5000, 80];
+    if (isIpv6) {
+      const [source, destination] = outbound ? ['fd00::1', 'fd00::2'] : ['fd00::2', 'fd00::1'];
+      const ends = { source, destination, srcMac: [0x250, 1], dstMac: [0x250, 2] } as const;
+      const size = frame6(memory.view, AT, ends, IpProtocol.Tcp, at => emitTcp(memory.view, at, header));
+      wire.frame(cable, 0, AT, size, outbound, false);
+      return;
+    }
     emitEthernet(memory.view, AT, 0x250, 2, 0x250, 1, EtherType.Ipv4);
     const ipAt = AT + ETHERNET.headerLength;
     const length = emitTcp(memory.view, ipAt + IPV4.headerLength, header);
@@ -65,6 +73,14 @@ describe('the wire watch', () => {
     expect(() => says({ ack: 999, window: 2000 })).toThrow(
       '10.0.0.1:80 > 10.0.0.2:5000: ACK goes back from 1000 to 999',
     );
+  });
+
+  test('over IPv6 likewise', () => {
+    const { says, opens, wire } = watch(undefined, true);
+    opens();
+    says({ ack: 1000 });
+    expect(() => says({ ack: 999 })).toThrow('[fd00::1]:80 > [fd00::2]:5000: ACK goes back from 1000 to 999');
+    expect(wire.segments).toBe(3);
   });
 
   test('a timestamp that goes back (invariant 8)', () => {
