@@ -8,6 +8,7 @@ import type { Trace } from '../base/trace.ts';
 import type { Memory } from '../memory/memory.ts';
 import { ARP, ArpOperation, ArpPacket, emitArp, parseArp } from '../wire/arp.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType } from '../wire/ethernet.ts';
+import { isSingleHost } from '../wire/ipv4.ts';
 import type { AddressConflicts, AddressSpeaker } from './address-conflicts.ts';
 import type { Interface } from './interface.ts';
 import type { Neighbor } from './neighbor.ts';
@@ -100,6 +101,8 @@ export class Arp implements AddressSpeaker {
       return;
     }
     if (iface.ipv4.some(own => own.address === senderAddress)) return;
+    // RFC 1122 3.2.1.3: nobody in particular has an address of all hosts.
+    if (!isSingleHost(senderAddress) || iface.isBroadcast(senderAddress)) return;
     const neighbors = this.#neighbors;
     const known = neighbors.find(iface, senderAddress);
     // Only an answer to us proves that what we send arrives (RFC 4861 7.2.5: the solicited flag).

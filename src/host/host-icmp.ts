@@ -19,7 +19,7 @@ import {
 import { IPV4_BROADCAST, Ipv4Header, Ipv4Parse, IpProtocol, parseQuotedIpv4 } from '../wire/ipv4.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import type { Interface } from './interface.ts';
-import type { Network, NetworkErrors } from './network.ts';
+import type { DatagramInput, Network, NetworkErrors } from './network.ts';
 import { NetworkError, networkErrorOf, QUOTED_BYTES } from './network-error.ts';
 
 const TTL = 64;
@@ -31,6 +31,7 @@ export class HostIcmp {
   readonly #quoted = new Ipv4Header();
   readonly limit = new IcmpLimit();
   errors: NetworkErrors | null = null;
+  datagrams: DatagramInput | null = null;
   now = 0;
   echoRequests = 0;
   errorsReceived = 0;
@@ -139,8 +140,12 @@ export class HostIcmp {
     const { source, destination, payloadAt: at } = quoted;
     const error = networkErrorOf(icmp.type, icmp.code);
     if (!iface.owns(source) || error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
-    if (quoted.protocol !== IpProtocol.Tcp) return;
+    // Only what a datagram starts with says whose it was.
+    if (quoted.fragmentOffset !== 0) return;
     const ports = view.getInt32(at);
+    const { Tcp, Udp } = IpProtocol;
+    if (quoted.protocol === Udp) this.datagrams!.reported(iface, source, destination, ports, error, icmp.nextHopMtu);
+    if (quoted.protocol !== Tcp) return;
     this.errors!.reported(iface, source, destination, ports, view.getInt32(at + 4), error, icmp.nextHopMtu, isPlain);
   }
 }

@@ -36,7 +36,7 @@ import { IcmpLimit } from './icmp-limit.ts';
 import type { Ipv6Interface } from './ipv6-interface.ts';
 import type { Ipv6Output } from './ipv6-output.ts';
 import type { NeighborDiscovery } from './neighbor-discovery.ts';
-import type { NetworkErrors } from './network.ts';
+import type { DatagramInput, NetworkErrors } from './network.ts';
 import { NetworkError, networkErrorOf6, QUOTED_BYTES } from './network-error.ts';
 import type { PathTable } from './path-table.ts';
 import type { Path } from './path.ts';
@@ -55,6 +55,7 @@ export class HostIcmpv6 {
   readonly #walk = new ExtensionWalk();
   readonly limit = new IcmpLimit();
   errors: NetworkErrors | null = null;
+  datagrams: DatagramInput | null = null;
   now = 0;
   echoRequests = 0;
   errorsReceived = 0;
@@ -201,7 +202,11 @@ export class HostIcmpv6 {
     const { view } = this.#memory;
     const quoted = this.#quoted;
     if (parseQuotedIpv6(view, icmp.payloadAt, icmp.payloadEnd, quoted) !== Ipv6Parse.Ok) return;
-    if (walkExtensions(view, quoted, this.#walk) !== Ipv6Walk.UpperLayer || quoted.protocol !== IpProtocol.Tcp) return;
+    const walk = this.#walk;
+    let found = walkExtensions(view, quoted, walk);
+    // The first fragment of a datagram says whose it was.
+    if (found === Ipv6Walk.Fragment && walk.fragmentOffset === 0) found = walkExtensions(view, quoted, walk);
+    if (found !== Ipv6Walk.UpperLayer) return;
     const local = this.#table.find(view, quoted.sourceAt);
     const remote = this.#table.find(view, quoted.destinationAt);
     if (local === 0 || remote === 0 || !on.isAssigned(local)) return;
@@ -211,9 +216,12 @@ export class HostIcmpv6 {
     const error = networkErrorOf6(icmp.type, icmp.code);
     if (error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
     const mtu = Math.min(icmp.mtu, 0xffff);
+    const ports = view.getInt32(at);
+    if (quoted.protocol === IpProtocol.Udp) this.datagrams!.reported(on.iface, local, remote, ports, error, mtu);
+    if (quoted.protocol !== IpProtocol.Tcp) return;
     // A device reads no extension headers, neither of the error nor of what it quotes.
     const isSeen = isPlain && hasNoExtensions(quoted);
-    this.errors!.reported(on.iface, local, remote, view.getInt32(at), view.getInt32(at + 4), error, mtu, isSeen);
+    this.errors!.reported(on.iface, local, remote, ports, view.getInt32(at + 4), error, mtu, isSeen);
   }
 }
 

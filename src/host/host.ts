@@ -38,6 +38,8 @@ import { TcpErrors } from './tcp-errors.ts';
 import { TliSwitch } from './tli.ts';
 import { Transport } from './transport.ts';
 import { TransportOffload } from './transport-offload.ts';
+import { HostUdp } from './udp.ts';
+import { UDP_BYTES_MAX } from './udp-output.ts';
 
 export interface HostConfig {
   readonly connections: number;
@@ -64,6 +66,7 @@ export interface HostRegions {
   readonly blocks: Region;
   readonly application: Region;
   readonly reassembly: Region;
+  readonly datagram: Region;
 }
 
 const TX_ROOM = 18 + 14 + 8;
@@ -77,6 +80,7 @@ export function planHost(plan: RegionPlan, config: HostConfig): HostRegions {
     blocks: plan.add('host.blocks', config.blocks * BLOCK_SLOT_BYTES),
     application: plan.add('host.application', Math.max(64, config.applicationBytes)),
     reassembly: plan.add('host.reassembly', REASSEMBLY_BYTES),
+    datagram: plan.add('host.datagram', UDP_BYTES_MAX),
   };
 }
 
@@ -104,6 +108,7 @@ export class Host implements Polled {
   readonly conflicts: AddressConflicts;
   readonly network: Network;
   readonly transport: Transport;
+  readonly udp: HostUdp;
   readonly tli: TliSwitch;
   readonly offload: TransportOffload;
   readonly chimney: Chimney;
@@ -154,6 +159,7 @@ export class Host implements Polled {
       config.tcp,
       prng,
     );
+    this.udp = new HostUdp(memory, this.network, this.#interfaces, regions.datagram, prng.fork('UDP'));
     this.offload = new TransportOffload(memory, this.transport, this.network, this.blocks, config.offload.updates);
     this.tli = new TliSwitch(memory, this.transport, this.sendDescriptors, this.copies, config.offload);
     this.offload.source = this.tli;
@@ -177,6 +183,7 @@ export class Host implements Polled {
     this.transport.diversion = this.offload;
     this.transport.errors = new TcpErrors(this.transport, this.network);
     this.network.errors = this.transport.errors;
+    this.network.datagrams = this.udp;
   }
 
   #handOvers(): HandOvers {

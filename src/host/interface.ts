@@ -4,6 +4,7 @@
  * Its index stands for it wherever a word is all there is: as part of the key of a connection, a neighbor or a path.
  */
 import { HeaderFormat } from '../offload/state-objects.ts';
+import { IPV4_BROADCAST } from '../wire/ipv4.ts';
 import { SNAP } from '../wire/llc-snap.ts';
 import { Ipv4Address } from './ipv4-address.ts';
 import type { Ipv6Interface } from './ipv6-interface.ts';
@@ -54,10 +55,20 @@ export class Interface {
     return false;
   }
 
+  /** One of its addresses of either IP version, and in use. */
+  has(address: number): boolean {
+    return this.owns(address) || (this.ipv6?.isAssigned(address) ?? false);
+  }
+
   /** Directed broadcast address of one of its subnets. */
   isBroadcast(address: number): boolean {
     for (let i = 0; i < this.ipv4.length; i++) if (this.ipv4[i]!.broadcast === address) return true;
     return false;
+  }
+
+  /** The address of all hosts of a subnet here, or of this link (RFC 1122 3.2.1.3). */
+  isGroup(address: number): boolean {
+    return address === IPV4_BROADCAST || this.isBroadcast(address);
   }
 
   /** On the link: in the subnet of one of its addresses. */

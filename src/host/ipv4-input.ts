@@ -6,6 +6,7 @@
  */
 import type { Memory, Region } from '../memory/memory.ts';
 import type { AddressTable } from '../wire/address-table.ts';
+import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { TimeExceededCode, UnreachableCode } from '../wire/icmp.ts';
 import { checkIpv4Options, OPTIONS_OK, OPTIONS_SOURCE_ROUTED } from '../wire/ipv4-options.ts';
 import {
@@ -22,7 +23,7 @@ import {
 import { TCP } from '../wire/tcp.ts';
 import type { HostIcmp } from './host-icmp.ts';
 import type { Interface } from './interface.ts';
-import type { TransportInput } from './network.ts';
+import type { DatagramInput, TransportInput } from './network.ts';
 import { Fragment, type PartialDatagram, Reassembler, Reassembly } from './reassembler.ts';
 import { SegmentPieces } from './segment-pieces.ts';
 
@@ -37,6 +38,7 @@ export class Ipv4Input {
   readonly #ip = new Ipv4Header();
   readonly #fragment = new Fragment();
   transport: TransportInput | null = null;
+  datagrams: DatagramInput | null = null;
   received = 0;
   delivered = 0;
   headerErrors = 0;
@@ -99,9 +101,18 @@ export class Ipv4Input {
   #deliver(iface: Interface, at: number, linkGroup: boolean, cameInPieces: boolean): void {
     const ip = this.#ip;
     if (ip.protocol === IpProtocol.Icmp) this.#icmp.receive(iface, ip, cameInPieces);
+    else if (ip.protocol === IpProtocol.Udp) this.#deliverUdp(iface, at, linkGroup);
     else if (iface.owns(ip.destination)) {
       this.#icmp.unreachable(iface, ip, at, UnreachableCode.Protocol, linkGroup);
     }
+  }
+
+  /** RFC 1122 4.1.3.1: a port that nobody listens at is worth an answer. */
+  #deliverUdp(iface: Interface, at: number, linkGroup: boolean): void {
+    const ip = this.#ip;
+    const pseudo = pseudoHeaderSum(ip.source, ip.destination, IpProtocol.Udp, 0);
+    if (this.datagrams!.receive(iface, ip, pseudo, !iface.owns(ip.destination))) return;
+    this.#icmp.unreachable(iface, ip, at, UnreachableCode.Port, linkGroup);
   }
 
   // --- fragments ---

@@ -56,27 +56,28 @@ export class Ipv4Output {
     this.#emit(path, buffer, this.#nextId(path), fragment, protocol, tos, ttl, length);
   }
 
-  /** Sends `length` bytes of payload from `at`, which stay the caller's. `df`: the path may not cut what it could take. */
-  sendFrom(path: Path, at: number, length: number, protocol: number, tos: number, ttl: number, df: boolean): void {
-    if (IPV4.headerLength + length > path.mtu) {
-      this.#sendFragments(path, at, length, protocol, tos, ttl);
-      return;
-    }
+  /**
+   * Sends `length` bytes of payload from `at`, which stay the caller's. `df`: the path may not cut what it could take. False:
+   * there are no buffers.
+   */
+  sendFrom(path: Path, at: number, length: number, protocol: number, tos: number, ttl: number, df: boolean): boolean {
+    if (IPV4.headerLength + length > path.mtu) return this.#sendFragments(path, at, length, protocol, tos, ttl);
     const buffer = this.#tx.allocate();
     if (buffer === 0) {
       this.discarded++;
-      return;
+      return false;
     }
     this.#memory.kernels.copy(this.payloadAt(buffer), at, length);
     this.sent++;
     this.#emit(path, buffer, this.#nextId(path), df ? Ipv4Fragment.Df : 0, protocol, tos, ttl, length);
+    return true;
   }
 
-  #sendFragments(path: Path, at: number, length: number, protocol: number, tos: number, ttl: number): void {
+  #sendFragments(path: Path, at: number, length: number, protocol: number, tos: number, ttl: number): boolean {
     const most = (path.mtu - IPV4.headerLength) & ~7;
     if (this.#tx.available < Math.ceil(length / most)) {
       this.discarded++;
-      return;
+      return false;
     }
     this.sent++;
     this.fragmented++;
@@ -89,6 +90,7 @@ export class Ipv4Output {
       this.fragmentsSent++;
       this.#emit(path, buffer, id, more | (offset >> 3), protocol, tos, ttl, size);
     }
+    return true;
   }
 
   #nextId(path: Path): number {

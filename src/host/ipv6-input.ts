@@ -6,7 +6,6 @@
  */
 import type { Memory, Region } from '../memory/memory.ts';
 import type { AddressTable } from '../wire/address-table.ts';
-import { onesComplementSum } from '../wire/checksum.ts';
 import { Unreachable6Code } from '../wire/icmpv6.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import { isLoopbackAt, isMappedIpv4At, isMulticastWord, isUnspecifiedAt } from '../wire/ipv6-address.ts';
@@ -22,11 +21,10 @@ import {
   pseudoHeaderSumAt,
 } from '../wire/ipv6.ts';
 import { ExtensionWalk, FRAGMENT, Ipv6Walk, walkExtensions } from '../wire/ipv6-extensions.ts';
-import { parseUdp, UdpHeader, UdpParse } from '../wire/udp.ts';
 import type { HostIcmpv6 } from './host-icmpv6.ts';
 import type { Interface } from './interface.ts';
 import type { Ipv6Interface } from './ipv6-interface.ts';
-import type { TransportInput } from './network.ts';
+import type { DatagramInput, TransportInput } from './network.ts';
 import { Fragment, type PartialDatagram, Reassembler, Reassembly } from './reassembler.ts';
 import { SegmentPieces } from './segment-pieces.ts';
 
@@ -42,8 +40,8 @@ export class Ipv6Input {
   readonly #ip = new Ipv6Header();
   readonly #walk = new ExtensionWalk();
   readonly #fragment = new Fragment();
-  readonly #udp = new UdpHeader();
   transport: TransportInput | null = null;
+  datagrams: DatagramInput | null = null;
   received = 0;
   delivered = 0;
   headerErrors = 0;
@@ -138,23 +136,20 @@ export class Ipv6Input {
       this.delivered++;
       this.#icmp.receive(on, ip, cameInPieces);
     } else if (ip.protocol === IpProtocol.Udp) {
-      this.#refuseUdp(on, linkGroup);
+      this.#deliverUdp(on, linkGroup);
     } else if (ip.protocol !== NextHeader.None) {
       // RFC 8200 4: code 1, where the number of the protocol stands.
       this.#icmp.parameterProblem(on, ip, ParameterProblem6Code.NextHeader, ip.protocolAt, linkGroup, false);
     }
   }
 
-  /** Nobody listens on any port of UDP: RFC 4443 3.1 code 4, unless the datagram is not what it was when it was sent. */
-  #refuseUdp(on: Ipv6Interface, linkGroup: boolean): void {
+  /** RFC 4443 3.1 code 4: a port that nobody listens at. */
+  #deliverUdp(on: Ipv6Interface, linkGroup: boolean): void {
     const ip = this.#ip;
     const { view } = this.#memory;
-    const udp = this.#udp;
-    if (parseUdp(view, ip.payloadAt, ip.payloadEnd, udp) !== UdpParse.Ok) return;
-    // RFC 8200 8.1: zero is no checksum here.
-    const pseudo = pseudoHeaderSumAt(view, ip.at, IpProtocol.Udp, udp.length);
-    if (udp.checksum === 0 || onesComplementSum(view, ip.payloadAt, udp.length, pseudo) !== 0xffff) return;
     this.delivered++;
+    const pseudo = pseudoHeaderSumAt(view, ip.at, IpProtocol.Udp, 0);
+    if (this.datagrams!.receive(on.iface, ip, pseudo, isMulticastDestination(view, ip))) return;
     this.#icmp.unreachable(on, ip, Unreachable6Code.Port, linkGroup);
   }
 

@@ -77,23 +77,23 @@ export class Ipv6Output {
     return true;
   }
 
-  /** Sends `length` bytes of payload from `at`, which stay the caller's, in fragments if the path is too narrow. */
-  sendFrom(path: Path, at: number, length: number, protocol: number, tos: number, hopLimit: number): void {
+  /** Sends `length` bytes of payload from `at`, which stay the caller's, in fragments if need be. False: no buffers. */
+  sendFrom(path: Path, at: number, length: number, protocol: number, tos: number, hopLimit: number): boolean {
     const room = path.mtu - IPV6.headerLength;
     if (length <= room) {
       const buffer = this.#tx.allocate();
       if (buffer === 0) {
         this.discarded++;
-        return;
+        return false;
       }
       this.#memory.kernels.copy(this.payloadAt(buffer), at, length);
       this.send(path, buffer, protocol, tos, 0, hopLimit, length);
-      return;
+      return true;
     }
     const most = (room - FRAGMENT.headerLength) & ~7;
     if (this.#tx.available < Math.ceil(length / most)) {
       this.discarded++;
-      return;
+      return false;
     }
     this.fragmented++;
     const { view } = this.#memory;
@@ -109,6 +109,7 @@ export class Ipv6Output {
       this.fragmentsSent++;
       this.send(path, buffer, NextHeader.Fragment, tos, 0, hopLimit, FRAGMENT.headerLength + size);
     }
+    return true;
   }
 
   /**

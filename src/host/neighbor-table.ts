@@ -8,7 +8,7 @@ import type { BufferPool } from '../memory/buffer-pool.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { type Interface, keyOf } from './interface.ts';
-import { confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
+import { becomeBroadcast, confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
 
 const WAITING_MAX = 32;
 /** Neighbors that are asked for at once: above, the one that has not answered for longest is given up (RFC 6583 7.1). */
@@ -73,6 +73,8 @@ export class NeighborTable {
       if (this.#byAddress.size >= this.#fullAt) this.#forgetIdle();
       const id = this.#freeIds.pop() ?? this.#byId.length + 1;
       neighbor = new Neighbor(id, iface, address);
+      // Nobody is asked where everybody is.
+      if (iface.isGroup(address)) becomeBroadcast(neighbor);
       this.#addresses.retain(address);
       this.#byId[id - 1] = neighbor;
       this.#byAddress.set(key, neighbor);

@@ -5,6 +5,7 @@
 import { OffloadState } from '../offload/offload-state.ts';
 import { HeaderFormat } from '../offload/state-objects.ts';
 import { isIpv6 } from '../wire/address-table.ts';
+import { BROADCAST_MAC_HI, BROADCAST_MAC_LO } from '../wire/ethernet.ts';
 import type { Interface } from './interface.ts';
 import type { ProviderTable } from './ndis.ts';
 import type { LowerObject } from './lower-object.ts';
@@ -63,6 +64,13 @@ export class Neighbor implements LowerObject {
 export function isResolved(neighbor: Neighbor): boolean {
   const { reachability } = neighbor;
   return reachability !== Reachability.Incomplete && reachability !== Reachability.Failed;
+}
+
+/** All hosts of the link (RFC 1122 3.3.6, 2.3.2): its frames are for everybody. */
+export function becomeBroadcast(neighbor: Neighbor): void {
+  neighbor.macHi = BROADCAST_MAC_HI;
+  neighbor.macLo = BROADCAST_MAC_LO;
+  neighbor.reachability = Reachability.Reachable;
 }
 
 /** Proof of reachability, from the tick `at`: an answer, or an acknowledgment of something sent through it. */

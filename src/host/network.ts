@@ -26,6 +26,17 @@ export interface TransportInput {
   receive(iface: Interface, ip: IpDatagram, buffer: number): boolean;
 }
 
+/** UDP, from either IP version (udp.ts). */
+export interface DatagramInput {
+  /**
+   * A datagram [ip.payloadAt, ip.payloadEnd). `pseudo`: the partial sum of its pseudo-header but for the length. `isForMany`: it
+   * was sent to a broadcast address or a group. False: there is nothing wrong with it, and nobody listens at its port.
+   */
+  receive(iface: Interface, ip: IpDatagram, pseudo: number, isForMany: boolean): boolean;
+  /** An ICMP error that quotes a datagram of ours. */
+  reported(iface: Interface, local: number, remote: number, ports: number, error: NetworkError, mtu: number): void;
+}
+
 /** Who hears of what became of datagrams of a transport protocol. */
 export interface NetworkErrors {
   /**
@@ -100,6 +111,13 @@ export class Network implements NetworkInput {
     this.ipv6.errors = errors;
   }
 
+  set datagrams(datagrams: DatagramInput) {
+    this.icmp.datagrams = datagrams;
+    this.ipv4Input.datagrams = datagrams;
+    this.ipv6.icmp.datagrams = datagrams;
+    this.ipv6.input.datagrams = datagrams;
+  }
+
   set control(control: PathControl) {
     this.paths.control = control;
   }
@@ -160,6 +178,12 @@ export class Network implements NetworkInput {
   ): void {
     if (path.isIpv6) this.ipv6.output.send(path, buffer, protocol, tos, flowLabel, ttl, length);
     else this.ipv4Output.send(path, buffer, protocol, tos, ttl, length, mayFragment);
+  }
+
+  /** The same for `length` bytes of payload from `at`, which stay the caller's; whatever the path takes. False: no buffers. */
+  finishFrom(path: Path, at: number, protocol: number, tos: number, ttl: number, length: number): boolean {
+    if (path.isIpv6) return this.ipv6.output.sendFrom(path, at, length, protocol, tos, ttl);
+    return this.ipv4Output.sendFrom(path, at, length, protocol, tos, ttl, false);
   }
 
   // --- from Framing ---

@@ -4,7 +4,7 @@
  */
 import { OffloadState } from '../offload/offload-state.ts';
 import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
-import { IPV4_LEAST_PATH_MTU } from '../wire/ipv4.ts';
+import { IPV4_LEAST_PATH_MTU, isSingleHost } from '../wire/ipv4.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import type { Framing } from './framing.ts';
 import { type Interface, keyOf, keyOfIpv6 } from './interface.ts';
@@ -58,21 +58,41 @@ export class PathTable {
   }
 
   /**
-   * The path to a destination, referenced by the caller until `release`; null when there is no route. `source`: from that
-   * address of ours, where there are several; 0 leaves the choice to us.
+   * The path to a destination, referenced by the caller until `release`; null when there is no route, or it is not one host's
+   * address (RFC 1122 3.2.1.3, RFC 9293 MUST-46). `source`: from that address of ours, where there are several; 0 leaves the
+   * choice to us.
    */
   acquire(destination: number, iface: Interface | null, source = 0): Path | null {
     if (isIpv6(destination)) return this.#acquireIpv6(destination, iface, source);
+    if (!isSingleHost(destination)) return null;
     const route = this.routes.find(destination, iface);
-    if (route === undefined) return null;
-    const hop = route.gateway === 0 ? destination : route.gateway;
-    const own = source === 0 ? route.iface.sourceFor(hop) : source;
-    if (!route.iface.owns(own)) return null;
-    const key = keyOf(route.iface, destination, route.iface.positionOf(own));
+    if (route === undefined || route.iface.isBroadcast(destination)) return null;
+    return this.#acquireIpv4(destination, route.iface, route.gateway === 0 ? destination : route.gateway, source);
+  }
+
+  /**
+   * The same for a broadcast address (RFC 1122 3.3.6). One that says nothing of the subnet goes to that of the source, else of
+   * the default route, else of the first interface.
+   */
+  acquireBroadcast(destination: number, iface: Interface | null, source = 0): Path | null {
+    const { interfaces } = this.#framing;
+    const candidates = [
+      ...interfaces.filter(on => on === iface || (iface === null && source !== 0 && on.owns(source))),
+      this.routes.find(0, iface)?.iface,
+      ...interfaces.filter(on => on.hasIpv4 && iface === null),
+    ];
+    const on = candidates.find(candidate => candidate?.isGroup(destination) === true);
+    return on === undefined ? null : this.#acquireIpv4(destination, on, destination, source);
+  }
+
+  #acquireIpv4(destination: number, iface: Interface, hop: number, source: number): Path | null {
+    const own = source === 0 ? iface.sourceFor(hop) : source;
+    if (!iface.owns(own)) return null;
+    const key = keyOf(iface, destination, iface.positionOf(own));
     let path = this.#byDestination.get(key);
     if (path === undefined) {
       const index = this.#freeIndexes.pop() ?? this.#paths.length;
-      path = new Path(index, route.iface, own, destination, this.#neighborFor(route.iface, hop));
+      path = new Path(index, iface, own, destination, this.#neighborFor(iface, hop));
       this.#paths[index] = path;
       this.#byDestination.set(key, path);
     } else if (path.references === 0) {
@@ -268,7 +288,7 @@ export class PathTable {
   changeRoute(prefix: number, prefixLength: number, iface: Interface, gateway: number): boolean {
     if (!this.routes.change(prefix, prefixLength, iface, gateway)) return false;
     for (const path of this) {
-      if (path.isIpv6) continue;
+      if (path.isIpv6 || path.isBroadcast) continue;
       const route = this.routes.find(path.destination, path.iface);
       if (route === undefined) continue;
       const { prefixLength: length } = route;
@@ -281,7 +301,7 @@ export class PathTable {
   removeRoute(prefix: number, prefixLength: number, iface: Interface): void {
     this.routes.remove(prefix, prefixLength, iface);
     for (const path of this) {
-      if (path.isIpv6) continue;
+      if (path.isIpv6 || path.isBroadcast) continue;
       const route = this.routes.find(path.destination, path.iface);
       if (route === undefined) this.control?.invalidate(path);
       else this.changeNextHop(path, route.gateway === 0 ? path.destination : route.gateway);

@@ -59,6 +59,11 @@ export class Path implements LowerObject {
     return isIpv6(this.destination);
   }
 
+  /** To all hosts of a subnet: the link itself is the next hop. */
+  get isBroadcast(): boolean {
+    return this.iface.isGroup(this.destination);
+  }
+
   /** Of the block that stands for the path in an operation, with all of its state. */
   get blockType(): OffloadStateType {
     return this.isIpv6 ? OffloadStateType.Ip6 : OffloadStateType.Ip4;

@@ -1,6 +1,7 @@
 /**
- * The TCP group of MIB-II (RFC 4022, by its old names) and the IP group of either version (RFC 4293, likewise) for a host whose connections live in more than one
- * place: what the host's own stack counted, and what its NICs count of what they have taken over (R22, E28).
+ * The TCP and UDP groups of MIB-II (RFC 4022, RFC 4113, by their old names) and the IP group of either version (RFC 4293,
+ * likewise) for a host whose connections live in more than one place: what the host's own stack counted, and what its NICs
+ * count of what they have taken over (R22, E28). Of UDP and of fragments NICs take nothing over.
  *
  * Each segment is counted where it was processed, so a connection that is offloaded and comes back loses nothing and counts
  * nothing twice. `tcpCurrEstab` counts each connection where its state is; one that is changing hands at this moment is
@@ -10,6 +11,7 @@ import { OffloadState } from '../offload/offload-state.ts';
 import { isEstablished } from '../tcp/end-counters.ts';
 import type { Host } from './host.ts';
 import type { IpOffloadStatistics, TcpOffloadStatistics } from './offload-stats-reader.ts';
+import type { Reassembler } from './reassembler.ts';
 
 export interface HostStatistics {
   readonly tcpActiveOpens: number;
@@ -32,6 +34,11 @@ export interface HostStatistics {
   readonly ipInDiscards: number;
   readonly ipOutRequests: number;
   readonly ipOutDiscards: number;
+  readonly ipReasmReqds: number;
+  readonly ipReasmOKs: number;
+  readonly ipReasmFails: number;
+  readonly ipFragOKs: number;
+  readonly ipFragCreates: number;
   readonly ip6InReceives: number;
   readonly ip6InHdrErrors: number;
   readonly ip6InAddrErrors: number;
@@ -39,10 +46,19 @@ export interface HostStatistics {
   readonly ip6InDiscards: number;
   readonly ip6OutRequests: number;
   readonly ip6OutDiscards: number;
+  readonly ip6ReasmReqds: number;
+  readonly ip6ReasmOKs: number;
+  readonly ip6ReasmFails: number;
+  readonly ip6FragOKs: number;
+  readonly ip6FragCreates: number;
+  readonly udpInDatagrams: number;
+  readonly udpNoPorts: number;
+  readonly udpInErrors: number;
+  readonly udpOutDatagrams: number;
 }
 
 export function hostStatistics(host: Host): HostStatistics {
-  const { transport } = host;
+  const { transport, udp } = host;
   const { ipv4Input, ipv4Output, ipv6 } = host.network;
   const { counters } = transport;
   const devices = host.miniports.map(miniport => miniport.offloadStatistics());
@@ -68,6 +84,11 @@ export function hostStatistics(host: Host): HostStatistics {
     ipInDiscards: ip('ip4', 'inDiscards'),
     ipOutRequests: ipv4Output.sent + ip('ip4', 'outRequests'),
     ipOutDiscards: ipv4Output.discarded + ip('ip4', 'outDiscards'),
+    ipReasmReqds: ipv4Input.reassembler.fragments,
+    ipReasmOKs: ipv4Input.reassembler.completed,
+    ipReasmFails: failedIn(ipv4Input.reassembler),
+    ipFragOKs: ipv4Output.fragmented,
+    ipFragCreates: ipv4Output.fragmentsSent,
     ip6InReceives: ipv6.input.received + ip('ip6', 'inReceives'),
     ip6InHdrErrors: ipv6.input.headerErrors,
     ip6InAddrErrors: ipv6.input.addressErrors,
@@ -75,7 +96,21 @@ export function hostStatistics(host: Host): HostStatistics {
     ip6InDiscards: ipv6.input.discarded + ip('ip6', 'inDiscards'),
     ip6OutRequests: ipv6.output.sent + ip('ip6', 'outRequests'),
     ip6OutDiscards: ipv6.output.discarded + ip('ip6', 'outDiscards'),
+    ip6ReasmReqds: ipv6.input.reassembler.fragments,
+    ip6ReasmOKs: ipv6.input.reassembler.completed,
+    ip6ReasmFails: failedIn(ipv6.input.reassembler),
+    ip6FragOKs: ipv6.output.fragmented,
+    ip6FragCreates: ipv6.output.fragmentsSent,
+    udpInDatagrams: udp.received,
+    udpNoPorts: udp.noPorts,
+    udpInErrors: udp.inErrors,
+    udpOutDatagrams: udp.output.sent,
   };
+}
+
+/** Each is the end of a datagram, or of a fragment. */
+function failedIn({ timeouts, overlaps, malformed, evictions }: Reassembler): number {
+  return timeouts + overlaps + malformed + evictions;
 }
 
 function establishedInHost({ transport }: Host): number {

@@ -1,8 +1,8 @@
 /**
- * UDP: RFC 768, with RFC 1122 4.1.3.4 (checksums).
+ * UDP: RFC 768, with RFC 1122 4.1.3.4 and RFC 8200 8.1 (checksums).
  *
- * The machine itself speaks TCP only; UDP exists for stations of the fabric, for naming what a bridge lets in
- * ("port unreachable") and for traces. Parsing and verifying are separate, because a NIC may have verified already.
+ * Parsing and verifying are separate, because what is to be done without a checksum is another question for each IP version.
+ * The pseudo-header comes as its partial sum, so that both versions are alike; those of IPv4 are made here.
  */
 import { checksumOf, onesComplementSum, pseudoHeaderSum } from './checksum.ts';
 import { IpProtocol } from './ipv4.ts';
@@ -45,7 +45,7 @@ export function parseUdp(view: DataView, at: number, end: number, out: UdpHeader
   return UdpParse.Ok;
 }
 
-/** Checks the datagram that `parseUdp` accepted at `at`; one without checksum passes (RFC 1122 4.1.3.4). */
+/** Checks the datagram that `parseUdp` accepted at `at`; one of IPv4 without checksum passes (RFC 1122 4.1.3.4). */
 export function isUdpChecksumValid(
   view: DataView,
   at: number,
@@ -54,7 +54,11 @@ export function isUdpChecksumValid(
   destination: number,
 ): boolean {
   if (header.checksum === 0) return true;
-  const pseudo = pseudoHeaderSum(source, destination, IpProtocol.Udp, header.length);
+  return isUdpSumRight(view, at, header, pseudoHeaderSum(source, destination, IpProtocol.Udp, header.length));
+}
+
+/** The same for a datagram that has a checksum; `pseudo` is the partial sum of its pseudo-header, of either IP version. */
+export function isUdpSumRight(view: DataView, at: number, header: UdpHeader, pseudo: number): boolean {
   return onesComplementSum(view, at, header.length, pseudo) === 0xffff;
 }
 
@@ -68,12 +72,24 @@ export function emitUdp(
   source: number,
   destination: number,
 ): number {
+  const pseudo = pseudoHeaderSum(source, destination, IpProtocol.Udp, UDP.headerLength + payloadLength);
+  return emitUdpHeader(view, at, srcPort, dstPort, payloadLength, pseudo);
+}
+
+/** The same, with the partial sum of the pseudo-header of either IP version. */
+export function emitUdpHeader(
+  view: DataView,
+  at: number,
+  srcPort: number,
+  dstPort: number,
+  payloadLength: number,
+  pseudo: number,
+): number {
   const length = UDP.headerLength + payloadLength;
   view.setUint16(at, srcPort);
   view.setUint16(at + UDP.dstPort, dstPort);
   view.setUint16(at + UDP.length, length);
   view.setUint16(at + UDP.checksum, 0);
-  const pseudo = pseudoHeaderSum(source, destination, IpProtocol.Udp, length);
   const checksum = checksumOf(onesComplementSum(view, at, length, pseudo));
   // RFC 768: a computed zero is sent as all ones, because zero says "no checksum".
   view.setUint16(at + UDP.checksum, checksum === 0 ? 0xffff : checksum);
