@@ -92,8 +92,9 @@ describe('IP fragments of TCP segments (RFC 791 3.2, RFC 1122 3.3.2)', () => {
     2ms  app        c1 received 1400
     2ms  app        c1 received 1520
     2ms  app        c1 received 1480
-    2ms  nic0       > c1 . 1:1(0) ack 2921
-    2ms  nic0       > c1 . 1:1(0) ack 4401
+    2ms  nic0       > c1 . 1:1(0) ack 2921 win 62615
+    2ms  nic0       > c1 . 1:1(0) ack 4401 win 61135
+    2ms  nic0       > c1 . 1:1(0) ack 4401 win 64240
     9ms  check      nic0 buffers=0 fault=
 `,
   );
