@@ -10,7 +10,7 @@
  * `hasRoom` says beforehand that it will.
  *
  * The owner's turn: `step(now)`, `poll(budget)` and whatever else delivers, then `flush()`, which publishes. Frames
- * carry the time of the last `step` or `poll`. One frame is handled at a time: an uplink must not pull the cable.
+ * carry the time of the last `step`, `poll` or `setTime`. One frame is handled at a time: an uplink must not pull the cable.
  *
  * Whoever gets a frame from the uplink side may overwrite the 16 bytes before it: the slot's header, whose words were
  * read before, or headroom of the line's buffer. The switch puts its VLAN tags there.
@@ -235,6 +235,11 @@ export class Cable implements Port, FabricPart {
     if (this.uplink !== null && this.#rx.hasWork()) return true;
     if (this.#isBlocked()) return this.#tx.free() > 0;
     return this.#starved && this.#tx.free() > this.#reserve;
+  }
+
+  /** Frames that are delivered from now on are. */
+  setTime(nowUs: number): void {
+    this.#nowUs = nowUs;
   }
 
   step(nowUs: number): number {

@@ -135,6 +135,8 @@ export class Fabric implements Polled {
   step(nowUs: number, budget: number): number {
     this.#now = nowUs;
     this.switch.step(nowUs);
+    // All of them before any frame moves: what goes from one cable to another meets the same time there.
+    for (const cable of this.cables) cable.setTime(nowUs);
     let work = 0;
     for (const cable of this.cables) {
       work += cable.step(nowUs);

@@ -30,6 +30,7 @@ class Sender implements TliHandler {
   readonly #patternAt: number;
   #sent = 0;
   #room = LOSS.bufferBytes / PIECE_BYTES;
+  #connection: TliConnection | null = null;
 
   constructor(patternAt: number) {
     this.#patternAt = patternAt;
@@ -37,20 +38,20 @@ class Sender implements TliHandler {
 
   connected(connection: TliConnection): void {
     connection.setNoDelay(true);
-    this.#fill(connection);
+    this.#connection = connection;
   }
 
-  sent(connection: TliConnection): void {
+  sent(): void {
     this.#room++;
-    this.#fill(connection);
   }
 
-  #fill(connection: TliConnection): void {
-    while (this.#room > 0) {
-      const isTaken = connection.send(this.#patternAt + (this.#sent % PATTERN_BYTES), PIECE_BYTES, 1);
+  /** Between two rounds, as an event loop finds a socket writable: all that there is room for in one go (MSG_MORE). */
+  fill(): void {
+    for (; this.#room > 0 && this.#connection !== null; this.#room--) {
+      const at = this.#patternAt + (this.#sent % PATTERN_BYTES);
+      const isTaken = this.#connection.send(at, PIECE_BYTES, 1, this.#room > 1);
       assert(isTaken, 'the sender has descriptors for its buffer');
       this.#sent += PIECE_BYTES;
-      this.#room--;
     }
   }
 
@@ -116,7 +117,13 @@ function runMachine(lossPercent: number, seed: number, control: LossControl, off
   const receiver = new Receiver(memory, patternAt);
   b.host.tli.listen(PORT, receiver);
   a.host.setTime(clock.nowUs());
-  let isAlive = a.host.tli.connect(RECEIVER, PORT, new Sender(patternAt)) !== null;
+  const sender = new Sender(patternAt);
+  sim.onRound = nowUs => {
+    a.host.setTime(nowUs);
+    sender.fill();
+    for (const miniport of a.host.miniports) miniport.flush();
+  };
+  let isAlive = a.host.tli.connect(RECEIVER, PORT, sender) !== null;
   isAlive &&= sim.run(() => receiver.bytes >= LOSS.bytes);
   assert(isAlive, 'the transfer comes to its end');
   const moved = Math.min(...sim.hosts.map(({ host }) => host.chimney.stats.connectionsOffloaded));

@@ -10,7 +10,7 @@ import { FaultInjection } from '../../src/intermediate-driver/diagnostics/fault-
 import { createMemory } from '../../src/memory/memory.ts';
 import { OffloadState } from '../../src/offload/offload-state.ts';
 import { runSeed, type SeedResult, type SeedRun } from '../../src/scenario/simulate.ts';
-import { TcpState } from '../../src/tcp/tcb.ts';
+import { TcpConstFlag, TcpState } from '../../src/tcp/tcb.ts';
 
 const memory = createMemory(24 << 20);
 
@@ -220,6 +220,8 @@ describe('the checker notices', () => {
     for (const [fields, what] of saboteurs) {
       const found = sabotaged(run => {
         if (!find(run, OffloadState.Offloaded)) return false;
+        // Without the option there is no clock on the wire.
+        if ((run.sim.host.host.transport.tcb.constFlags & TcpConstFlag.Timestamp) === 0) return false;
         for (const { firmware } of run.sim.nics) {
           const emit = firmware.emitSegment.bind(firmware);
           let segments = 0;
