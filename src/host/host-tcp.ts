@@ -21,7 +21,7 @@ import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpCachedFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
+import { type Tcb, TcpCachedFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
@@ -35,8 +35,8 @@ import type { Neighbor } from './neighbor.ts';
 import type { Path } from './path.ts';
 import { Upcall, UpcallQueue } from './upcalls.ts';
 
-/** Time-outs in a row after which the neighbor is asked whether it is there (Linux asks from the first on). */
-const DOUBT_AFTER = 2;
+/** Time-outs in a row after which the neighbor is asked whether it is there (tcp_retries1 of Linux). */
+const DOUBT_AFTER = 3;
 
 /** Received text that the layer above keeps. */
 export interface KeptText {
@@ -125,7 +125,7 @@ export abstract class HostTcp implements Effects, TimerHandler {
     timerFired(tcb, now, this);
     this.counters.ran(before, tcb.state);
     // RFC 1122 2.3.2.1 (4): advice that what goes through the neighbor does not arrive.
-    if (tcb.rtxCount >= DOUBT_AFTER && tcb.state !== TcpState.Closed) this.doubted(this.pathOf(tcb).neighbor);
+    if (tcb.rtxCount >= DOUBT_AFTER && tcb.rtxKind === TcpTimer.Retransmit) this.doubted(this.pathOf(tcb).neighbor);
   }
 
   expireTimers(now: number): number {
