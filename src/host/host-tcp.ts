@@ -21,7 +21,15 @@ import { SegmentWriter } from '../tcp/segment-writer.ts';
 import { SentRanges } from '../tcp/sent-ranges.ts';
 import { type NetBufferCursor } from '../tcp/send-queue.ts';
 import { TcbTable } from '../tcp/tcb-table.ts';
-import { type Tcb, TcpCachedFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
+import {
+  type Tcb,
+  TcpCachedFlag,
+  TcpDelegatedFlag,
+  TcpPrivateFlag,
+  TcpState,
+  TcpTimer,
+  TcpTimerBit,
+} from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
