@@ -106,13 +106,14 @@ function seedText(result: TransparencyResult): string {
 
 /** The parts of a plan that were drawn and may matter; the machine is told by the seed. */
 function scriptOf(plan: TransparencyPlan): Omit<TransparencyPlan, 'machine'> {
-  const { seed, wiring, policies, faults, connections, actions } = plan;
-  return { seed, wiring, policies, faults, connections, actions };
+  const { seed, isIpv6, wiring, policies, faults, connections, actions } = plan;
+  return { seed, isIpv6, wiring, policies, faults, connections, actions };
 }
 
 function planText(plan: TransparencyPlan, result: TransparencyResult): string {
   const lines = [
     'shrunk:',
+    `over IPv${plan.isIpv6 ? 6 : 4}`,
     ...plan.policies.map((policy, host) => `host ${'ab'[host]!}: ${JSON.stringify(policy)}`),
     ...plan.faults.map((faults, nic) => `cable ${nic}: ${JSON.stringify(faults)}`),
     ...plan.actions.map(action => `action ${JSON.stringify(action)}`),

@@ -10,14 +10,8 @@ import type { Prng } from '../base/prng.ts';
 import type { Neighbor } from '../host/neighbor.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import type { Simulation } from '../simulation.ts';
-import { isIpv6 } from '../wire/address-table.ts';
-import { emitArpAnnouncement } from '../wire/arp.ts';
-import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, emitEthernet, ETHERNET, EtherType } from '../wire/ethernet.ts';
-import { fillIcmpv6Checksum } from '../wire/icmpv6.ts';
-import { emitIpv6, IPV6, NextHeader, pseudoHeaderSumAt } from '../wire/ipv6.ts';
-import { ALL_NODES, MULTICAST_MAC_HI } from '../wire/ipv6-address.ts';
-import { emitNeighborAdvertisement, NaFlag, ND_HOP_LIMIT } from '../wire/nd.ts';
 import { insertTag, tciOf } from '../wire/vlan.ts';
+import { emitAnnouncement } from './announcement.ts';
 
 const KINDS = ['outage', 'outage', 'flap', 'blackout', 'fail-over', 'stall', 'query', 'update', 'move'] as const;
 export type ActionKind = (typeof KINDS)[number];
@@ -182,14 +176,13 @@ export class ScriptRunner {
     this.#due.push({ us: nowUs + ANNOUNCE_EVERY_US, end: () => back(nowUs + ANNOUNCE_EVERY_US) });
   }
 
-  /** A gratuitous ARP (RFC 5227 2.3) or neighbor advertisement (RFC 4861 7.2.6) to every NIC, as the switch would flood it. */
+  /** To every NIC, as the switch would flood it. */
   #announce(neighbor: Neighbor, macHi: number, macLo: number): void {
     const { view } = this.#sim.memory;
     let at = this.#scratch + 32;
     assert((at & 3) === 0, 'the scratch frame is aligned');
-    let length = isIpv6(neighbor.address)
-      ? this.#putAdvertisement(view, at, neighbor.address, macHi, macLo)
-      : putAnnouncement(view, at, neighbor.address, macHi, macLo);
+    const { addresses } = this.#sim.host.host;
+    let length = emitAnnouncement(view, at, addresses, neighbor.address, macHi, macLo);
     const vid = this.#vids[neighbor.iface.index] ?? 0;
     if (vid !== 0) {
       at = insertTag(view, at, length, tciOf(0, 0, vid));
@@ -197,21 +190,4 @@ export class ScriptRunner {
     }
     for (const cable of this.#sim.fabric.cables) cable.deliver(at, length);
   }
-  #putAdvertisement(view: DataView, at: number, address: number, macHi: number, macLo: number): number {
-    const { addresses } = this.#sim.host.host;
-    const { words } = addresses;
-    const from = addresses.indexOf(address);
-    const ipAt = at + ETHERNET.headerLength;
-    const messageAt = ipAt + IPV6.headerLength;
-    emitEthernet(view, at, MULTICAST_MAC_HI, ALL_NODES[3]!, macHi, macLo, EtherType.Ipv6);
-    const length = emitNeighborAdvertisement(view, messageAt, NaFlag.Override, words, from, macHi, macLo);
-    emitIpv6(view, ipAt, 0, 0, length, NextHeader.Icmpv6, ND_HOP_LIMIT, words, from, ALL_NODES, 0);
-    fillIcmpv6Checksum(view, messageAt, length, pseudoHeaderSumAt(view, ipAt, NextHeader.Icmpv6, length));
-    return messageAt + length - at;
-  }
-}
-
-function putAnnouncement(view: DataView, at: number, address: number, macHi: number, macLo: number): number {
-  emitEthernet(view, at, BROADCAST_MAC_HI, BROADCAST_MAC_LO, macHi, macLo, EtherType.Arp);
-  return ETHERNET.headerLength + emitArpAnnouncement(view, at + ETHERNET.headerLength, macHi, macLo, address);
 }

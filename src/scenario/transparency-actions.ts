@@ -12,9 +12,9 @@ import type { Host } from '../host/host.ts';
 import type { TliConnection } from '../host/connection.ts';
 import type { Interface } from '../host/interface.ts';
 import type { Simulation } from '../simulation.ts';
-import { emitArpAnnouncement } from '../wire/arp.ts';
-import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, emitEthernet, ETHERNET, EtherType } from '../wire/ethernet.ts';
+import type { AddressTable } from '../wire/address-table.ts';
 import { insertTag, tciOf } from '../wire/vlan.ts';
+import { emitAnnouncement } from './announcement.ts';
 import { pick } from './simulate-plan.ts';
 import type { ConnectionScript } from './transparency-script.ts';
 
@@ -181,31 +181,38 @@ function uploadAll(scene: ActionScene, host: Host, team: AssembledHost['team'], 
 /** The host seems to have another MAC address, which nobody answers to, and then, until it is heard, its own (¶85). */
 function move(scene: ActionScene, action: ActionPlan, iface: Interface): void {
   const { macHi, macLo } = iface.adapter;
+  const own = scene.sim.hosts[action.host]!.host.addresses;
+  const texts = new Set(addressesOf(iface).map(address => own.format(address)));
   const others = scene.sim.hosts.filter((_, index) => index !== action.host);
   const isHeard = (): boolean =>
-    others.every(({ host }) =>
-      [...host.framing.neighbors].every(each => each.address !== iface.address || each.macLo === macLo),
+    others.every(({ host: { framing, addresses } }) =>
+      [...framing.neighbors].every(each => !texts.has(addresses.format(each.address)) || each.macLo === macLo),
     );
   const back = (count: number): void => {
     if (count > ANNOUNCEMENTS_MIN && isHeard()) return;
-    announce(scene, iface, macHi, macLo);
+    announce(scene, own, iface, macHi, macLo);
     scene.after(ANNOUNCE_EVERY_US, () => back(count + 1));
   };
-  announce(scene, iface, macHi, macLo ^ 0xff);
+  announce(scene, own, iface, macHi, macLo ^ 0xff);
   scene.after(action.forUs, () => back(0));
 }
 
-/** A gratuitous ARP (RFC 5227 2.3) to every NIC, as the switch would flood it. */
-function announce(scene: ActionScene, iface: Interface, macHi: number, macLo: number): void {
-  const { memory, fabric } = scene.sim;
-  let at = scene.scratch + ANNOUNCE_ROOM;
-  emitEthernet(memory.view, at, BROADCAST_MAC_HI, BROADCAST_MAC_LO, macHi, macLo, EtherType.Arp);
-  let length = ETHERNET.headerLength;
-  length += emitArpAnnouncement(memory.view, at + length, macHi, macLo, iface.address);
-  const vid = scene.vidOf(iface);
-  if (vid !== 0) {
-    at = insertTag(memory.view, at, length, tciOf(0, 0, vid));
-    length += 4;
+function addressesOf({ address, ipv6 }: Interface): number[] {
+  const numbers = ipv6 === null ? [] : ipv6.addresses.map(({ number }) => number);
+  return address === 0 ? numbers : [address, ...numbers];
+}
+
+/** To every NIC, as the switch would flood it. */
+function announce(scene: ActionScene, addresses: AddressTable, iface: Interface, macHi: number, macLo: number): void {
+  for (const address of addressesOf(iface)) {
+    const { memory, fabric } = scene.sim;
+    let at = scene.scratch + ANNOUNCE_ROOM;
+    let length = emitAnnouncement(memory.view, at, addresses, address, macHi, macLo);
+    const vid = scene.vidOf(iface);
+    if (vid !== 0) {
+      at = insertTag(memory.view, at, length, tciOf(0, 0, vid));
+      length += 4;
+    }
+    for (const cable of fabric.cables) cable.deliver(at, length);
   }
-  for (const cable of fabric.cables) cable.deliver(at, length);
 }

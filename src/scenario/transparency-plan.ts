@@ -12,6 +12,7 @@ import type { HostPlan, MachinePlan } from '../machine-layout.ts';
 import { type NicSizing, planMachine } from '../machine-plan.ts';
 import type { NicConfig } from '../ring/nic-layout.ts';
 import type { TcpParams } from '../tcp/params.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { drawFaults, drawForms, drawReceiver, type Forms, pick } from './simulate-plan.ts';
 import { type ActionPlan, drawActions } from './transparency-actions.ts';
 import { type ConnectionScript, drawConnection, PATTERN_BYTES } from './transparency-script.ts';
@@ -26,6 +27,8 @@ export interface HandOverPolicy {
 
 export interface TransparencyPlan {
   readonly seed: number;
+  /** The connections' IP version. */
+  readonly isIpv6: boolean;
   readonly machine: MachinePlan;
   /** By host. The policy is added by the run. */
   readonly wiring: readonly Omit<HostWiring, 'policy'>[];
@@ -43,9 +46,15 @@ export const SCRATCH_BYTES = 256;
 /** One that was cut off, and whose RST was lost, notices by then; no run lasts as long otherwise. */
 const FIN_WAIT_2_TICKS = 300_000;
 const NET = 0x0a000000;
+/** fd00::/32. */
+const NET_6 = 0xfd000000 | 0;
 
 export function addressOf(host: number, vid: number): number {
   return NET | (vid << 8) | (host + 1);
+}
+
+export function ipv6AddressOf(host: number, vid: number): Int32Array {
+  return Int32Array.of(NET_6, vid, 0, host + 1);
 }
 
 export function drawTransparency(seed: number): TransparencyPlan {
@@ -57,19 +66,22 @@ export function drawTransparency(seed: number): TransparencyPlan {
   const isFaulty = prng.chance(0.6);
   const scripts = source.fork('scripts');
   const count = prng.between(1, CONNECTIONS_MAX);
+  const isIpv6 = source.fork('family').chance(0.35);
   const connections = Array.from({ length: count }, (_, index) => drawConnection(scripts, index, vids));
   const faults = source.fork('faults');
   return {
     seed,
+    isIpv6,
     machine: drawMachine(source.fork('machine'), {
       teams,
       count,
       isFaulty,
+      isIpv6,
       seed,
       forms: teams.map((_, host) => drawForms(source.fork(`forms ${host}`))),
     }),
     wiring: teams.map((team, host) => ({
-      interfaces: vids.map((vid): InterfacePlan => ({ address: addressOf(host, vid), prefixLength: 24, vid })),
+      interfaces: vids.map(vid => interfaceOf(host, vid, isIpv6)),
       routes: [],
       team,
     })),
@@ -78,6 +90,13 @@ export function drawTransparency(seed: number): TransparencyPlan {
     connections,
     actions: drawActions(source.fork('actions'), { connections, teams, nics, isFaulty }),
   };
+}
+
+function interfaceOf(host: number, vid: number, isIpv6: boolean): InterfacePlan {
+  const ipv4 = { address: addressOf(host, vid), prefixLength: 24, vid };
+  if (!isIpv6) return ipv4;
+  const addresses = [{ address: ipv6AddressOf(host, vid), prefixLength: 64 }];
+  return { ...ipv4, ipv6: { addresses, duplicateProbes: 0, autoconfigure: false } };
 }
 
 function drawPolicy(prng: Prng): HandOverPolicy {
@@ -94,6 +113,7 @@ function drawMachine(
     readonly teams: readonly boolean[];
     readonly count: number;
     readonly isFaulty: boolean;
+    readonly isIpv6: boolean;
     readonly seed: number;
     readonly forms: readonly Forms[];
   },
@@ -102,7 +122,7 @@ function drawMachine(
   // A lost last ACK is asked for again and again, a minute apart in the end: TIME-WAIT must outlast several (seed 128531).
   const timeWaitTicks = sizes.isFaulty ? 300_000 : 1000;
   const timestamps = prng.chance(0.5);
-  const mtu = pick(prng, [1500, 1500, 600]);
+  const mtu = Math.max(pick(prng, [1500, 1500, 600]), sizes.isIpv6 ? IPV6_MINIMUM_MTU : 0);
   const plan = planMachine({
     hosts: teams.map((team, index) => {
       const name = 'ab'[index]!;

@@ -18,7 +18,7 @@ import { type ActionPlan, type ActionScene, perform } from './transparency-actio
 import { Endpoint, PATTERN } from './transparency-application.ts';
 import type { Seen } from './transparency-compare.ts';
 import { leftBehind } from './transparency-leaks.ts';
-import { addressOf, SCRATCH_BYTES, type TransparencyPlan } from './transparency-plan.ts';
+import { addressOf, ipv6AddressOf, SCRATCH_BYTES, type TransparencyPlan } from './transparency-plan.ts';
 import type { ConnectionScript } from './transparency-script.ts';
 
 export interface RunCounts {
@@ -75,6 +75,7 @@ export class TransparencyRun implements ActionScene {
     this.sim = new Simulation({ plan: machine, wiring, seed, memory });
     const { fabric, layout, clock } = this.sim;
     this.#agenda = new Agenda(clock);
+    if (plan.isIpv6) this.#introduce();
     fabric.cables.forEach((cable, nic) => fabric.setFaults(cable.name, faults[nic]!));
     for (const { regions } of layout.hosts) this.sim.memory.u8.set(PATTERN, regions.application.offset);
     this.#pairs = plan.connections.map(script => this.#pair(script));
@@ -144,6 +145,22 @@ export class TransparencyRun implements ActionScene {
 
   // --- set-up ---
 
+  /** RFC 4861 10 gives up after three questions, which a bad cable may well lose: they are asked before it is one. */
+  #introduce(): void {
+    for (const [index, { host }] of this.sim.hosts.entries()) {
+      const { neighbors } = host.framing;
+      for (const iface of host.interfaces)
+        neighbors.resolve(neighbors.for(iface, this.#peerOf(index, this.vidOf(iface))));
+    }
+    this.sim.runFor(SETTLE_US);
+  }
+
+  /** Where the other host is: an IPv6 address is kept for the rest of the run. */
+  #peerOf(host: number, vid: number): number {
+    if (!this.#plan.isIpv6) return addressOf(1 - host, vid);
+    return this.sim.hosts[host]!.host.addresses.internWords(ipv6AddressOf(1 - host, vid));
+  }
+
   #policy(host: number): OffloadPolicy {
     const { automatic, batchUs, holdsData } = this.#plan.policies[host]!;
     const wants = (connection: TliConnection): boolean =>
@@ -182,7 +199,7 @@ export class TransparencyRun implements ActionScene {
     this.#started++;
     const { tli } = this.sim.hosts[script.from]!.host;
     const end = this.#pairs.find(pair => pair.script === script)!.ends[0];
-    const remote = addressOf(1 - script.from, script.vid);
+    const remote = this.#peerOf(script.from, script.vid);
     const connection = tli.connect(remote, script.refused ? CLOSED_PORT : PORT, end, FIRST_LOCAL_PORT + script.index);
     if (connection === null) throw new Error(`connection ${script.index} finds no slot or route`);
     end.opens(connection);
