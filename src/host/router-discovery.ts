@@ -23,6 +23,8 @@ const SOLICITATION_LAST = 3_600_000;
 /** RFC 4861 6.3.2, 10: MIN_RANDOM_FACTOR, MAX_RANDOM_FACTOR; RFC 4861 6.2.1: the largest time a router may say. */
 const REACHABLE_RANDOM_MIN = 0.5;
 const REACHABLE_TIME_MAX = 3_600_000;
+/** Of RetransTimer RFC 4861 says nothing; but whatever waits for an address waits three times as long. */
+const RETRANS_TIMER_MAX = 10_000;
 /** RFC 4862 5.5.3 (e): nobody who forges an advertisement can end an address sooner. */
 const VALID_TIME_KEPT = 7_200_000;
 const INFINITE = 0xffffffff;
@@ -138,7 +140,7 @@ export class RouterDiscovery {
 
   #takeParameters(on: Ipv6Interface, message: NdMessage): void {
     if (message.curHopLimit !== 0) on.hopLimit = message.curHopLimit;
-    if (message.retransTimer !== 0) on.retransTimer = Math.min(message.retransTimer, REACHABLE_TIME_MAX);
+    if (message.retransTimer !== 0) on.retransTimer = Math.min(message.retransTimer, RETRANS_TIMER_MAX);
     const { reachableTime, mtu } = message;
     if (reachableTime !== 0 && reachableTime !== on.baseReachableTime && reachableTime <= REACHABLE_TIME_MAX) {
       on.baseReachableTime = reachableTime;

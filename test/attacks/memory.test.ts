@@ -5,6 +5,10 @@
 import { describe, expect, test } from 'vitest';
 import { ArpOperation } from '../../src/wire/arp.ts';
 import { emitIcmpEcho, IcmpType } from '../../src/wire/icmp.ts';
+import { checksumOf, onesComplementSum } from '../../src/wire/checksum.ts';
+import { linkLocalOf } from '../../src/wire/ipv6-address.ts';
+import { emitIpv6, IPV6, NextHeader, pseudoHeaderSumAt } from '../../src/wire/ipv6.ts';
+import { emitNeighborSolicitation, ND_HOP_LIMIT } from '../../src/wire/nd.ts';
 import { IpProtocol, Ipv4Fragment } from '../../src/wire/ipv4.ts';
 import { AttackMachine, SERVER } from '../support/attack-machine.ts';
 
@@ -77,6 +81,22 @@ describe.each([false, true])('connections offloaded: %s', offload => {
     machine.end();
   });
 
+  test('neighbor solicitations from every address there is (RFC 6583): the same for IPv6, and addresses are forgotten too', () => {
+    const machine = new AttackMachine({ offload });
+    const { framing, network, interfaces } = machine.server;
+    const { prng } = machine;
+    const own = linkLocalOf(interfaces[0]!.adapter.macHi, interfaces[0]!.adapter.macLo);
+    machine.attack(1500, () => {
+      for (let i = 0; i < 8; i++) {
+        const from = Int32Array.of(0xfe800000, 0, prng.int32(), prng.int32());
+        machine.packet(at => solicitation(machine, at, from, own));
+      }
+    });
+    expect([...framing.neighbors].length).toBeLessThanOrEqual(1100);
+    expect(network.addresses.inUse).toBeLessThanOrEqual(1100 + 2 * [...network.paths].length + 20);
+    machine.end();
+  });
+
   test('echo requests as fast as they come: answers at most one for one, and no buffer is kept', () => {
     const machine = new AttackMachine({ offload });
     const { tx } = machine.server;
@@ -95,6 +115,16 @@ describe.each([false, true])('connections offloaded: %s', offload => {
 function fill(machine: AttackMachine, at: number, length: number): number {
   machine.sim.memory.u8.fill(0x66, at, at + length);
   return length;
+}
+
+function solicitation(machine: AttackMachine, at: number, from: Int32Array, target: Int32Array): number {
+  const { view } = machine.sim.memory;
+  const bodyAt = at + IPV6.headerLength;
+  const length = emitNeighborSolicitation(view, bodyAt, target, 0, 0x0266, from[3]!);
+  emitIpv6(view, at, 0, 0, length, NextHeader.Icmpv6, ND_HOP_LIMIT, from, 0, target, 0);
+  const sum = pseudoHeaderSumAt(view, at, NextHeader.Icmpv6, length);
+  view.setUint16(bodyAt + 2, checksumOf(onesComplementSum(view, bodyAt, length, sum)));
+  return IPV6.headerLength + length;
 }
 
 function echo(machine: AttackMachine, at: number, length: number): number {

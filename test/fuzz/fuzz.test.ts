@@ -1,6 +1,6 @@
 /**
- * Forged frames for whole machines (src/scenario/fuzz): the seeds that once found something, a few fresh ones, and that what
- * is broken on purpose is found. `chimney fuzz --frames 10000000` is for campaigns.
+ * Forged frames for whole machines (src/scenario/fuzz): seeds that found something as the fuzzer is now, a few fresh ones, and that
+ * what is broken on purpose is found. `chimney fuzz --frames 10000000` is for campaigns.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

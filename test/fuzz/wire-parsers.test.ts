@@ -23,7 +23,7 @@ import { isUdpChecksumValid, parseUdp, UdpHeader, UdpParse } from '../../src/wir
 import { etherTypeAt, readTci, vidOf } from '../../src/wire/vlan.ts';
 
 const FRAMES = Number(process.env['FUZZ_FRAMES'] ?? 40_000);
-const ADDRESSES = [0x0a000001, 0x0a000002];
+const ADDRESSES = { ipv4: [0x0a000001, 0x0a000002], ipv6: [Int32Array.of(0xfd000000, 0, 0, 1)] };
 const MACS = [{ hi: 0x0243, lo: 0x4e000001 }];
 
 const ethernet = new EthernetHeader();

@@ -199,6 +199,9 @@ describe('what a router says of the link (RFC 4861 6.3.4)', () => {
     const before = on.reachableTime;
     host.router();
     expect(on).toMatchObject({ hopLimit: 33, reachableTime: before, retransTimer: 500, linkMtu: 1400 });
+    // Whoever is asked for would be asked once an hour.
+    host.router({ retransTimer: 3_600_000 });
+    expect(on.retransTimer).toBe(10_000);
   });
 
   test.each([1279, 1501])('an MTU of %i is no MTU of this link', mtu => {

@@ -35,6 +35,8 @@ export const CLIENT = 0x0a000002;
 export const ROUTER = 0x0a00fffe;
 export const PORT = 80;
 const ECHO_PORT = 7;
+/** Link-local addresses, and whatever routers say. */
+const IPV6_PLAN = { duplicateProbes: 0, autoconfigure: true, addresses: [] };
 const ATTACKER_MAC = { hi: 0x0266, lo: 0x6 };
 const CABLE_US = 1000;
 const CHUNK = 1000;
@@ -126,7 +128,7 @@ export class AttackMachine implements TliHandler, Port, FrameTap {
       small: true,
     });
     const wiring = [SERVER, CLIENT].map((address, host): HostWiring => ({
-      interfaces: [{ address, prefixLength: 16, vid: 0 }],
+      interfaces: [{ address, prefixLength: 16, vid: 0, ipv6: IPV6_PLAN }],
       routes: [{ prefix: 0, prefixLength: 0, gateway: ROUTER, iface: 0 }],
       team: false,
       policy: offload && host === 0 ? everything(0) : NOTHING,
@@ -414,6 +416,12 @@ export class AttackMachine implements TliHandler, Port, FrameTap {
     fillTcpChecksum(view, tcpAt, total, from, to);
     emitIpv4(view, ipAt, 0, IPV4.headerLength + total, 7, Ipv4Fragment.Df, 60, IpProtocol.Tcp, from, to);
     this.#inject(tcpAt + total);
+  }
+
+  /** A packet of IPv6 to the server's NIC; `write` makes it there and returns its length. */
+  packet(write: (at: number) => number): void {
+    const at = this.#ethernet(SERVER, EtherType.Ipv6);
+    this.#inject(at + write(at));
   }
 
   /** A datagram of any protocol; `write` puts its payload there and returns the length. */

@@ -3,22 +3,32 @@
  *
  *   recorded ─┬─► as it was: duplicates, old ones in a new order
  *             ├─► mutations ─► lengths and checksums repaired, mostly ─┬─► the NIC it was for, mostly
- *   generated ┘                                                       └─► fragments (RFC 791 3.2), with overlaps and gaps
+ *   generated ┘                                                       └─► fragments (RFC 791 3.2, RFC 8200 4.5), with overlaps and gaps
  */
 import type { Prng } from '../../base/prng.ts';
 import type { Memory } from '../../memory/memory.ts';
 import { ETHERNET } from '../../wire/ethernet.ts';
 import { IPV4 } from '../../wire/ipv4.ts';
+import { IPV6, NextHeader } from '../../wire/ipv6.ts';
 import { oneOf } from './draw.ts';
 import { FrameLayout } from './frame-layout.ts';
 import { GeneratedFrames, type Mac } from './generated-frames.ts';
+import { Ipv6Fuzz } from './ipv6-fuzz.ts';
 import { FUZZ_FRAME_MAX, Mutations } from './mutations.ts';
 import { FRAME_ROOM, type RecordedFrames } from './recorded-frames.ts';
 
 const FRAGMENTS_MAX = 8;
+/** Of IPv6. */
+const FRAGMENT_HEADER = 8;
 /** The frame in hand, and fragments of it that wait. */
 export const SOURCE_BYTES = FRAME_ROOM * (1 + FRAGMENTS_MAX);
 const MUTATIONS = [0, 1, 1, 1, 1, 2, 2, 3, 5] as const;
+
+/** Those that mean something in the machine. */
+export interface FuzzAddresses {
+  readonly ipv4: readonly number[];
+  readonly ipv6: readonly Readonly<Int32Array>[];
+}
 
 export class FrameSource {
   readonly #memory: Memory;
@@ -27,6 +37,7 @@ export class FrameSource {
   readonly #recorded: RecordedFrames;
   readonly #macs: readonly Mac[];
   readonly #layout: FrameLayout;
+  readonly #pieceLayout: FrameLayout;
   readonly #mutations: Mutations;
   readonly #generated: GeneratedFrames;
   readonly #fragmentLengths: number[] = [];
@@ -44,7 +55,7 @@ export class FrameSource {
     start: number,
     recorded: RecordedFrames,
     macs: readonly Mac[],
-    addresses: readonly number[],
+    addresses: FuzzAddresses,
   ) {
     this.#memory = memory;
     this.#prng = prng;
@@ -52,8 +63,10 @@ export class FrameSource {
     this.#recorded = recorded;
     this.#macs = macs;
     this.#layout = new FrameLayout(memory.view);
-    this.#mutations = new Mutations(memory, prng, this.#layout, recorded, addresses);
-    this.#generated = new GeneratedFrames(memory, prng, recorded, this.#mutations);
+    this.#pieceLayout = new FrameLayout(memory.view);
+    const ipv6 = new Ipv6Fuzz(memory, prng, addresses.ipv6);
+    this.#mutations = new Mutations(memory, prng, this.#layout, recorded, ipv6, addresses.ipv4);
+    this.#generated = new GeneratedFrames(memory, prng, recorded, this.#mutations, ipv6);
   }
 
   next(): void {
@@ -94,8 +107,8 @@ export class FrameSource {
   #cut(): void {
     const prng = this.#prng;
     this.#layout.read(this.at, this.length);
-    const { transportAt, ipAt, isIpv6, end } = this.#layout;
-    if (transportAt < 0 || isIpv6 || end - transportAt < 16) return;
+    const { transportAt, ipAt, end } = this.#layout;
+    if (transportAt < 0 || end - transportAt < 16) return;
     const units = Math.floor((end - transportAt) / 8);
     const identification = prng.below(65_536);
     this.#fragmentLengths.length = 0;
@@ -109,14 +122,13 @@ export class FrameSource {
       const count = isLast ? end - transportAt - from * 8 : size * 8;
       if (prng.chance(0.1)) continue;
       const fragment = from | (isLast && prng.chance(0.9) ? 0 : 0x2000);
-      this.#piece(this.#fragmentLengths.length, identification, fragment, ipAt, transportAt, from * 8, count);
+      this.#piece(identification, fragment, ipAt, transportAt, from * 8, count);
     }
     this.#isReversed = prng.chance(0.3);
     if (this.#fragmentLengths.length > 0) this.#takeFragment();
   }
 
   #piece(
-    index: number,
     identification: number,
     fragment: number,
     ipAt: number,
@@ -125,17 +137,27 @@ export class FrameSource {
     count: number,
   ): void {
     const { kernels, view } = this.#memory;
-    const to = this.#start + FRAME_ROOM * (1 + index);
-    const header = transportAt - this.at;
-    kernels.copy(to, this.at, header);
-    kernels.copy(to + header, transportAt + from, count);
+    const to = this.#start + FRAME_ROOM * (1 + this.#fragmentLengths.length);
     const toIp = to + ipAt - this.at;
-    view.setUint16(toIp + IPV4.identification, identification);
-    view.setUint16(toIp + IPV4.fragment, fragment);
-    view.setUint16(toIp + IPV4.totalLength, header + count - (ipAt - this.at));
-    this.#layout.read(to, header + count);
-    this.#layout.repairHeader();
-    this.#fragmentLengths.push(header + count);
+    const header = transportAt - this.at;
+    const { isIpv6, protocol } = this.#layout;
+    kernels.copy(to, this.at, header);
+    const extension = isIpv6 ? FRAGMENT_HEADER : 0;
+    kernels.copy(to + header + extension, transportAt + from, count);
+    if (isIpv6) {
+      view.setUint8(toIp + IPV6.nextHeader, NextHeader.Fragment);
+      view.setUint16(toIp + IPV6.payloadLength, FRAGMENT_HEADER + count);
+      view.setUint16(to + header, protocol << 8);
+      view.setUint16(to + header + 2, ((fragment & 0x1fff) << 3) | (fragment >>> 13));
+      view.setInt32(to + header + 4, identification);
+    } else {
+      view.setUint16(toIp + IPV4.identification, identification);
+      view.setUint16(toIp + IPV4.fragment, fragment);
+      view.setUint16(toIp + IPV4.totalLength, header + count - (ipAt - this.at));
+      this.#pieceLayout.read(to, header + count);
+      this.#pieceLayout.repairHeader();
+    }
+    this.#fragmentLengths.push(header + extension + count);
   }
 
   #takeFragment(): void {

@@ -2,7 +2,7 @@
  * The machine that a seed of the fuzzer feeds: two hosts, small rings and pools, sometimes a team or VLANs, short timers.
  * Little memory, for machines by the thousand: most of what one costs is clearing it.
  */
-import type { HostWiring, InterfacePlan } from '../../assemble-host.ts';
+import type { HostWiring, InterfacePlan, Ipv6Plan } from '../../assemble-host.ts';
 import type { Prng } from '../../base/prng.ts';
 import type { HostPlan, MachinePlan } from '../../machine-layout.ts';
 import { planMachine } from '../../machine-plan.ts';
@@ -22,6 +22,8 @@ export interface FuzzPlan {
   readonly machine: MachinePlan;
   readonly wiring: readonly Omit<HostWiring, 'policy'>[];
   readonly vids: readonly number[];
+  /** The interfaces speak IPv6 too. */
+  readonly hasIpv6: boolean;
   /** Every connection is a candidate when it is young. */
   readonly isAutomatic: readonly boolean[];
 }
@@ -30,24 +32,50 @@ export function addressOf(host: number, vid: number): number {
   return NET | (vid << 8) | (host + 1);
 }
 
+/** fd00:0:0:VID::HOST+1 */
+export function ipv6AddressOf(host: number, vid: number): Int32Array {
+  return Int32Array.of(0xfd000000, vid, 0, host + 1);
+}
+
 export function drawFuzz(prng: Prng, seed: number): FuzzPlan {
   const vids = prng.chance(0.2) ? [10, 20] : [0];
   const teams = [prng.chance(0.2), false];
   const forms = teams.map(() => drawForms(prng));
+  const hasIpv6 = prng.chance(0.6);
+  const duplicateProbes = prng.below(2);
+  const autoconfigure = prng.chance(0.7);
+  const ipv6Of = (host: number, vid: number): Ipv6Plan => ({
+    duplicateProbes,
+    autoconfigure,
+    addresses: [{ address: ipv6AddressOf(host, vid), prefixLength: 64 }],
+  });
   return {
-    machine: drawMachine(prng, teams, forms, seed),
+    machine: drawMachine(prng, teams, forms, hasIpv6, seed),
     wiring: teams.map((team, host) => ({
-      interfaces: vids.map((vid): InterfacePlan => ({ address: addressOf(host, vid), prefixLength: 24, vid })),
+      interfaces: vids.map((vid): InterfacePlan => ({
+        address: addressOf(host, vid),
+        prefixLength: 24,
+        vid,
+        snap: prng.chance(0.1),
+        ipv6: hasIpv6 ? ipv6Of(host, vid) : undefined,
+      })),
       routes: [],
       team,
     })),
     vids,
+    hasIpv6,
     isAutomatic: teams.map(() => prng.chance(0.5)),
   };
 }
 
-function drawMachine(prng: Prng, teams: readonly boolean[], forms: readonly Forms[], seed: number): MachinePlan {
-  const mtu = oneOf(prng, [1500, 1500, 600]);
+function drawMachine(
+  prng: Prng,
+  teams: readonly boolean[],
+  forms: readonly Forms[],
+  hasIpv6: boolean,
+  seed: number,
+): MachinePlan {
+  const mtu = oneOf(prng, hasIpv6 ? [1500, 1500, 1280] : [1500, 1500, 600]);
   const plan = planMachine({
     hosts: teams.map((team, index) => ({
       name: 'ab'[index]!,

@@ -14,13 +14,16 @@ import { AssertionError } from '../../base/assert.ts';
 import { Prng } from '../../base/prng.ts';
 import { NOTHING } from '../../host/policy/nothing.ts';
 import type { OffloadPolicy } from '../../host/policy/offload-policy.ts';
+import { OWN_ADDRESSES_MAX } from '../../host/ipv6-interface.ts';
 import type { Memory } from '../../memory/memory.ts';
+import { linkLocalOf } from '../../wire/ipv6-address.ts';
 import { Simulation } from '../../simulation.ts';
 import { InvariantChecker } from '../invariants.ts';
 import { leftBehind } from '../transparency-leaks.ts';
 import { FrameSource } from './frame-source.ts';
 import { APPLICATION_BYTES, FuzzApplication } from './fuzz-application.ts';
-import { addressOf, drawFuzz, type FuzzPlan } from './fuzz-plan.ts';
+import { FuzzDatagrams } from './fuzz-datagrams.ts';
+import { addressOf, drawFuzz, type FuzzPlan, ipv6AddressOf } from './fuzz-plan.ts';
 import { RECORDED_BYTES, RecordedFrames } from './recorded-frames.ts';
 
 /** Frames that one machine is fed: a few thousand, so that making it costs little. */
@@ -56,8 +59,8 @@ const BATCH_MAX = 48;
 const ROUNDS_MAX = 4000;
 const DRAIN_US = 120_000_000;
 const DRAIN_STEP_US = 500_000;
-/** Each host has a /24, or two. */
-const NEIGHBORS_MAX = 600;
+/** Each host has a /24 or two of IPv4; of IPv6 there is a bound (host/neighbor-table.ts). */
+const NEIGHBORS_MAX = 600 + 1100;
 
 export function fuzzSeed(seed: number, options: FuzzOptions = {}): FuzzResult {
   const run = new FuzzRun(seed, options);
@@ -70,6 +73,7 @@ class FuzzRun {
   readonly #prng: Prng;
   readonly #plan: FuzzPlan;
   readonly #applications: readonly FuzzApplication[];
+  readonly #datagrams: readonly FuzzDatagrams[];
   readonly #recorded: RecordedFrames;
   readonly #source: FrameSource;
   readonly #invariants: InvariantChecker;
@@ -100,19 +104,20 @@ class FuzzRun {
       host.tli.listen(PORT, application);
       return application;
     });
+    this.#datagrams = hosts.map(({ host }) => new FuzzDatagrams(prng.fork('datagrams'), host));
     const scratch = layout.hosts[0]!.regions.application.offset + APPLICATION_BYTES;
     this.#recorded = new RecordedFrames(memory, scratch);
     fabric.addTap(this.#recorded);
     const macs = nics.map(({ boot }) => ({ hi: boot.config.macHi, lo: boot.config.macLo }));
-    const addresses = hosts.flatMap((_, host) => vids.map(vid => addressOf(host, vid)));
-    this.#source = new FrameSource(
-      memory,
-      source.fork('frames'),
-      scratch + RECORDED_BYTES,
-      this.#recorded,
-      macs,
-      addresses,
-    );
+    const ipv4 = hosts.flatMap((_, host) => vids.map(vid => addressOf(host, vid)));
+    const ipv6 = [
+      ...hosts.flatMap((_, host) => vids.map(vid => ipv6AddressOf(host, vid))),
+      ...macs.map(({ hi, lo }) => linkLocalOf(hi, lo)),
+    ];
+    this.#source = new FrameSource(memory, source.fork('frames'), scratch + RECORDED_BYTES, this.#recorded, macs, {
+      ipv4,
+      ipv6,
+    });
     this.#invariants = new InvariantChecker(this.sim);
     this.sim.onRound = nowUs => this.#onRound(nowUs);
     options.prepare?.(this.sim);
@@ -166,15 +171,27 @@ class FuzzRun {
     const application = this.#applications[host]!;
     const total = this.#applications.reduce((sum, { count }) => sum + count, 0);
     if (total < CONNECTIONS) {
-      const vid = this.#plan.vids[prng.below(this.#plan.vids.length)]!;
-      application.connect(addressOf(1 - host, vid), prng.chance(0.95) ? PORT : PORT + 1);
+      this.#connect(host);
     }
+    this.#datagrams[host]!.act();
     const { live } = application;
     if (live.length > 0) {
       application.act(live[prng.below(live.length)]!);
       if (prng.chance(0.3)) this.#move(host);
     }
     for (let left = prng.between(1, BATCH_MAX); left > 0; left--) this.#inject();
+  }
+
+  #connect(from: number): void {
+    const prng = this.#prng;
+    const { vids, hasIpv6 } = this.#plan;
+    const vid = vids[prng.below(vids.length)]!;
+    const port = prng.chance(0.95) ? PORT : PORT + 1;
+    const { addresses } = this.sim.hosts[from]!.host.network;
+    const isIpv6 = hasIpv6 && prng.chance(0.5);
+    const to = isIpv6 ? addresses.internWords(ipv6AddressOf(1 - from, vid)) : addressOf(1 - from, vid);
+    this.#applications[from]!.connect(to, port);
+    if (isIpv6) addresses.release(to);
   }
 
   /** One connection is handed over, or taken back, or asked about. */
@@ -228,6 +245,7 @@ class FuzzRun {
     const { sim } = this;
     const endUs = sim.clock.nowUs() + DRAIN_US;
     for (const { host } of sim.hosts) host.tli.unlisten(PORT);
+    for (const datagrams of this.#datagrams) datagrams.close();
     this.#call(() => this.#applications.forEach(each => each.endAll()));
     for (let step = 0; ; step++) {
       sim.run(() => false, sim.clock.nowUs() + DRAIN_STEP_US);
@@ -245,8 +263,12 @@ class FuzzRun {
 
   #grown(): string {
     for (const { host } of this.sim.hosts) {
-      const neighbors = [...host.framing.neighbors].length;
+      const { network, framing, interfaces } = host;
+      const neighbors = [...framing.neighbors].length;
       if (neighbors > NEIGHBORS_MAX) return `${neighbors} neighbors`;
+      // Who holds addresses now: each path two, each neighbor one, and the interfaces theirs.
+      const holders = 2 * [...network.paths].length + neighbors + interfaces.length * OWN_ADDRESSES_MAX;
+      if (network.addresses.inUse > holders) return `${network.addresses.inUse} addresses, of ${holders} holders`;
     }
     return '';
   }

@@ -12,13 +12,12 @@ import { emitTcpHeader, TCP } from '../../wire/tcp.ts';
 import { emitUdp } from '../../wire/udp.ts';
 import { edgeValue, oneOf } from './draw.ts';
 import { FrameLayout } from './frame-layout.ts';
+import type { Ipv6Fuzz } from './ipv6-fuzz.ts';
 import type { Mutations } from './mutations.ts';
 import type { RecordedFrames } from './recorded-frames.ts';
 import { fillTcpOptions } from './tcp-options-fuzz.ts';
 
 const QUOTE_MAX = 548;
-const IPV6_HEADER = 40;
-const ICMPV6 = 58;
 const MULTICAST_MACS = [0x01005e00, 0x0180c200, 0x33330000];
 const MTUS = [0, 1, 67, 68, 296, 552, 576, 1000, 1280, 1499, 1500, 65_535];
 
@@ -33,14 +32,16 @@ export class GeneratedFrames {
   readonly #layout: FrameLayout;
   readonly #recorded: RecordedFrames;
   readonly #mutations: Mutations;
+  readonly #ipv6Packets: Ipv6Fuzz;
   readonly #kinds: readonly ((at: number, to: Mac) => number)[];
 
-  constructor(memory: Memory, prng: Prng, recorded: RecordedFrames, mutations: Mutations) {
+  constructor(memory: Memory, prng: Prng, recorded: RecordedFrames, mutations: Mutations, ipv6: Ipv6Fuzz) {
     this.#view = memory.view;
     this.#prng = prng;
     this.#layout = new FrameLayout(memory.view);
     this.#recorded = recorded;
     this.#mutations = mutations;
+    this.#ipv6Packets = ipv6;
     this.#kinds = [
       (at, to) => this.#arp(at, to),
       (at, to) => this.#echo(at, to),
@@ -48,6 +49,8 @@ export class GeneratedFrames {
       (at, to) => this.#icmpError(at, to),
       (at, to) => this.#udp(at, to),
       (at, to) => this.#syn(at, to),
+      (at, to) => this.#ipv6(at, to),
+      (at, to) => this.#ipv6(at, to),
       (at, to) => this.#ipv6(at, to),
       (at, to) => this.#llc(at, to),
       (at, to) => this.#other(at, to),
@@ -163,30 +166,9 @@ export class GeneratedFrames {
     return this.#finish(at, tcpAt + header + payload);
   }
 
-  /** IPv6 with extension headers, ICMPv6 with neighbor discovery, TCP. */
   #ipv6(at: number, to: Mac): number {
-    const prng = this.#prng;
-    const view = this.#view;
     const ipAt = this.#ethernet(at, to, EtherType.Ipv6);
-    const length = prng.below(prng.chance(0.1) ? 1400 : 120);
-    this.#fill(ipAt, IPV6_HEADER + length);
-    view.setUint8(ipAt, 0x60 | prng.below(16));
-    view.setUint8(ipAt + 6, oneOf(prng, [0, 6, 17, 43, 44, ICMPV6, ICMPV6, ICMPV6, 59, 60]));
-    view.setUint8(ipAt + 7, oneOf(prng, [0, 1, 64, 255, 255]));
-    for (const address of [ipAt + 8, ipAt + 24]) this.#ipv6Address(address);
-    // Router and neighbor solicitations and advertisements, redirects, packet too big, echo.
-    if (length > 8) view.setUint8(ipAt + IPV6_HEADER, oneOf(prng, [1, 2, 3, 4, 128, 129, 133, 134, 135, 136, 137]));
-    if (length > 25) view.setUint16(ipAt + IPV6_HEADER + 24, (prng.below(6) << 8) | prng.below(4));
-    return this.#finish(at, ipAt + IPV6_HEADER + length);
-  }
-
-  #ipv6Address(at: number): void {
-    const prng = this.#prng;
-    const first = oneOf(prng, [0xfe800000 | 0, 0xff020000 | 0, 0xfd000000 | 0, 0x20010db8, 0, prng.int32()]);
-    this.#view.setInt32(at, first);
-    this.#view.setInt32(at + 4, prng.chance(0.8) ? 0 : prng.int32());
-    this.#view.setInt32(at + 8, prng.chance(0.7) ? 0 : prng.int32());
-    this.#view.setInt32(at + 12, prng.chance(0.7) ? prng.below(4) : prng.int32());
+    return this.#finish(at, ipAt + this.#ipv6Packets.make(ipAt));
   }
 
   /** IEEE 802.3 with a length: LLC, and SNAP with an EtherType (RFC 1042). */

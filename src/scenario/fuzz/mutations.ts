@@ -10,6 +10,7 @@ import { TCP } from '../../wire/tcp.ts';
 import { VLAN } from '../../wire/vlan.ts';
 import { edgeValue, nearValue, oneOf } from './draw.ts';
 import type { FrameLayout } from './frame-layout.ts';
+import type { Ipv6Fuzz } from './ipv6-fuzz.ts';
 import type { RecordedFrames } from './recorded-frames.ts';
 import { fillTcpOptions } from './tcp-options-fuzz.ts';
 
@@ -28,15 +29,24 @@ export class Mutations {
   readonly #prng: Prng;
   readonly #layout: FrameLayout;
   readonly #recorded: RecordedFrames;
+  readonly #ipv6: Ipv6Fuzz;
   /** IPv4 addresses that mean something in this machine. */
   readonly #addresses: readonly number[];
 
-  constructor(memory: Memory, prng: Prng, layout: FrameLayout, recorded: RecordedFrames, addresses: readonly number[]) {
+  constructor(
+    memory: Memory,
+    prng: Prng,
+    layout: FrameLayout,
+    recorded: RecordedFrames,
+    ipv6: Ipv6Fuzz,
+    addresses: readonly number[],
+  ) {
     this.#memory = memory;
     this.#view = memory.view;
     this.#prng = prng;
     this.#layout = layout;
     this.#recorded = recorded;
+    this.#ipv6 = ipv6;
     this.#addresses = addresses;
   }
 
@@ -109,10 +119,7 @@ export class Mutations {
     const prng = this.#prng;
     const view = this.#view;
     const { ipAt, isIpv6, end } = this.#layout;
-    if (isIpv6) {
-      view.setUint8(ipAt + prng.below(Math.min(48, end - ipAt)), edgeValue(prng) & 0xff);
-      return length;
-    }
+    if (isIpv6) return this.#ipv6.mutate(ipAt, end, at + FUZZ_FRAME_MAX) - at;
     switch (prng.below(8)) {
       case 0:
         view.setUint8(ipAt, (prng.chance(0.8) ? 0x40 : prng.below(16) << 4) | prng.below(16));
