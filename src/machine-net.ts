@@ -1,16 +1,18 @@
 /**
- * What `machine.net` needs of a threaded machine: its poll loop, its clock and Node's timers (net/net-host.ts).
+ * What `machine.net` and `machine.udp` need of a threaded machine: its poll loop, its clock and Node's timers
+ * (net/net-host.ts, dgram/udp-host.ts).
  *
  * The simulation's tests have another of these, over virtual time.
  */
 import type { Host } from './host/host.ts';
-import type { NetHost } from './net/net-host.ts';
+import type { UdpHost } from './dgram/udp-host.ts';
 import type { ThreadedMachine } from './machine-threads.ts';
 
-export function netHostOf(machine: ThreadedMachine, host: Host): NetHost {
+export function netHostOf(machine: ThreadedMachine, host: Host): UdpHost {
   const { loop, clock } = machine;
   return {
     tli: host.tli,
+    udp: host.udp,
     addresses: () => host.ownAddresses,
     zone: name => host.interfaces.find(({ adapter }) => adapter.name === name),
     enter: () => host.setTime(clock.nowUs()),

@@ -8,6 +8,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { attachCheckers } from './attach-checkers.ts';
+import { createDgram, type Dgram } from './dgram/dgram.ts';
 import type { NicReport } from './device/worker.ts';
 import type { FabricReport } from './fabric/worker.ts';
 import type { LogEvent } from './base/event-log.ts';
@@ -40,6 +41,7 @@ export interface NicHandle {
 export interface MachinePeer {
   readonly name: string;
   readonly net: Net;
+  readonly udp: Dgram;
   readonly tli: TliSwitch;
 }
 
@@ -57,6 +59,8 @@ export interface MachineEvents {
 
 export interface Machine extends AsyncDisposable {
   readonly net: Net;
+  /** As node:dgram. */
+  readonly udp: Dgram;
   readonly tli: TliSwitch;
   readonly nics: readonly NicHandle[];
   readonly peers: Readonly<Record<string, MachinePeer>>;
@@ -65,7 +69,7 @@ export interface Machine extends AsyncDisposable {
   readonly offload: MachineOffload;
   /** Connections on NICs now, those ever offloaded, failovers so far. */
   status(): MachineStatus;
-  /** The TCP and IP groups of MIB-II: the host's counts and its NICs' together. */
+  /** The TCP, UDP and IP groups of MIB-II: the host's counts and its NICs' together. */
   statistics(): HostStatistics;
   fabric(): Promise<FabricReport>;
   close(): Promise<void>;
@@ -146,6 +150,7 @@ function isOffloadEvent({ kind }: LogEvent): boolean {
 
 class ThreadedMachineFront implements Machine {
   readonly net: Net;
+  readonly udp: Dgram;
   readonly tli: TliSwitch;
   readonly nics: readonly NicHandle[];
   readonly peers: Record<string, MachinePeer> = {};
@@ -159,12 +164,15 @@ class ThreadedMachineFront implements Machine {
     const [first, ...others] = machine.hosts;
     this.tli = first!.host.tli;
     this.#team = first!.team;
-    this.net = createNet(netHostOf(machine, first!.host));
+    const netHost = netHostOf(machine, first!.host);
+    this.net = createNet(netHost);
+    this.udp = createDgram(netHost);
     this.offload = offloadOf(machine, first!.host, options.offload ?? {});
     this.nics = options.nics.map(nic => this.#handle(nic.name));
     (options.peers ?? []).forEach(({ name }, index) => {
       const { host } = others[index]!;
-      this.peers[name] = { name, net: createNet(netHostOf(machine, host)), tli: host.tli };
+      const peer = netHostOf(machine, host);
+      this.peers[name] = { name, net: createNet(peer), udp: createDgram(peer), tli: host.tli };
     });
     first!.host.log.subscribe(event => this.#publish(event));
   }

@@ -37,6 +37,9 @@ const forbidden: [string, string][] = [
   ['src/intermediate-driver', '../host/transport.ts'],
   ['src/intermediate-driver', '../device/device.ts'],
   ['src/net', '../device/device.ts'],
+  ['src/net', '../dgram/socket.ts'],
+  ['src/dgram', '../fabric/switch.ts'],
+  ['src/host', '../dgram/socket.ts'],
   ['src/tcp', '../machine.ts'],
   ['src/device', '../scenario/storm.ts'],
 ];
@@ -47,6 +50,8 @@ const permitted: [string, string][] = [
   ['src/intermediate-driver', '../host/ndis/ndis.ts'],
   ['src/intermediate-driver', '../host/ndis-tables.ts'],
   ['src/net', '../host/tli/switch.ts'],
+  ['src/dgram', '../host/udp.ts'],
+  ['src/dgram', '../net/errors.ts'],
   ['src/scenario', '../machine.ts'],
 ];
 

@@ -10,7 +10,10 @@ import { type AddressTable, isIpv6 } from '../wire/address-table.ts';
 import { type Interface, keyOf } from './interface.ts';
 import { becomeBroadcast, confirm, isResolved, Neighbor, Reachability } from './neighbor.ts';
 
-const WAITING_MAX = 32;
+/** For one neighbor: the fragments of the largest datagram are 45, and less than all of them is worth nothing. */
+const WAITING_MAX = 64;
+/** For all of them, where there are few buffers. */
+const WAITING_LEAST = 32;
 /** Neighbors that are asked for at once: above, the one that has not answered for longest is given up (RFC 6583 7.1). */
 const UNRESOLVED_MAX = 512;
 /** ARP. */
@@ -54,7 +57,7 @@ export class NeighborTable {
   constructor(tx: BufferPool, addresses: AddressTable, owner: NeighborOwner) {
     this.#addresses = addresses;
     this.#tx = tx;
-    this.#waitingMax = Math.max(WAITING_MAX, tx.count >> 2);
+    this.#waitingMax = Math.max(WAITING_LEAST, tx.count >> 2);
     this.#owner = owner;
   }
 

@@ -11,7 +11,6 @@ import { OffloadState } from '../offload/offload-state.ts';
 import { isEstablished } from '../tcp/end-counters.ts';
 import type { Host } from './host.ts';
 import type { IpOffloadStatistics, TcpOffloadStatistics } from './offload-stats-reader.ts';
-import type { Reassembler } from './reassembler.ts';
 
 export interface HostStatistics {
   readonly tcpActiveOpens: number;
@@ -86,7 +85,7 @@ export function hostStatistics(host: Host): HostStatistics {
     ipOutDiscards: ipv4Output.discarded + ip('ip4', 'outDiscards'),
     ipReasmReqds: ipv4Input.reassembler.fragments,
     ipReasmOKs: ipv4Input.reassembler.completed,
-    ipReasmFails: failedIn(ipv4Input.reassembler),
+    ipReasmFails: ipv4Input.reassembler.failures,
     ipFragOKs: ipv4Output.fragmented,
     ipFragCreates: ipv4Output.fragmentsSent,
     ip6InReceives: ipv6.input.received + ip('ip6', 'inReceives'),
@@ -98,7 +97,7 @@ export function hostStatistics(host: Host): HostStatistics {
     ip6OutDiscards: ipv6.output.discarded + ip('ip6', 'outDiscards'),
     ip6ReasmReqds: ipv6.input.reassembler.fragments,
     ip6ReasmOKs: ipv6.input.reassembler.completed,
-    ip6ReasmFails: failedIn(ipv6.input.reassembler),
+    ip6ReasmFails: ipv6.input.reassembler.failures,
     ip6FragOKs: ipv6.output.fragmented,
     ip6FragCreates: ipv6.output.fragmentsSent,
     udpInDatagrams: udp.received,
@@ -106,11 +105,6 @@ export function hostStatistics(host: Host): HostStatistics {
     udpInErrors: udp.inErrors,
     udpOutDatagrams: udp.output.sent,
   };
-}
-
-/** Each is the end of a datagram, or of a fragment. */
-function failedIn({ timeouts, overlaps, malformed, evictions }: Reassembler): number {
-  return timeouts + overlaps + malformed + evictions;
 }
 
 function establishedInHost({ transport }: Host): number {

@@ -39,6 +39,8 @@ export function resolve(host: string | undefined, of: NetHost): Resolved | NetEr
   if (name === 'localhost' || isLoopback) {
     return nameError(name, `a machine has no loopback; give the address of a host on its network${example}`);
   }
+  // RFC 1112 4: class E. Its numbers mean something else here (address-table.ts).
+  if (address !== undefined && isIpv6(address)) return nameError(name, 'no host has such an address');
   if (words === undefined) {
     if (address !== undefined && zone === '') return { address, iface: null };
     return nameError(name, `a machine has no resolver; give an IP address${example}`);
@@ -56,6 +58,7 @@ export function isError(resolved: Resolved | NetError): resolved is NetError {
 /** The number of an address that is one of the host's own; undefined for any other text. */
 export function ownAddress(text: string, of: NetHost): number | undefined {
   const address = parseIpv4Address(text);
+  if (address !== undefined && isIpv6(address)) return undefined;
   const words = parseIpv6Address(splitZone(text)[0]);
   const number = address ?? (words === undefined ? 0 : of.tli.addresses.findWords(words));
   return number !== 0 && of.addresses().includes(number) ? number : undefined;

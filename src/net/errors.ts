@@ -27,7 +27,12 @@ function systemError(message: string, code: string, syscall: string): NetError {
 
 /** `connect ECONNREFUSED 10.0.0.1:80`. `hint` follows the address. */
 export function connectError(code: string, address: string, port: number, hint = ''): NetError {
-  const error = systemError(`connect ${code} ${address}:${port}${hint}`, code, 'connect');
+  return endError('connect', code, address, port, hint);
+}
+
+/** `send EMSGSIZE 10.0.0.1:80`, of a call that names an end. */
+export function endError(syscall: string, code: string, address: string, port: number, hint = ''): NetError {
+  const error = systemError(`${syscall} ${code} ${address}:${port}${hint}`, code, syscall);
   error.address = address;
   error.port = port;
   return error;

@@ -8,6 +8,8 @@ import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { AssembledHost } from '../../src/assemble-host.ts';
+import { createDgram, type Dgram } from '../../src/dgram/dgram.ts';
+import type { UdpHost } from '../../src/dgram/udp-host.ts';
 import { everything } from '../../src/host/policy/everything.ts';
 import { NOTHING } from '../../src/host/policy/nothing.ts';
 import type { OffloadPolicy } from '../../src/host/policy/offload-policy.ts';
@@ -15,7 +17,7 @@ import { youngInBatches } from '../../src/host/policy/young-in-batches.ts';
 import { type HostSizing, planMachine } from '../../src/machine-plan.ts';
 import type { Memory } from '../../src/memory/memory.ts';
 import { createNet, type Net } from '../../src/net/net.ts';
-import type { NetHost, NetTimer } from '../../src/net/net-host.ts';
+import type { NetTimer } from '../../src/net/net-host.ts';
 import { Simulation } from '../../src/simulation.ts';
 import type { FaultPlan } from '../../src/fabric/faults.ts';
 
@@ -83,6 +85,8 @@ export class NetMachine implements AsyncDisposable {
   readonly sim: Simulation;
   readonly server: Net;
   readonly client: Net;
+  readonly serverUdp: Dgram;
+  readonly clientUdp: Dgram;
   readonly timers = new Set<VirtualTimer>();
   /** Whether each host's sockets want the event loop, by name. */
   readonly kept = new Map<string, boolean>();
@@ -117,6 +121,8 @@ export class NetMachine implements AsyncDisposable {
     memory = undefined;
     this.server = createNet(this.#netHost('server', this.sim.hosts[0]!));
     this.client = createNet(this.#netHost('client', this.sim.hosts[1]!));
+    this.serverUdp = createDgram(this.#netHost('server udp', this.sim.hosts[0]!));
+    this.clientUdp = createDgram(this.#netHost('client udp', this.sim.hosts[1]!));
     this.#pumping = this.#pump();
   }
 
@@ -124,9 +130,10 @@ export class NetMachine implements AsyncDisposable {
     return this.sim.clock.nowUs();
   }
 
-  #netHost(name: string, { host }: AssembledHost): NetHost {
+  #netHost(name: string, { host }: AssembledHost): UdpHost {
     return {
       tli: host.tli,
+      udp: host.udp,
       addresses: () => host.ownAddresses,
       zone: zone => host.interfaces.find(({ adapter }) => adapter.name === zone),
       enter: () => host.setTime(this.nowUs),
