@@ -55,6 +55,10 @@ export class ConnectionOptions {
     this.#set(connection, slot => this.#transport.setMaxRetransmissionTime(slot, ticks));
   }
 
+  synRetransmissions(connection: TliConnection, count: number): void {
+    this.#set(connection, slot => this.#transport.setSynRetransmissions(slot, count));
+  }
+
   ip(connection: TliConnection, ttl: number, tos: number): void {
     this.#set(connection, slot => this.#transport.setIpOptions(slot, ttl, tos));
   }

@@ -3,6 +3,7 @@
  * its connection again.
  */
 import { broken } from '../base/assert.ts';
+import { TcpState } from '../tcp/tcb.ts';
 import { networkErrorName } from './network-error.ts';
 import type { Transport } from './transport.ts';
 import type { TliConnection } from './connection.ts';
@@ -55,6 +56,11 @@ export class ConnectionTable {
   /** SRTT as far as the host knows it, 0 without a sample; the TCB counts in eighths of a tick. */
   smoothedRttMs(slot: number): number {
     return this.#transport.at(slot).srtt / 8;
+  }
+
+  awaitsText(slot: number): boolean {
+    const tcb = this.#transport.at(slot);
+    return tcb.state === TcpState.SynSent && tcb.sndMax === tcb.iss;
   }
 
   pathMtu(slot: number): number {

@@ -254,6 +254,21 @@ export class TliConnection {
     this.#tli.options.maxRetransmissionTime(this, ticks);
   }
 
+  /** TCP_SYNCNT: how often the SYN is sent again, 1 to 255; afterwards it means nothing. */
+  setSynRetransmissions(count: number): void {
+    this.#tli.options.synRetransmissions(this, count);
+  }
+
+  /** Its SYN waits for text that it can carry (OpenOptions.fastOpen). */
+  get awaitsText(): boolean {
+    return this.#tli.connections.awaitsText(this.slot);
+  }
+
+  /** The SYN that waits leaves without: there is nothing to say before the peer does. */
+  openNow(): void {
+    this.#tli.openNow(this);
+  }
+
   /** IP_TTL and IP_TOS. */
   setIpOptions(ttl: number, tos: number): void {
     this.#tli.options.ip(this, ttl, tos);

@@ -74,8 +74,11 @@ export class FastOpenCache {
   /** SYN,ACK has come to a SYN with the option: RFC 7413 4.1.3. `had`: of how many bytes of text. */
   learn(tcb: Tcb, segment: TcpHeader, u8: Uint8Array, had: number): void {
     const peer = this.#peerOf(tcb.remoteAddress);
+    const wasRepeated = (tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0;
+    const tookText = (tcb.delegatedFlags & TcpDelegatedFlag.SynData) !== 0;
     if (segment.mss > 0) peer.mss = segment.mss;
-    if ((tcb.delegatedFlags & TcpDelegatedFlag.SynData) !== 0) peer.losses = 0;
+    // The first SYN has got through.
+    if (!wasRepeated || tookText || segment.fastOpenLength >= 0) peer.losses = 0;
     // Nobody has asked: it is not believed.
     if ((this.#params.fastOpen & TcpFastOpen.ClientNoCookie) !== 0) return;
     const { fastOpenAt, fastOpenLength } = segment;
@@ -85,7 +88,6 @@ export class FastOpenCache {
       peer.cookie.isOld = segment.isFastOpenOld;
       return;
     }
-    const wasRepeated = (tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0;
     if (had === 0 && !wasRepeated && peer.cookie.length <= 0) peer.form = Math.min(peer.form + 1, Form.NewForGood);
   }
 

@@ -35,8 +35,8 @@ export class Listener {
   readonly version: 0 | 4 | 6;
   readonly acceptsLater: boolean;
   readonly backlog: number;
-  /** Of its connections. */
-  readonly options: OpenOptions;
+  /** Of its connections; may be changed under way. */
+  options: OpenOptions;
   /** In SYN-RECEIVED. */
   handshakes = 0;
   /** Established, and not accepted. */

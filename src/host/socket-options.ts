@@ -14,6 +14,7 @@ import {
   TcpCachedFlag,
   TcpLossFlag,
   TcpPrivateFlag,
+  TcpState,
 } from '../tcp/tcb.ts';
 import { pushNow } from '../tcp/nagle.ts';
 import { startKeepAlive, stopKeepAlive } from '../tcp/timers.ts';
@@ -96,6 +97,12 @@ export class HostSocketOptions extends HostListening {
     const tcb = this.at(slot);
     if (interval > 0) tcb.kaInterval = interval;
     if (probes > 0) tcb.kaProbeMax = probes;
+  }
+
+  /** TCP_SYNCNT. */
+  setSynRetransmissions(slot: number, count: number): void {
+    const tcb = this.at(slot);
+    if (tcb.state === TcpState.SynSent) tcb.probeCount = Math.min(count, 255);
   }
 
   /** IP_PMTUDISC_DONT: routers may cut its datagrams. */

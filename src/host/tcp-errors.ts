@@ -7,6 +7,7 @@
  */
 import { OffloadState } from '../offload/offload-state.ts';
 import { CloseReason } from '../tcp/effects.ts';
+import { hasTextOnSyn } from '../tcp/fast-open.ts';
 import { endsOpening, quotesInFlight } from '../tcp/icmp-error.ts';
 import { sizeForPath } from '../tcp/mtu-probe.ts';
 import { segmentSizeChanged } from '../tcp/path-change.ts';
@@ -98,7 +99,9 @@ export class TcpErrors implements NetworkErrors {
     for (let slot = 0; slot < table.capacity; slot++) {
       if (!table.isLive(slot)) continue;
       const tcb = transport.at(slot);
-      if (tcb.path !== path.index || tcb.state < TcpState.Established) continue;
+      if (tcb.path !== path.index) continue;
+      if (hasTextOnSyn(tcb)) transport.connectionPathChanged(slot);
+      if (tcb.state < TcpState.Established) continue;
       if ((tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0) continue;
       const mss = sizeForPath(tcb, path.mtu);
       if (tcb.offloadState === OffloadState.InHost) segmentSizeChanged(tcb, mss, now, transport);

@@ -3,7 +3,7 @@
  * or what a device answers to a query (R22).
  */
 import { SSTHRESH_MAX } from '../tcp/reno.ts';
-import { type Tcb, TcpConstFlag, TcpLossFlag, TcpState } from '../tcp/tcb.ts';
+import { type Tcb, TcpConstFlag, TcpDelegatedFlag, TcpLossFlag, TcpState } from '../tcp/tcb.ts';
 
 /** TCP_ESTABLISHED … TCP_CLOSING by TcpState. */
 const LINUX_STATES: Readonly<Record<number, number>> = {
@@ -39,9 +39,11 @@ export interface TcpInfoContext {
   /** The retransmission time-out, ticks. */
   readonly rto: number;
   readonly dupAckThreshold: number;
+  /** Of our SYN, which no device has sent. */
+  readonly advertisedMss: number;
 }
 
-export function tcpInfoOf(tcb: Tcb, { pathMtu, now, rto, dupAckThreshold }: TcpInfoContext): TcpInfo {
+export function tcpInfoOf(tcb: Tcb, { pathMtu, now, rto, dupAckThreshold, advertisedMss }: TcpInfoContext): TcpInfo {
   const mss = Math.max(1, tcb.effectiveMss);
   const segments = (bytes: number): number => Math.ceil(Math.max(0, bytes) / mss);
   const inFlight = (tcb.sndMax - tcb.sndUna) | 0;
@@ -57,14 +59,15 @@ export function tcpInfoOf(tcb: Tcb, { pathMtu, now, rto, dupAckThreshold }: TcpI
       option(TcpConstFlag.Timestamp, TcpInfoOption.Timestamps) |
       option(TcpConstFlag.Sack, TcpInfoOption.Sack) |
       option(TcpConstFlag.WindowScaling, TcpInfoOption.WindowScale) |
-      option(TcpConstFlag.Ecn, TcpInfoOption.Ecn),
+      option(TcpConstFlag.Ecn, TcpInfoOption.Ecn) |
+      ((tcb.delegatedFlags & TcpDelegatedFlag.SynData) === 0 ? 0 : TcpInfoOption.SynData),
     tcpi_snd_wscale: tcb.sndWindScale,
     tcpi_rcv_wscale: tcb.rcvWindScale,
     tcpi_rto: rto * US_PER_TICK,
     tcpi_ato: 2 * tcb.ackTimeout * US_PER_TICK,
     tcpi_snd_mss: mss,
     tcpi_rcv_mss: tcb.rcvMss,
-    tcpi_advmss: tcb.advertisedMss,
+    tcpi_advmss: advertisedMss,
     tcpi_unacked: segments(inFlight),
     tcpi_sacked: tcb.sackedSegments,
     tcpi_lost: segments(tcb.lostBytes),

@@ -63,6 +63,12 @@ export abstract class TliConnections {
     this.transport.accepted(connection.slot);
   }
 
+  /** A SYN that waits for text leaves without. */
+  openNow(connection: TliConnection): void {
+    const { connections, transport } = this;
+    if (connections.isCurrent(connection) && connection.awaitsText) transport.transmit(connection.slot);
+  }
+
   unlisten(port: number): void {
     this.#listeners.delete(port);
     this.transport.unlisten(port);

@@ -25,6 +25,7 @@ export function eventsOf(socket: TcpSocket): number {
   const writeDone = socket.writeShut || socket.stage === TcpStage.Over;
   if ((readDone && writeDone) || isOver) events |= HUP;
   if (readDone) events |= IN | RDNORM | RDHUP;
+  if (socket.isDeferred) return events | OUT | WRNORM;
   if (socket.stage === TcpStage.Connecting) return events;
   if (socket.unread > 0) events |= IN | RDNORM;
   if (isWritable(socket, writeDone)) events |= OUT | WRNORM;

@@ -151,7 +151,7 @@ function bytesOf(o: TcpOptionSpec, spec: TcpSpec, socket: ScriptSocket, scaled: 
     }
     case 'FO':
     case 'FOEXP': {
-      const cookie = hexBytes(socket.cookies.get(o.cookie) ?? o.cookie);
+      const cookie = hexBytes(o.cookie);
       if (o.kind === 'FO') return [TcpOption.FastOpen, 2 + cookie.length, ...cookie];
       return [EXPERIMENT_KIND, 4 + cookie.length, ...FAST_OPEN_EXPERIMENT, ...cookie];
     }

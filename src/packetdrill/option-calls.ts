@@ -2,10 +2,12 @@
  * The calls setsockopt and getsockopt: which options there are, what their values may be, and what they answer.
  * An option that is not known here is unsupported: to pass over it could let a script pass that should not.
  */
+import { SipHash } from '../base/siphash.ts';
 import type { CallArguments } from './call-arguments.ts';
 import { type CallResult, failed, ok } from './call-result.ts';
 import { errnoNumber } from './constants.ts';
 import { Unsupported } from './script-error.ts';
+import { mayOpenFast } from './send-calls.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { applyCongestionControl } from './socket-options.ts';
 import { type TcpSocket, TcpStage } from './tcp-socket.ts';
@@ -14,7 +16,15 @@ const SOL_SOCKET = 1;
 const SOL_TCP = 6;
 const SOL_IP = 0;
 const SO = { Error: 4, SndBuf: 7, RcvBuf: 8, Linger: 13, AcceptConn: 30, Type: 3, Protocol: 38, Domain: 39 } as const;
-const TCP = { MaxSeg: 2, Congestion: 13, NotsentLowat: 25 } as const;
+const TCP = {
+  MaxSeg: 2,
+  Congestion: 13,
+  FastOpen: 23,
+  NotsentLowat: 25,
+  FastOpenConnect: 30,
+  FastOpenKey: 33,
+} as const;
+const KEY_BYTES = 16;
 const IP_MTU = 14;
 const BUFFER_MIN = { send: 4608, receive: 2304 } as const;
 
@@ -41,6 +51,9 @@ const KNOWN: Readonly<Record<string, Known>> = {
   '6:4': { initial: 7200, least: 1, most: 32_767 },
   '6:5': { initial: 75, least: 1, most: 32_767 },
   '6:6': { initial: 9, least: 1, most: 127 },
+  // TCP_MAXSEG, TCP_SYNCNT
+  '6:2': { initial: 536, least: 88, most: 32_767 },
+  '6:7': { initial: 6, least: 1, most: 127 },
   // TCP_CORK
   '6:3': { initial: 0 },
   // IPV6_UNICAST_HOPS, IPV6_RECVERR, IPV6_V6ONLY, IPV6_TCLASS
@@ -67,8 +80,12 @@ export function setsockopt(socket: TcpSocket, args: CallArguments): CallResult {
   const value = args.at(3);
   if (level === SOL_SOCKET && name === SO.Linger) return setLinger(socket, args);
   if (level === SOL_TCP && name === TCP.Congestion) return setCongestion(socket, args);
+  if (level === SOL_TCP && name === TCP.FastOpenKey) return setFastOpenKey(socket, args);
   if (value.t !== 'list') throw new Unsupported(args.line, `setsockopt ${level}:${name} with such a value`);
   const number = args.boxed(3);
+  if (level === SOL_TCP && (name === TCP.FastOpen || name === TCP.FastOpenConnect)) {
+    return setFastOpen(socket, name, number);
+  }
   if (level === SOL_SOCKET && (name === SO.SndBuf || name === SO.RcvBuf)) return setBuffer(socket, name, number);
   if (level === SOL_TCP && name === TCP.NotsentLowat) {
     socket.sendBuffer.notsentLowat = number >>> 0;
@@ -83,7 +100,10 @@ export function setsockopt(socket: TcpSocket, args: CallArguments): CallResult {
     return failed('EINVAL');
   }
   socket.options.set(level, name, number);
-  if (socket.connection !== null) socket.options.apply(level, name, socket.connection);
+  const { connection, listener } = socket;
+  if (connection !== null) socket.options.apply(level, name, connection);
+  if (listener !== null && level === SOL_TCP && name === TCP.MaxSeg)
+    listener.options = { ...listener.options, mss: number };
   return ok();
 }
 
@@ -109,6 +129,33 @@ function setCongestion(socket: TcpSocket, args: CallArguments): CallResult {
   if (!applyCongestionControl(socket.connection, name)) {
     throw new Unsupported(args.line, 'another congestion control on a device');
   }
+  return ok();
+}
+
+/** How many may be open early at a listener, or whether connect() opens early (RFC 7413). */
+function setFastOpen(socket: TcpSocket, name: number, value: number): CallResult {
+  const { stage, world } = socket;
+  if (name === TCP.FastOpenConnect) {
+    if (value < 0 || value > 1) return failed('EINVAL');
+    if (!mayOpenFast(world)) return failed('EOPNOTSUPP');
+    if (stage !== TcpStage.Closed) return failed('EINVAL');
+  } else {
+    if (value < 0 || (stage !== TcpStage.Closed && stage !== TcpStage.Listening)) return failed('EINVAL');
+    const listener = socket.listener;
+    if (listener !== null) listener.fastOpenMax = value;
+  }
+  socket.options.set(SOL_TCP, name, value);
+  return ok();
+}
+
+function setFastOpenKey(socket: TcpSocket, args: CallArguments): CallResult {
+  const value = args.at(3);
+  if (value.t !== 'string') throw args.wrong('TCP_FASTOPEN_KEY wants bytes');
+  if (args.number(4) !== KEY_BYTES) return failed('EINVAL');
+  const word = (at: number): number => [3, 2, 1, 0].reduce((sum, i) => (sum << 8) | value.value.charCodeAt(at + i), 0);
+  socket.fastOpenKey = [0, 4, 8, 12].map(word);
+  const { listener } = socket;
+  if (listener !== null) listener.fastOpenHash = SipHash.keyed(socket.fastOpenKey);
   return ok();
 }
 

@@ -6,6 +6,7 @@
 import { IpProtocol } from '../wire/ipv4.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { PacketAction, ScriptEvent, TcpSpec, UdpSpec } from './ast.ts';
+import { withCookies } from './cookie-names.ts';
 import { bytesAreRight, continues, differenceOf, ipDifference, joined } from './expect.ts';
 import { InboundDatagrams } from './inbound.ts';
 import { DrillMachine } from './machine.ts';
@@ -56,8 +57,14 @@ export class PacketLines {
       noteInbound(socket, payload);
       recordInbound(socket, payload, this.#machine.nowUs);
     }
-    const bytes = this.#inbound.make(action, socket, event.line);
+    const bytes = this.#inbound.make(this.#withCookies(action), socket, event.line);
     this.#machine.call(() => this.#machine.port.send(bytes));
+  }
+
+  #withCookies(action: PacketAction): PacketAction {
+    const { payload } = action;
+    if (payload.protocol !== 'tcp') return action;
+    return { ...action, payload: withCookies(payload, this.#settings.ends.version) };
   }
 
   #socketForInbound({ line }: ScriptEvent, { payload }: PacketAction): ScriptSocket {
@@ -85,7 +92,8 @@ export class PacketLines {
     this.sockets.findLast(isOf)?.record.sent(packet.flags, packet.segSeq, packet.payloadLength);
   }
 
-  expect(event: ScriptEvent, action: PacketAction, due: DueTime): void {
+  expect(event: ScriptEvent, line: PacketAction, due: DueTime): void {
+    const action = this.#withCookies(line);
     const { payload } = action;
     const socket = this.#socketForOutbound(event, payload.protocol === 'tcp' ? payload : null);
     if (payload.protocol === 'tcp') this.#expectTcp(event, action, payload, due, socket);

@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import type { TliConnection } from '../host/connection.ts';
-import { linuxStateOf, tcpInfoOf } from '../host/tcp-info.ts';
+import { linuxStateOf, TcpInfoOption, tcpInfoOf } from '../host/tcp-info.ts';
 import { rto } from '../tcp/timers.ts';
 import { IPV4 } from '../wire/ipv4.ts';
 import { IPV6 } from '../wire/ipv6.ts';
@@ -59,6 +59,7 @@ export class Runner implements SocketWorld, CallObserver {
     if (isIpv6WithIpv4Sizes(script, this.settings)) this.settings.mtu += IPV6.headerLength - IPV4.headerLength;
     const folder = dirname(script.file);
     if (script.init !== null) runShell({ ...script.init, folder }, this.settings);
+    this.settings.forgetsPeers = false;
     this.machine = new DrillMachine(this.settings, largestInbound(script));
     this.tcbs = new TcbView(this.machine);
     this.#clock = new ScriptClock(this.settings);
@@ -120,6 +121,8 @@ export class Runner implements SocketWorld, CallObserver {
         const folder = dirname(this.#script.file);
         const sleptUs = runShell({ text: action.text, line, folder }, this.settings);
         this.machine.retune(this.settings.tcp);
+        if (this.settings.forgetsPeers) this.machine.host.transport.fastOpenCache.flush();
+        this.settings.forgetsPeers = false;
         this.machine.advanceTo(this.machine.nowUs + sleptUs);
         return;
       }
@@ -148,13 +151,19 @@ export class Runner implements SocketWorld, CallObserver {
     if (file === undefined) return {};
     const { connection } = file;
     if (connection === null) {
-      return { tcpi_state: linuxStateOf(file.tcpState), ...underTest!.record.info(this.machine.nowUs) };
+      const { hadSynData, tcpState } = file;
+      const options = hadSynData ? TcpInfoOption.SynData : 0;
+      const counts = underTest!.record.info(this.machine.nowUs);
+      return { tcpi_state: linuxStateOf(tcpState), tcpi_options: options, ...counts };
     }
     const { transport } = this.machine.host;
-    const pathMtu = transport.pathOf(transport.at(connection.slot)).mtu;
+    const own = transport.at(connection.slot);
+    const pathMtu = transport.pathOf(own).mtu;
+    const { advertisedMss } = own;
     const tcb = this.tcbs.of(connection);
     const { now, params } = transport;
-    const context = { pathMtu, now, rto: rto(tcb, transport), dupAckThreshold: params.dupAckThreshold };
+    const { dupAckThreshold } = params;
+    const context = { pathMtu, now, rto: rto(tcb, transport), dupAckThreshold, advertisedMss };
     return { ...tcpInfoOf(tcb, context), ...underTest!.record.info(this.machine.nowUs) };
   }
 

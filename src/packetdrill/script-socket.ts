@@ -40,8 +40,6 @@ export class ScriptSocket {
   readonly #tsByScript = new Map<number, number>();
   /** What went over the wire for it. */
   readonly record = new WireRecord();
-  /** Fast Open cookies of the host's by the script's. */
-  readonly cookies = new Map<string, string>();
 
   constructor(protocol: 'tcp' | 'udp' | 'icmp') {
     this.protocol = protocol;

@@ -53,6 +53,12 @@ export class SendBuffer {
     this.notsentLowat = from.notsentLowat;
   }
 
+  /** Before there is a connection, with nothing to wait for. */
+  takeWhole(count: number): void {
+    this.written += count;
+    this.#ends.push(this.written);
+  }
+
   /** What of `count` bytes a write takes now. */
   take(count: number, state: SendState): number {
     const goal = pieceSize(state);

@@ -29,6 +29,8 @@ export interface Settings {
   notsentLowat: number;
   /** What backs of full listeners are limited to (net.core.somaxconn). */
   somaxconn: number;
+  /** A command has said so: what is known of peers is forgotten. */
+  forgetsPeers: boolean;
   tcp: { -readonly [key in keyof TcpParams]?: TcpParams[key] };
 }
 
@@ -56,6 +58,7 @@ export function defaultSettings(): Settings {
     sendBufferMax: 4_194_304,
     notsentLowat: 0xffffffff,
     somaxconn: 4096,
+    forgetsPeers: false,
     tcp: {
       // tcp_rmem of a Linux host, 4096 131072 6291456: half of the buffer is for payload.
       rcvBuffer: 65_536,

@@ -52,7 +52,8 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   } else if (name === 'sleep') {
     return Math.round(Number(rest[0]) * 1e6);
   } else if (name === 'ip') {
-    if (rest[0] !== 'tcp_metrics' && rest[0] !== 'link') throw unknown();
+    if (rest[0] === 'tcp_metrics') settings.forgetsPeers = true;
+    else if (rest[0] !== 'link') throw unknown();
   } else if (name.endsWith('.sh') && depth < FOLDERS_MAX) {
     return runFile(command, script, settings, depth);
   } else {
@@ -101,6 +102,8 @@ const USUAL_DEFAULTS = `
   sysctl -q net.ipv4.tcp_syn_retries=5 net.ipv4.tcp_synack_retries=5 net.ipv4.tcp_reordering=3
   sysctl -q net.ipv4.tcp_congestion_control=cubic net.ipv4.tcp_slow_start_after_idle=0 net.ipv4.tcp_frto=2
   sysctl -q net.ipv4.tcp_early_retrans=4 net.ipv4.tcp_recovery=1
+  sysctl -q net.ipv4.tcp_fastopen=0x70403 net.ipv4.tcp_syncookies=1
+  sysctl -q net.ipv4.tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4
 `;
 
 /** The words of each command. Redirections stay as words only where something is written to a file (`echo`). */

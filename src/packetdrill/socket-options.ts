@@ -57,6 +57,7 @@ const TCP_CORK = '6:3';
 const TCP_KEEPIDLE = '6:4';
 const TCP_KEEPINTVL = '6:5';
 const TCP_KEEPCNT = '6:6';
+const TCP_SYNCNT = '6:7';
 const TCP_USER_TIMEOUT = '6:18';
 const TCP_QUICKACK = '6:12';
 const IP_TOS = '0:1';
@@ -77,6 +78,7 @@ const EFFECTS: Readonly<Record<string, (c: TliConnection, value: number, all: So
   [TCP_KEEPIDLE]: (c, value, all) => c.setKeepAlive((all.get(1, 9) ?? 0) !== 0, value * MS),
   [TCP_KEEPINTVL]: (c, value) => c.setKeepAliveProbes(value * MS, 0),
   [TCP_KEEPCNT]: (c, value) => c.setKeepAliveProbes(0, value),
+  [TCP_SYNCNT]: (c, value) => c.setSynRetransmissions(value),
   // RFC 5482: milliseconds that what was sent may go unacknowledged.
   [TCP_USER_TIMEOUT]: (c, value) => c.setMaxRetransmissionTime(value),
   [TCP_QUICKACK]: (c, value) => c.setQuickAck(value !== 0),

@@ -9,6 +9,13 @@ import type { Settings } from './settings.ts';
 type Setter = (settings: Settings, values: readonly number[], text: string) => boolean | void;
 
 const SECOND = 1000;
+/** Of tcp_fastopen: those that mean something still. */
+const FAST_OPEN_BITS = 0x607;
+const KEY_WORDS = 4;
+/** What 0 stands for. */
+const ORPHAN_RETRIES = 8;
+/** Settings that are no numbers. */
+const TEXTS = new Set(['tcp_congestion_control', 'tcp_fastopen_key', 'net.core.default_qdisc']);
 const isOn = (values: readonly number[]): boolean => values[0] !== 0;
 
 /** `net.ipv4.` in front of each. False: this value cannot be followed. */
@@ -42,7 +49,18 @@ const IPV4: Readonly<Record<string, Setter>> = {
   tcp_recovery: (s, [bits]) => void (s.tcp.rack = (bits! & 1) !== 0),
   tcp_reordering: (s, [segments]) => void (s.tcp.dupAckThreshold = segments!),
   tcp_syn_retries: (s, [count]) => void (s.tcp.synRetransmissionsMax = count!),
-  tcp_synack_retries: () => {},
+  tcp_synack_retries: (s, [count]) => void (s.tcp.synAckRetransmissionsMax = count!),
+  tcp_syncookies: (s, [mode]) => void (s.tcp.synCookies = (['off', 'auto', 'always'] as const)[mode!] ?? 'auto'),
+  tcp_fastopen: (s, [bits]) => void (s.tcp.fastOpen = bits! & FAST_OPEN_BITS),
+  tcp_fastopen_key: (s, _, text) => {
+    const words = text.split('-').map(word => Number.parseInt(word, 16) | 0);
+    s.tcp.fastOpenKey = words.slice(0, KEY_WORDS);
+    return words.length >= KEY_WORDS;
+  },
+  tcp_rfc1337: (s, v) => void (s.tcp.timeWaitIgnoresReset = isOn(v)),
+  tcp_tw_reuse: (s, v) => void (s.tcp.timeWaitReuse = isOn(v)),
+  tcp_invalid_ratelimit: (s, [ms]) => void (s.tcp.invalidAckIntervalTicks = ms!),
+  tcp_orphan_retries: (s, [count]) => void (s.tcp.orphanRetransmissionsMax = count! === 0 ? ORPHAN_RETRIES : count!),
   tcp_retries2: (s, [count]) => void (s.tcp.retransmissionsMax = count!),
   tcp_keepalive_time: (s, [seconds]) => void (s.tcp.kaTimeout = seconds! * SECOND),
   tcp_keepalive_intvl: (s, [seconds]) => void (s.tcp.kaInterval = seconds! * SECOND),
@@ -65,11 +83,11 @@ const IPV4: Readonly<Record<string, Setter>> = {
 const WITHOUT_EFFECT = new Set(
   (
     'tcp_fack tcp_tso_win_divisor tcp_min_tso_segs tcp_tso_rtt_log tcp_pacing_ss_ratio tcp_pacing_ca_ratio tcp_ecn_option ' +
-    'tcp_limit_output_bytes tcp_moderate_rcvbuf tcp_mem tcp_no_metrics_save tcp_no_ssthresh_metrics_save tcp_syncookies ' +
+    'tcp_limit_output_bytes tcp_moderate_rcvbuf tcp_mem tcp_no_metrics_save tcp_no_ssthresh_metrics_save ' +
     'tcp_max_syn_backlog tcp_low_latency tcp_autocorking tcp_available_congestion_control ' +
-    'tcp_probe_threshold tcp_min_snd_mss tcp_invalid_ratelimit tcp_challenge_ack_limit tcp_ecn_fallback ' +
-    'tcp_retries1 tcp_orphan_retries tcp_max_orphans tcp_max_tw_buckets tcp_max_reordering tcp_stdurg tcp_rfc1337 ' +
-    'tcp_tw_reuse tcp_workaround_signed_windows tcp_app_win tcp_adv_win_scale tcp_fastopen tcp_fastopen_key ' +
+    'tcp_probe_threshold tcp_min_snd_mss tcp_challenge_ack_limit tcp_ecn_fallback ' +
+    'tcp_retries1 tcp_max_orphans tcp_max_tw_buckets tcp_max_reordering tcp_stdurg ' +
+    'tcp_workaround_signed_windows tcp_app_win tcp_adv_win_scale tcp_fastopen_cookies ' +
     'tcp_fastopen_blackhole_timeout_sec tcp_comp_sack_nr tcp_comp_sack_delay_ns tcp_comp_sack_slack_ns tcp_plb_enabled ' +
     'tcp_backlog_ack_defer tcp_reflect_tos tcp_migrate_req tcp_child_ehash_entries tcp_l3mdev_accept ip_local_port_range ' +
     'tcp_rcvbuf_low_rtt tcp_pingpong_thresh route.flush ip_nonlocal_bind icmp_ratelimit icmp_ratemask icmp_msgs_per_sec min_adv_mss'
@@ -95,7 +113,6 @@ export function applySysctl(settings: Settings, name: string, text: string, line
   if (WITHOUT_EFFECT.has(short)) return;
   const setter = key.startsWith('net.ipv4.') ? IPV4[short] : OTHERS[key];
   if (setter === undefined) throw new Unsupported(line, `sysctl ${key}`);
-  const isText = short === 'tcp_congestion_control' || key === 'net.core.default_qdisc';
-  if (!isText && values.some(Number.isNaN)) throw new Unsupported(line, `sysctl ${key}=${text}`);
+  if (!TEXTS.has(short) && values.some(Number.isNaN)) throw new Unsupported(line, `sysctl ${key}=${text}`);
   if (setter(settings, values, text) === false) throw new Unsupported(line, `sysctl ${key}=${text}`);
 }

@@ -11,13 +11,13 @@ import { epollCtl, epollWait, poll } from './poll-calls.ts';
 import { receivedMessage } from './message-calls.ts';
 import { getsockopt, setsockopt } from './option-calls.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
+import { sendCall } from './send-calls.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { TcpSocket } from './tcp-socket.ts';
 
 export type OpenFile = TcpSocket | Epoll;
 
-const MSG = { Oob: 1, Peek: 2, DontWait: 0x40, Eor: 0x80, ErrQueue: 0x2000, NoSignal: 0x4000, More: 0x8000 } as const;
-const MSG_FASTOPEN = 0x2000_0000;
+const MSG = { Oob: 1, Peek: 2, DontWait: 0x40, ErrQueue: 0x2000 } as const;
 const O_NONBLOCK = 0x800;
 const O_RDWR = 2;
 const AF_UNSPEC = 0;
@@ -270,25 +270,10 @@ export class SystemCalls {
   }
 
   #send(args: CallArguments, count: number, flags: number): Attempt {
-    const socket = this.#tcp(args, 0);
-    if ((flags & MSG_FASTOPEN) !== 0) throw new Unsupported(args.line, 'MSG_FASTOPEN');
-    if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
-    if ((flags & MSG.Eor) !== 0) throw new Unsupported(args.line, 'record boundaries (MSG_EOR)');
-    const { name } = args.call;
-    const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';
-    const dontWait = (flags & MSG.DontWait) !== 0;
-    let done = 0;
-    let isWaiting = false;
-    return () => {
-      if (isNull && count > 0) return failed('EFAULT');
-      const result = socket.write(count - done, isWaiting, (flags & MSG.More) !== 0);
-      isWaiting = true;
-      if (result !== null && result.value < 0) return done > 0 ? ok(done) : result;
-      done += result?.value ?? 0;
-      if (done === count) return ok(done);
-      // A blocking write goes on until everything is in the buffer.
-      if (!dontWait && !socket.nonBlocking) return null;
-      return done > 0 ? ok(done) : failed('EAGAIN');
-    };
+    const { machine, settings } = this.#world;
+    return sendCall(args, this.#tcp(args, 0), count, flags, socket => {
+      if (!socket.isBusy) this.#observer.connecting(socket);
+      return socket.open(machine.remoteAddress, settings.connectPort, true);
+    });
   }
 }

@@ -6,9 +6,11 @@
  */
 import { assert } from '../base/assert.ts';
 import type { TliConnection, TliHandler } from '../host/connection.ts';
+import type { Listener, ListenOptions } from '../host/listeners.ts';
+import type { OpenOptions } from '../host/open-options.ts';
 import type { TliSwitch } from '../host/tli.ts';
 import { CloseReason } from '../tcp/effects.ts';
-import { TcpState } from '../tcp/tcb.ts';
+import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 import { type CallResult, failed, ok } from './call-result.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { type SendState, sendStateOf } from './send-state.ts';
@@ -18,7 +20,9 @@ import type { SocketWorld } from './socket-world.ts';
 import { receivedByte } from './stream-bytes.ts';
 
 const SOL_SOCKET = 1;
+const SOL_TCP = 6;
 const SO_RCVBUF = 8;
+const TCP = { MaxSeg: 2, SynCnt: 7, FastOpen: 23, FastOpenConnect: 30 } as const;
 
 export const TcpStage = { Closed: 0, Listening: 1, Connecting: 2, Connected: 3, Over: 4 } as const;
 export type TcpStage = (typeof TcpStage)[keyof typeof TcpStage];
@@ -42,7 +46,11 @@ export class TcpSocket implements TliHandler {
   writeShut = false;
   /** close() was called: nobody reads or writes any more. */
   orphaned = false;
-  /** Our FIN, and everything before it, is acknowledged. */
+  /** TCP_FASTOPEN_KEY: four words, or none. */
+  fastOpenKey: readonly number[] = [];
+  /** Of a connection that is over: text on its SYN was acknowledged. */
+  hadSynData = false;
+  /** To accept. */
   readonly queue: TcpSocket[] = [];
   backlog = 0;
   /** Wake-ups so far: what edge-triggered watchers look at. */
@@ -146,6 +154,7 @@ export class TcpSocket implements TliHandler {
     } else if (reason === CloseReason.Reset || reason === CloseReason.Replaced) {
       this.error = wasConnecting ? 'ECONNREFUSED' : this.peerEnded ? 'EPIPE' : 'ECONNRESET';
     }
+    this.hadSynData = (this.world.tcbs.of(connection).delegatedFlags & TcpDelegatedFlag.SynData) !== 0;
     this.connection = null;
     this.stage = TcpStage.Over;
     this.wakeups++;
@@ -163,10 +172,18 @@ export class TcpSocket implements TliHandler {
     if (this.stage !== TcpStage.Closed && this.stage !== TcpStage.Listening) return failed('EINVAL');
     this.backlog = Math.min(backlog, this.world.settings.somaxconn);
     if (this.stage === TcpStage.Listening) return ok();
-    if (!this.#applyBuffer().listen(this.localPort, this, { backlog: this.backlog, acceptsLater: true }))
-      return failed('EADDRINUSE');
+    const options = { ...this.#openOptions, ...this.#fastOpenOptions, backlog: this.backlog, acceptsLater: true };
+    if (!this.#applyBuffer().listen(this.localPort, this, options)) return failed('EADDRINUSE');
     this.stage = TcpStage.Listening;
     return ok();
+  }
+
+  get #fastOpenOptions(): Pick<ListenOptions, 'fastOpenMax' | 'fastOpenKey'> {
+    const key = this.fastOpenKey;
+    return {
+      fastOpenMax: this.options.get(SOL_TCP, TCP.FastOpen) ?? 0,
+      fastOpenKey: key.length === 0 ? undefined : key,
+    };
   }
 
   /** SO_RCVBUF holds for the SYN already: window and scale are made of it. One listener at a time has its own. */
@@ -176,6 +193,11 @@ export class TcpSocket implements TliHandler {
     const own = set === undefined ? settings.tcp : { rcvBuffer: set >> 1, rcvBufferMax: 0 };
     machine.retune({ ...settings.tcp, ...own });
     return machine.host.tli;
+  }
+
+  /** While it listens. */
+  get listener(): Listener | null {
+    return this.stage === TcpStage.Listening ? this.world.machine.host.transport.listeners.at(0, this.localPort) : null;
   }
 
   accept(): TcpSocket | 'none' | 'not listening' {
@@ -195,13 +217,50 @@ export class TcpSocket implements TliHandler {
     if (this.stage === TcpStage.Listening) return failed('EISCONN');
     const error = this.takeError();
     if (error !== '') return failed(error);
+    if (this.isDeferred) return failed('EISCONN');
     if (this.stage === TcpStage.Connecting) return this.nonBlocking ? failed('EALREADY') : this.#handshake();
-    const connection = this.#applyBuffer().connect(address, port, this, this.localPort);
+    const refused = this.open(address, port, this.options.get(SOL_TCP, TCP.FastOpenConnect) === 1);
+    if (refused !== null) return refused;
+    // As far as the application knows, it is there.
+    if (this.isDeferred) return ok();
+    return this.nonBlocking ? failed('EINPROGRESS') : null;
+  }
+
+  /** Null: it is on its way, or its SYN waits for text. */
+  open(address: number, port: number, fastOpen: boolean): CallResult | null {
+    const options = { ...this.#openOptions, fastOpen, synRetransmissionsMax: this.options.get(SOL_TCP, TCP.SynCnt) };
+    const connection = this.#applyBuffer().connect(address, port, this, this.localPort, 0, null, options);
     if (connection === null) return failed('EADDRNOTAVAIL');
     this.stage = TcpStage.Connecting;
     this.peerEnded = false;
     this.adopt(connection);
-    return this.nonBlocking ? failed('EINPROGRESS') : null;
+    return null;
+  }
+
+  get #openOptions(): OpenOptions {
+    return { mss: this.options.get(SOL_TCP, TCP.MaxSeg) };
+  }
+
+  /** connect() is done, and the SYN waits for text. */
+  get isDeferred(): boolean {
+    return this.stage === TcpStage.Connecting && this.connection!.awaitsText;
+  }
+
+  /**
+   * Before there is a connection: the SYN leaves with what it can carry of `count` bytes, and a call that waits leaves the
+   * rest behind it. Returns how many were taken.
+   */
+  sendEarly(count: number, waits: boolean): number {
+    const onSyn = this.isDeferred ? Math.min(count, this.sending!.mss) : 0;
+    if (count === 0) this.connection!.openNow();
+    if (onSyn > 0) this.#sendWhole(onSyn);
+    if (waits && count > onSyn) this.#sendWhole(count - onSyn);
+    return waits ? count : onSyn;
+  }
+
+  #sendWhole(count: number): void {
+    this.sendBuffer.takeWhole(count);
+    this.#send(count, false);
   }
 
   /** Of a connect that waits. */

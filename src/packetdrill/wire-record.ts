@@ -29,6 +29,7 @@ export class WireRecord {
   #delivered = 0;
   #bytesAcked = 0;
   #isOpen = false;
+  #hasTextOnSyn = false;
   #iss = 0;
   #highest = 0;
   #una = 0;
@@ -43,6 +44,7 @@ export class WireRecord {
     const isSyn = (flags & TcpFlag.Syn) !== 0;
     if (isSyn && !this.#isOpen) {
       this.#isOpen = true;
+      this.#hasTextOnSyn = length > 0;
       this.#iss = seq;
       this.#highest = (seq + 1) | 0;
       this.#una = seq;
@@ -92,6 +94,8 @@ export class WireRecord {
     }
     this.#bytesAcked += (ack - this.#una) | 0;
     this.#deliver(this.#iss, ack);
+    // SYN with text is one, if all of it was taken.
+    if (this.#una === this.#iss && this.#hasTextOnSyn && this.#delivered > 1) this.#delivered--;
     this.#una = ack;
     this.#segments = this.#segments.filter(({ to }) => seqGt(to, ack));
   }

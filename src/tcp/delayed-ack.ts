@@ -107,6 +107,11 @@ export function answered(tcb: Tcb, now: number): void {
   if ((now - tcb.lastReceiveAt) >>> 0 < tcb.ackTimeout * TIMEOUT_UNIT) tcb.delegatedFlags |= TcpDelegatedFlag.PingPong;
 }
 
+/** ACKs wait for answers of the application, which are to be expected. */
+export function countOnAnswers(tcb: Tcb): void {
+  tcb.delegatedFlags |= TcpDelegatedFlag.PingPong;
+}
+
 /** A segment that acknowledges has left. */
 export function ackSent(tcb: Tcb, fx: Effects): void {
   if (tcb.quickAcks > 0 && isAckScheduled(tcb)) {
@@ -142,7 +147,7 @@ export function enterQuickAcks(tcb: Tcb, most: number, fx: Effects): void {
 /** TCP_QUICKACK of the application: acknowledge now what is owed, and soon from now on; or count on answers. */
 export function setQuickAck(tcb: Tcb, enabled: boolean): void {
   if (!enabled) {
-    tcb.delegatedFlags |= TcpDelegatedFlag.PingPong;
+    countOnAnswers(tcb);
     return;
   }
   tcb.delegatedFlags &= ~TcpDelegatedFlag.PingPong;

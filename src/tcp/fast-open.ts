@@ -11,6 +11,7 @@
  * the server's own SYN counts as acknowledged in its numbers (SND.UNA = ISS + 1), so that text behind it is counted as
  * ever; `SynDue` says when SYN,ACK is to be sent again.
  */
+import { countOnAnswers } from './delayed-ack.ts';
 import type { Effects } from './effects.ts';
 import { acknowledgeSend, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
@@ -73,6 +74,11 @@ export function synText(tcb: Tcb): number {
   return Math.min(tcb.sendDataBytes, tcb.effectiveMss);
 }
 
+/** The SYN that is in flight carries text. */
+export function hasTextOnSyn(tcb: Tcb): boolean {
+  return tcb.state === TcpState.SynSent && ((tcb.sndMax - tcb.iss) | 0) > 1;
+}
+
 /** A SYN has left, with so many bytes of text. */
 export function synLeft(tcb: Tcb, text: number): void {
   const next = (tcb.iss + 1) | 0;
@@ -94,11 +100,17 @@ export function synLeft(tcb: Tcb, text: number): void {
   }
 }
 
-/** SYN,ACK has come: what it acknowledges of the SYN's text is done, the rest is as if it had never been sent. */
+/**
+ * SYN,ACK has come: what it acknowledges of the SYN's text is done, the rest is as if it had never been sent. An application
+ * that has more to say already is one that answers.
+ */
 export function synTextAcked(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): void {
   const count = (tcb.sndUna - tcb.iss - 1) | 0;
+  const rest = (tcb.sndMax - tcb.sndUna) | 0;
   tcb.sndMax = tcb.sndUna;
-  if (count === 0) return;
-  tcb.delegatedFlags |= TcpDelegatedFlag.SynData;
-  acknowledgeSend(tcb, count, buffers, fx);
+  if (count > 0) {
+    if (rest === 0) tcb.delegatedFlags |= TcpDelegatedFlag.SynData;
+    acknowledgeSend(tcb, count, buffers, fx);
+  }
+  if (tcb.sendDataBytes > rest) countOnAnswers(tcb);
 }

@@ -90,8 +90,8 @@ function synSent(
     if (segment.payloadLength > 0 || (flags & TcpFlag.Fin) !== 0) textAndFin(tcb, segment, buffers, now, fx);
     closeIfAsked(tcb);
   } else {
-    // RFC 9293 MUST-10: simultaneous open. SYN,ACK repeats our SYN, which is not timed any more (Karn).
-    tcb.sndMax = (tcb.iss + 1) | 0;
+    // RFC 9293 MUST-10: simultaneous open. SYN,ACK repeats our SYN, which is not timed any more (Karn). Text on either SYN
+    // waits for the other side's ACK: the peer may have taken ours.
     tcb.delegatedFlags &= ~TcpDelegatedFlag.FastOpen;
     setState(tcb, TcpEvent.SynArrives);
     repeatSyn(tcb);
@@ -131,7 +131,9 @@ function otherStates(
   }
   // Fifth, check the ACK field.
   if ((segment.flags & TcpFlag.Ack) === 0) return false;
-  if (tcb.state === TcpState.SynReceived && !synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
+  if (tcb.state === TcpState.SynReceived && !synReceivedAck(tcb, segment, buffers, now, fx)) {
+    return resetFor(segment, reply);
+  }
   return synchronized(tcb, segment, buffers, now, fx, reply);
 }
 
@@ -218,7 +220,7 @@ function handshakeSyn(
     repeatSyn(tcb);
     return false;
   }
-  if (!synReceivedAck(tcb, segment, now, fx)) return resetFor(segment, reply);
+  if (!synReceivedAck(tcb, segment, buffers, now, fx)) return resetFor(segment, reply);
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   return synchronized(tcb, segment, buffers, now, fx, reply);
 }
@@ -271,19 +273,21 @@ function acknowledgeAtClosedWindow(
 }
 
 /** SYN-RECEIVED: the ACK must be of our SYN. */
-function synReceivedAck(tcb: Tcb, segment: TcpHeader, now: number, fx: Effects): boolean {
+function synReceivedAck(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): boolean {
   const first = (tcb.iss + 1) | 0;
+  const isEarly = (tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) !== 0;
   if (seqLt(segment.segAck, first) || seqGt(segment.segAck, tcb.sndMax)) return false;
   // Of text that was sent behind it, the last took the time's place.
   if (tcb.sndMax !== first) tcb.privateFlags &= ~TcpPrivateFlag.Timing;
-  else tcb.sndNxt = first;
   measureSyn(tcb, segment, now);
-  tcb.sndUna = first;
+  tcb.sndUna = isEarly ? first : segment.segAck;
+  if (!isEarly || tcb.sndMax === first) tcb.sndNxt = tcb.sndUna;
   stopRtx(tcb);
   const isSyn = (segment.flags & TcpFlag.Syn) !== 0;
   updateSendWindow(tcb, segment.segSeq, segment.segAck, segmentWindow(tcb, segment.window, isSyn));
   setState(tcb, TcpEvent.HandshakeAcked);
   enterEstablished(tcb, fx);
+  if (!isEarly) synTextAcked(tcb, buffers, fx);
   return true;
 }
 

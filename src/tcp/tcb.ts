@@ -303,7 +303,7 @@ export const TcpDelegatedFlag = {
   FastOpen: 16,
   /** The same: SYN,ACK is to be sent again. */
   SynDue: 32,
-  /** Text on a SYN was acknowledged, ours or the peer's. */
+  /** All text on a SYN was acknowledged, ours or the peer's. */
   SynData: 64,
 } as const;
 export const TcpPrivateFlag = {

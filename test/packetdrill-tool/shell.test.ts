@@ -47,9 +47,30 @@ describe('the shell of scripts', () => {
   });
 
   test('passes over what does nothing to the stack', () => {
-    const text =
-      'tc qdisc add dev tun0 root pfifo\nethtool -K tun0 tso off\n/tmp/sysctl_restore_${PPID}.sh\nip tcp_metrics flush all';
+    const text = 'tc qdisc add dev tun0 root pfifo\nethtool -K tun0 tso off\n/tmp/sysctl_restore_${PPID}.sh';
     expect(after(text)).toEqual(defaultSettings());
+  });
+
+  test('forgets peers', () => {
+    expect(after('ip tcp_metrics flush all > /dev/null 2>&1')).toEqual({ ...defaultSettings(), forgetsPeers: true });
+  });
+
+  test('knows what opens connections', () => {
+    const names = [
+      'fastopen=0x70403',
+      'fastopen_key=1-a1a1a1a1-3-4',
+      'syncookies=2',
+      'synack_retries=3',
+      'orphan_retries=0',
+    ];
+    const { tcp } = after(`sysctl -q ${names.map(name => `net.ipv4.tcp_${name}`).join(' ')}`);
+    expect(tcp).toMatchObject({
+      fastOpen: 0x403,
+      fastOpenKey: [1, 0xa1a1a1a1 | 0, 3, 4],
+      synCookies: 'always',
+      synAckRetransmissionsMax: 3,
+      orphanRetransmissionsMax: 8,
+    });
   });
 
   test('sleeps in virtual time', () => {

@@ -1,0 +1,68 @@
+/**
+ * The calls that send: write, send and their relatives. Some open the connection too (RFC 7413): with MSG_FASTOPEN, or the
+ * first after a connect with TCP_FASTOPEN_CONNECT, whose SYN carries what it can of the bytes.
+ */
+import { TcpFastOpen } from '../tcp/fast-open.ts';
+import type { CallArguments } from './call-arguments.ts';
+import { type Attempt, type CallResult, failed, ok } from './call-result.ts';
+import { Unsupported } from './script-error.ts';
+import type { SocketWorld } from './socket-world.ts';
+import { type TcpSocket, TcpStage } from './tcp-socket.ts';
+
+const MSG = { Oob: 1, DontWait: 0x40, Eor: 0x80, More: 0x8000, FastOpen: 0x2000_0000 } as const;
+const AF_UNSPEC = 0;
+const ADDRESS = 4;
+
+/** connect() with Fast Open. */
+export type Opener = (socket: TcpSocket) => CallResult | null;
+
+export function sendCall(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {
+  if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
+  if ((flags & MSG.Eor) !== 0) throw new Unsupported(args.line, 'record boundaries (MSG_EOR)');
+  const { name } = args.call;
+  const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';
+  const wantsOpen = (flags & MSG.FastOpen) !== 0;
+  const mayWait = (): boolean => (flags & MSG.DontWait) === 0 && !socket.nonBlocking;
+  let done = 0;
+  let isWaiting = false;
+  let isFirst = true;
+  let isOpening = false;
+  return () => {
+    if (isNull && count > 0) return failed('EFAULT');
+    if (isFirst) {
+      isFirst = false;
+      isOpening = wantsOpen ? socket.stage !== TcpStage.Connected : socket.isDeferred;
+      const refused = wantsOpen ? openFast(args, socket, open) : null;
+      if (refused !== null) return refused;
+      if (isOpening) done = socket.sendEarly(count, mayWait());
+      if (isOpening && !mayWait()) return done > 0 ? ok(done) : failed('EINPROGRESS');
+    }
+    if (isOpening) {
+      const opened = socket.connectDone();
+      if (opened === null || opened.value < 0) return opened;
+      isOpening = false;
+    }
+    const result = socket.write(count - done, isWaiting, (flags & MSG.More) !== 0);
+    isWaiting = true;
+    if (result !== null && result.value < 0) return done > 0 ? ok(done) : result;
+    done += result?.value ?? 0;
+    if (done === count) return ok(done);
+    // A blocking write goes on until everything is in the buffer.
+    if (mayWait()) return null;
+    return done > 0 ? ok(done) : failed('EAGAIN');
+  };
+}
+
+/** Null: it is open, or about to be. */
+function openFast(args: CallArguments, socket: TcpSocket, open: Opener): CallResult | null {
+  const hasAddress = args.call.name === 'sendto' && !args.isEllipsis(ADDRESS);
+  const isNowhere = hasAddress && args.number(ADDRESS) === AF_UNSPEC;
+  if (isNowhere || !mayOpenFast(socket.world)) return failed('EOPNOTSUPP');
+  if (socket.stage === TcpStage.Connecting) return socket.isDeferred ? null : failed('EALREADY');
+  if (socket.stage === TcpStage.Connected) return null;
+  return open(socket);
+}
+
+export function mayOpenFast({ settings }: SocketWorld): boolean {
+  return ((settings.tcp.fastOpen ?? TcpFastOpen.Client) & TcpFastOpen.Client) !== 0;
+}
