@@ -5,6 +5,8 @@ import { hostStatistics } from '../../src/host/statistics.ts';
 import { everything } from '../../src/host/policy/everything.ts';
 import { NOTHING } from '../../src/host/policy/nothing.ts';
 import { AddressState } from '../../src/host/ipv6-interface.ts';
+import { OffloadState } from '../../src/offload/offload-state.ts';
+import { parseIpv6Address } from '../../src/wire/ipv6-text.ts';
 import { CloseReason } from '../../src/tcp/effects.ts';
 import { CLIENT6, Ipv6Machine, SERVER6 } from '../support/ipv6-machine.ts';
 
@@ -66,6 +68,48 @@ describe('offloaded', () => {
       { nic: 'nic0', to: 'nic1', connectionsMoved: 1, bytesLost: 0 },
     ]);
     expect(machine.server.chimney.stats.connectionsOffloaded).toBe(2);
+  });
+});
+
+describe('what is below an offloaded connection', () => {
+  test('another next hop: the path is relinked to a neighbor of its own, and the old one goes (R8, R9)', () => {
+    const machine = new Ipv6Machine({ policy: everything(0), nics: [{ name: 'nic0' }] });
+    const { server, client, sim } = machine;
+    client.network.ipv6.addAddress(client.network.ipv6.interfaces[0]!, parseIpv6Address('fd00::3')!, 64);
+    const ends = machine.transfer(2000 * KB, 2000 * KB);
+    sim.run(() => ends.server.received_ > 500 * KB);
+    const [path] = [...server.network.paths].filter(
+      ({ destination }) => server.addresses.format(destination) === CLIENT6,
+    );
+    const nextHop = (): string => server.addresses.format(path!.linked!.address);
+    expect([path!.offloadState, nextHop()]).toEqual([OffloadState.Offloaded, CLIENT6]);
+    machine.call(server, () => {
+      const [iface] = server.interfaces;
+      server.network.ipv6.addRoute(parseIpv6Address(CLIENT6)!, 128, parseIpv6Address('fd00::3')!, iface!);
+    });
+    sim.run(() => ends.server.received_ > 1500 * KB);
+    expect([path!.offloadState, nextHop()]).toEqual([OffloadState.Offloaded, 'fd00::3']);
+    expect(sim.nics[0]!.tree.neighbors).toBe(1);
+    expect(machine.finish(ends)).toBe(true);
+    expect([ends.server.received_, ends.client.received_]).toEqual([2000 * KB, 2000 * KB]);
+    expect(server.chimney.stats).toMatchObject({ connectionsOffloaded: 1 });
+  });
+
+  test('the device asks how a neighbor is that does not answer, and the host asks the neighbor (RFC 4861 7.3, ¶86)', () => {
+    const machine = new Ipv6Machine({ policy: everything(0), nics: [{ name: 'nic0' }] });
+    const { server, sim } = machine;
+    const ends = machine.transfer(1 * KB, 10 * KB);
+    sim.run(() => server.chimney.offloaded === 1 && ends.client.received_ > 0);
+    const { neighbors } = server.network.ipv6;
+    // Nothing is heard for longer than REACHABLE_TIME; then the device has something to send, and nobody there to hear it.
+    const asked = neighbors.solicitationsSent;
+    const cable = sim.fabric.cables.find(({ name }) => name === 'far')!;
+    cable.pull();
+    sim.runFor(60_000_000);
+    expect(neighbors.solicitationsSent - asked).toBeGreaterThanOrEqual(3);
+    cable.plug();
+    expect(machine.finish(ends)).toBe(true);
+    expect([ends.server.received_, ends.client.received_]).toEqual([1 * KB, 10 * KB]);
   });
 });
 
