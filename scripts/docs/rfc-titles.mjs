@@ -39,6 +39,7 @@ export const RFC_TITLES = {
   4007: 'IPv6 Scoped Address Architecture',
   4015: 'The Eifel Response Algorithm',
   4022: 'MIB for TCP',
+  4113: 'MIB for UDP',
   4291: 'IPv6 Addressing Architecture',
   4293: 'MIB for IP',
   4443: 'ICMPv6',

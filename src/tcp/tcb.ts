@@ -130,8 +130,8 @@ export const TcbLayout = record('TCB', 384, {
   undoMarker: d(word('SND.UNA at the reduction: older D-SACKs do not count'), '', 'sequence', 'RFC 2883'),
   priorSsthresh: d(word('ssthresh before the reduction, 0 = not to be restored'), '', 'bytes', 'RFC 5682'),
   // Private: never handed over.
-  localAddress: p(word('IPv4, int32')),
-  remoteAddress: p(word('IPv4, int32')),
+  localAddress: p(word('an IPv4 address, or the number of an IPv6 address (address-table.ts)')),
+  remoteAddress: p(word('as localAddress')),
   path: p(word("the owner's path object")),
   context: p(word("the owner's word for the layer above (a handle)")),
   rtxAt: p(word('tick at which the rtxKind timer expires')),

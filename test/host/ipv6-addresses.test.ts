@@ -24,7 +24,7 @@ describe('duplicate address detection (RFC 4862 5.4)', () => {
     expect(host.take()).toEqual([]);
   });
 
-  test('an address that is being checked is no source, no destination, and answers nobody', () => {
+  test('an address that is being checked is no source, no destination, and answers nobody (RFC 4862 2, 5.4.2)', () => {
     const host = tentative();
     expect(host.network.acquire(host.host.addresses.internWords(Int32Array.of(0xfd000000, 0, 0, 2)), null)).toBeNull();
     host.solicits(OWN);
@@ -37,7 +37,7 @@ describe('duplicate address detection (RFC 4862 5.4)', () => {
       'somebody who wants it too',
       (host: Ipv6Host) => host.solicits(OWN, { source: '::', destination: 'ff02::1:ff00:1' }),
     ],
-  ])('%s makes it a duplicate, which the administrator hears of', (_who, speak) => {
+  ])('%s makes it a duplicate, which the administrator hears of (RFC 4862 5.4.3, 5.4.4)', (_who, speak) => {
     const host = tentative();
     speak(host);
     expect(host.stateOf(OWN)).toBe('Duplicate');
@@ -73,7 +73,7 @@ describe('duplicate address detection (RFC 4862 5.4)', () => {
 describe('router solicitation (RFC 4861 6.3.7, RFC 7559)', () => {
   const solicitation = `${OWN_LINK_LOCAL} > ff02::2 icmpv6 router solicitation (02:43:4e:00:00:01)`;
 
-  test('begins with the link-local address, backs off, ends with the first default router', () => {
+  test('begins with the link-local address (RFC 4862 5.3), backs off (RFC 7559 2.1), ends with the first default router', () => {
     const host = new Ipv6Host({ addresses: [], autoconfigure: true });
     host.pass(1000);
     expect(host.take()).toEqual([solicitation]);
@@ -133,13 +133,13 @@ describe('stateless autoconfiguration (RFC 4862 5.5)', () => {
     ['that is not valid', { text: 'fd77::/64', valid: 0, preferred: 0 }],
     ['of link-local scope', { text: 'fe80::/64' }],
     ['of groups', { text: 'ff05::/64' }],
-  ])('no address is formed of a prefix %s (5.5.3)', (_what, prefix) => {
+  ])('no address is formed of a prefix %s (RFC 4862 5.5.3)', (_what, prefix) => {
     const host = auto();
     host.router({ prefixes: [prefix] });
     expect(host.on.addresses).toHaveLength(1);
   });
 
-  test('nobody ends an address by a forged lifetime: what is left is two hours at least (5.5.3 (e))', () => {
+  test('nobody ends an address by a forged lifetime: what is left is two hours at least (RFC 4862 5.5.3 (e))', () => {
     const host = auto();
     host.router({ prefixes: [{ text: 'fd77::/64', valid: 86_400, preferred: 14_400 }] });
     host.router({ prefixes: [{ text: 'fd77::/64', valid: 1, preferred: 0 }] });
@@ -152,7 +152,7 @@ describe('stateless autoconfiguration (RFC 4862 5.5)', () => {
     expect(host.stateOf(FORMED)).toBe('none');
   });
 
-  test('a longer lifetime counts at once, and one of more than two hours (5.5.3 (e))', () => {
+  test('a longer lifetime counts at once, and one of more than two hours (RFC 4862 5.5.3 (e))', () => {
     const host = auto();
     host.router({ prefixes: [{ text: 'fd77::/64', valid: 100, preferred: 100 }] });
     host.router({ prefixes: [{ text: 'fd77::/64', valid: 7201, preferred: 7201 }] });
@@ -262,7 +262,7 @@ describe('source address selection (RFC 6724 5)', () => {
     expect(sourceFor(destination)).toBe(source);
   });
 
-  test('not one that is deprecated (rule 3), while there is another', () => {
+  test('not one that is deprecated (RFC 6724 5, rule 3), while there is another', () => {
     const auto = new Ipv6Host({ addresses: ['fd00::1/64'], autoconfigure: true });
     auto.router({ prefixes: [{ text: 'fd77::/64', valid: 1000, preferred: 10 }] });
     const number = auto.host.addresses.internWords(parse('fd77::9'));

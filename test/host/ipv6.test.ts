@@ -30,7 +30,7 @@ describe('ICMPv6 echo (RFC 4443 4.2)', () => {
     expect(host.take()).toEqual([`${OWN} > ${PEER6} icmpv6 echo-reply id 3 seq 4 (16)`]);
   });
 
-  test('to all nodes, from an address of ours', () => {
+  test('to all nodes, from an address of ours (RFC 4443 2.2)', () => {
     const host = ready();
     echo(host, 16, 'ff02::1');
     expect(host.take()).toEqual([`${OWN} > ${PEER6} icmpv6 echo-reply id 3 seq 4 (16)`]);
@@ -57,8 +57,8 @@ describe('what is for us (RFC 4291 2.8)', () => {
     ['another node', 'fd00::99', PEER6],
     ['a group that we have not joined', 'ff02::5', PEER6],
     ['us, from a group', OWN, 'ff02::1'],
-    ['us, from the loopback', OWN, '::1'],
-    ['us, from an IPv4 address in disguise', OWN, '::ffff:10.0.0.9'],
+    ['us, from the loopback (RFC 4291 2.5.3)', OWN, '::1'],
+    ['us, from an IPv4 address in disguise (RFC 4942 2.2)', OWN, '::ffff:10.0.0.9'],
   ])('not a packet to %s', (_what, destination, source) => {
     const host = ready();
     echo(host, 0, destination, source);
@@ -104,7 +104,7 @@ describe('errors (RFC 4443 2.4, 3)', () => {
 
   test.each([
     [
-      'a datagram: port unreachable',
+      'a datagram: port unreachable (RFC 4443 3.1)',
       0x01bc,
       [`${OWN} > ${PEER6} icmpv6 unreachable port [[${PEER6}]:7 > [${OWN}]:9 udp]`],
     ],
@@ -139,7 +139,7 @@ describe('errors (RFC 4443 2.4, 3)', () => {
     expect(host.take()).toEqual([]);
   });
 
-  test('at a limited rate', () => {
+  test('at a limited rate (RFC 4443 2.4 (f))', () => {
     const host = ready();
     for (let i = 0; i < 20; i++) host.packet(host.ends(OWN), 200, new Uint8Array(8));
     expect(host.take()).toHaveLength(6);
@@ -256,7 +256,7 @@ describe('TCP over IPv6', () => {
     expect(tcp6Sum(view, 14, frame.length)).toBe(0xffff);
   });
 
-  test('a listener answers with an MSS of MTU - 60, a flow label, and the link’s hop limit', () => {
+  test('a listener answers with an MSS of MTU - 60 (RFC 8200 8.3), a flow label (RFC 6437 3), and the link’s hop limit', () => {
     const host = ready();
     host.on.hopLimit = 33;
     host.host.transport.listen(80, {});

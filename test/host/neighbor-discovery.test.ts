@@ -35,7 +35,7 @@ function macOf(host: Ipv6Host, address = PEER6): number {
   return host.framing.neighbors.find(host.iface, host.numberOf(address))!.macLo;
 }
 
-describe('address resolution (7.2)', () => {
+describe('address resolution (RFC 4861 7.2)', () => {
   test('packets wait; one solicitation goes to the group; the answer sends them, in order', () => {
     const host = new Ipv6Host();
     for (const length of [1, 2, 3]) send(host, PEER6, length);
@@ -47,7 +47,7 @@ describe('address resolution (7.2)', () => {
     expect(host.host.tx.inUse).toBe(0);
   });
 
-  test('three solicitations, a second apart; then the packets are lost (7.2.2)', () => {
+  test('three solicitations, a second apart; then the packets are lost (RFC 4861 7.2.2)', () => {
     const host = new Ipv6Host();
     send(host, PEER6);
     host.pass(2900);
@@ -60,7 +60,7 @@ describe('address resolution (7.2)', () => {
     expect(host.take()).toEqual([SOLICITATION]);
   });
 
-  test('the link’s routers say how long to wait for an answer', () => {
+  test('the link’s routers say how long to wait for an answer (RFC 4861 6.3.2)', () => {
     const host = new Ipv6Host({ autoconfigure: true });
     host.router({ lifetime: 0, retransTimer: 200 });
     send(host, PEER6);
@@ -68,7 +68,7 @@ describe('address resolution (7.2)', () => {
     expect(host.take().filter(text => text === SOLICITATION)).toHaveLength(3);
   });
 
-  test('an answer without a MAC address resolves nothing; nobody’s answer makes no entry (7.2.5)', () => {
+  test('an answer without a MAC address resolves nothing; nobody’s answer makes no entry (RFC 4861 7.2.5)', () => {
     const host = new Ipv6Host();
     send(host, PEER6);
     host.advertises(PEER6, { mac: null });
@@ -85,7 +85,7 @@ describe('address resolution (7.2)', () => {
     expect(stateOf(host)).toBe('Stale');
   });
 
-  test('a solicited answer to a group is a forgery (7.1.2)', () => {
+  test('a solicited answer to a group is a forgery (RFC 4861 7.1.2)', () => {
     const host = new Ipv6Host();
     send(host, PEER6);
     host.advertises(PEER6, { destination: 'ff02::1' });
@@ -94,7 +94,7 @@ describe('address resolution (7.2)', () => {
   });
 });
 
-describe('questions of others (7.2.3, 7.2.4)', () => {
+describe('questions of others (RFC 4861 7.2.3, 7.2.4)', () => {
   test('are answered to who asks, whose MAC address is remembered', () => {
     const host = new Ipv6Host();
     host.solicits(OWN, { destination: 'ff02::1:ff00:1' });
@@ -114,7 +114,7 @@ describe('questions of others (7.2.3, 7.2.4)', () => {
     ]);
   });
 
-  test('for an address that is not ours, or from further away than the link, are not', () => {
+  test('for an address that is not ours, or from further away than the link, are not (RFC 4861 7.1.1)', () => {
     const host = new Ipv6Host();
     host.solicits('fd00::99', { destination: 'ff02::1:ff00:1' });
     host.solicits(OWN, { hopLimit: 254 });
@@ -122,7 +122,7 @@ describe('questions of others (7.2.3, 7.2.4)', () => {
     expect(stateOf(host)).toBe('none');
   });
 
-  test('after a failover all nodes hear of every address (7.2.6)', () => {
+  test('after a failover all nodes hear of every address (RFC 4861 7.2.6)', () => {
     const host = new Ipv6Host();
     host.framing.announce(host.iface);
     expect(host.take()).toEqual([
@@ -133,7 +133,7 @@ describe('questions of others (7.2.3, 7.2.4)', () => {
   });
 });
 
-describe('changes of a MAC address (7.2.5)', () => {
+describe('changes of a MAC address (RFC 4861 7.2.5)', () => {
   const OTHER = [MAC_HI, 77] as const;
   const reachable = (): Ipv6Host => {
     const host = new Ipv6Host();
@@ -162,7 +162,7 @@ describe('changes of a MAC address (7.2.5)', () => {
   });
 });
 
-describe('unreachability detection (7.3)', () => {
+describe('unreachability detection (RFC 4861 7.3, 7.3.2, 7.3.3)', () => {
   const walk = (host: Ipv6Host, ms: number): string => {
     host.pass(ms);
     return stateOf(host);
@@ -199,7 +199,7 @@ describe('unreachability detection (7.3)', () => {
     expect(walk(host, 300)).toBe('Failed');
   });
 
-  test('proof from above keeps it from being asked (7.3.1)', () => {
+  test('proof from above keeps it from being asked (RFC 4861 7.3.1)', () => {
     const host = new Ipv6Host();
     host.introduce6();
     send(host, PEER6);
@@ -228,7 +228,7 @@ describe('routers', () => {
     return host.host.addresses.format(path.neighbor.address);
   };
 
-  test('what is not on the link goes through one; on the link nothing does', () => {
+  test('what is not on the link goes through one; on the link nothing does (RFC 4861 5.2)', () => {
     const host = auto();
     host.take();
     send(host, OUTSIDE);
@@ -238,7 +238,7 @@ describe('routers', () => {
     expect(host.take()).toEqual([SOLICITATION]);
   });
 
-  test('one that does not answer is replaced by another (6.3.6, 7.3.3)', () => {
+  test('one that does not answer is replaced by another (RFC 4861 6.3.6, 7.3.3)', () => {
     const host = auto();
     host.router({ source: OTHER_ROUTER });
     send(host, OUTSIDE);
@@ -251,7 +251,7 @@ describe('routers', () => {
     expect(hopOf(host)).toBe(ROUTER6);
   });
 
-  test('one that says it is none any more is left (7.2.5)', () => {
+  test('one that says it is none any more is left (RFC 4861 7.2.5)', () => {
     const host = auto();
     host.router({ source: OTHER_ROUTER });
     send(host, OUTSIDE);
@@ -259,7 +259,7 @@ describe('routers', () => {
     expect(hopOf(host)).toBe(OTHER_ROUTER);
   });
 
-  test('a redirect to a better one, or to the destination itself (8.3)', () => {
+  test('a redirect to a better one, or to the destination itself (RFC 4861 8.3)', () => {
     const host = auto();
     send(host, OUTSIDE);
     host.redirects(OUTSIDE, OTHER_ROUTER, [MAC_HI, 0x98]);
@@ -274,7 +274,7 @@ describe('routers', () => {
   test.each([
     ['from somebody who is not the hop in use', 'fe80::77', OTHER_ROUTER],
     ['to something that is no router on the link', ROUTER6, PEER6],
-  ])('a redirect %s is none (8.1)', (_what, source, target) => {
+  ])('a redirect %s is none (RFC 4861 8.1)', (_what, source, target) => {
     const host = auto();
     send(host, OUTSIDE);
     host.redirects(OUTSIDE, target, null, source);

@@ -91,7 +91,7 @@ test('echo: parse inverts emit', () => {
   );
 });
 
-describe('errors', () => {
+describe('errors (RFC 4443 3)', () => {
   const about = (type: number, code: number, rest: number): Icmpv6Header => {
     const view = sharedView(400);
     bytesOf(view).set(bytesOf(OFFENDER), 200);
@@ -103,7 +103,7 @@ describe('errors', () => {
     return header;
   };
 
-  test('packet too big says the MTU, a parameter problem the place', () => {
+  test('packet too big says the MTU, a parameter problem the place (RFC 4443 3.2, 3.4)', () => {
     expect(about(Icmpv6Type.PacketTooBig, 0, 1400)).toMatchObject({ mtu: 1400, pointer: 0 });
     expect(about(Icmpv6Type.PacketTooBig, 0, -1).mtu).toBe(0xffffffff);
     expect(about(Icmpv6Type.ParameterProblem, 1, 6)).toMatchObject({ mtu: 0, pointer: 6 });
@@ -120,7 +120,7 @@ describe('errors', () => {
     expect(40 + 8 + ICMPV6_QUOTE_MAX).toBe(1280);
   });
 
-  test('are the types below 128', () => {
+  test('are the types below 128 (RFC 4443 2.1)', () => {
     expect([1, 2, 3, 4, 100, 127].every(isIcmpv6Error)).toBe(true);
     expect([128, 129, 135, 137, 255].some(isIcmpv6Error)).toBe(false);
   });

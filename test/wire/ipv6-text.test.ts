@@ -27,7 +27,7 @@ const of = (text: string): Int32Array => {
 const canonical = (text: string): string => formatIpv6(of(text));
 const address = fc.array(fc.oneof(i32, fc.constant(0)), { minLength: 4, maxLength: 4 }).map(w => Int32Array.from(w));
 
-describe('text', () => {
+describe('text (RFC 4291 2.2, RFC 5952 4)', () => {
   test.each([
     // RFC 5952 4.1-4.3.
     ['2001:0db8::0001', '2001:db8::1'],
@@ -92,7 +92,7 @@ describe('text', () => {
     );
   });
 
-  test('prefixes', () => {
+  test('prefixes (RFC 4291 2.3)', () => {
     expect(parseIpv6Cidr('fd00::1/64')).toEqual({ address: of('fd00::1'), prefixLength: 64 });
     expect(parseIpv6Cidr('::/0')?.prefixLength).toBe(0);
     expect(parseIpv6Cidr('::1/128')?.prefixLength).toBe(128);
@@ -116,7 +116,7 @@ describe('kinds of addresses (RFC 4291 2.4)', () => {
     expect(isMappedIpv4(of('::1.2.3.4'), 0)).toBe(false);
   });
 
-  test('scopes of groups are what they say, of others what RFC 6724 3.1 says', () => {
+  test('scopes of groups are what they say (RFC 7346 2), of others what RFC 6724 3.1 says', () => {
     expect(
       ['ff01::1', 'ff02::1', 'ff05::2', 'ff0e::1', 'fe80::1', '::1', 'fec0::1', 'fd00::1'].map(text =>
         scopeOf(of(text), 0),
@@ -124,16 +124,16 @@ describe('kinds of addresses (RFC 4291 2.4)', () => {
     ).toEqual([1, 2, 5, 14, 2, 2, 5, 14]);
   });
 
-  test('the solicited-node group has the last three bytes (2.7.1)', () => {
+  test('the solicited-node group has the last three bytes (RFC 4291 2.7.1)', () => {
     expect(formatIpv6(solicitedNodeOf(of('4037::01:800:200e:8c6c')[3]!))).toBe('ff02::1:ff0e:8c6c');
   });
 
-  test('the link-local address has the modified EUI-64 of the MAC (RFC 2464 5)', () => {
+  test('the link-local address has the modified EUI-64 of the MAC (RFC 2464 5, RFC 4291 appendix A)', () => {
     expect(formatIpv6(linkLocalOf(0x3456, 0x789abcde | 0))).toBe('fe80::3656:78ff:fe9a:bcde');
     expect(formatIpv6(linkLocalOf(0x0200, 2))).toBe('fe80::ff:fe00:2');
   });
 
-  test('prefixes: what two addresses have in common is what masks keep', () => {
+  test('prefixes: what two addresses have in common is what masks keep (RFC 6724 2.2)', () => {
     fc.assert(
       fc.property(address, address, (a, b) => {
         const common = commonPrefixLength(a, 0, b, 0);

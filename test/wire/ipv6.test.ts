@@ -164,7 +164,7 @@ describe('extension headers (RFC 8200 4)', () => {
     expect(ip).toMatchObject({ protocol: IpProtocol.Tcp, payloadAt: 40, protocolAt: 6 });
   });
 
-  test('router alert of a real MLD report is skipped', () => {
+  test('router alert of a real MLD report is skipped (RFC 2711)', () => {
     const { outcome, ip } = walk(tail(MLD_REPORT, IP_AT));
     expect(outcome).toBe(Ipv6Walk.UpperLayer);
     expect(ip).toMatchObject({ protocol: NextHeader.Icmpv6, payloadAt: 48, protocolAt: 40 });
@@ -185,7 +185,7 @@ describe('extension headers (RFC 8200 4)', () => {
     expect(walk(chain(EXTENSION_HEADERS_MAX + 1)).outcome).toBe(Ipv6Walk.Discard);
   });
 
-  test('hop-by-hop options anywhere but first are a next header that nobody knows', () => {
+  test('hop-by-hop options anywhere but first are a next header that nobody knows (RFC 8200 4.1)', () => {
     const view = packet(DestinationOptions, options(HopByHop, ...PAD6), options(IpProtocol.Udp, ...PAD6), UDP);
     const { outcome, walk: walked } = walk(view);
     expect(outcome).toBe(Ipv6Walk.Report);
@@ -197,14 +197,17 @@ describe('extension headers (RFC 8200 4)', () => {
     [0x5e, Ipv6Walk.Discard, false],
     [0x9e, Ipv6Walk.Report, true],
     [0xde, Ipv6Walk.Report, false],
-  ])('an option %i that nobody knows says itself what becomes of the packet (4.2)', (type, expected, evenToGroup) => {
-    const view = packet(DestinationOptions, options(IpProtocol.Udp, type, 1, 0, 0, 0, 0), UDP);
-    const { outcome, walk: walked } = walk(view);
-    expect(outcome).toBe(expected);
-    if (outcome !== Ipv6Walk.Report) return;
-    expect(walked).toMatchObject({ problemCode: ParameterProblem6Code.Option, problemAt: 42 });
-    expect(walked.answersMulticast).toBe(evenToGroup);
-  });
+  ])(
+    'an option %i that nobody knows says itself what becomes of the packet (RFC 8200 4.2)',
+    (type, expected, evenToGroup) => {
+      const view = packet(DestinationOptions, options(IpProtocol.Udp, type, 1, 0, 0, 0, 0), UDP);
+      const { outcome, walk: walked } = walk(view);
+      expect(outcome).toBe(expected);
+      if (outcome !== Ipv6Walk.Report) return;
+      expect(walked).toMatchObject({ problemCode: ParameterProblem6Code.Option, problemAt: 42 });
+      expect(walked.answersMulticast).toBe(evenToGroup);
+    },
+  );
 
   test('limits of RFC 8504 5.3: options of a header, padding in a row', () => {
     const unknown = Array.from({ length: OPTIONS_MAX + 1 }, () => [0x1e, 0]);
@@ -222,7 +225,7 @@ describe('extension headers (RFC 8200 4)', () => {
     expect(pad([0x1e, 4, 0, 0, 0, 0, 1, PADDING_MAX - 1, 0, 0, 0, 0, 0, 0])).toBe(Ipv6Walk.Discard);
   });
 
-  test('a routing header without segments left is skipped; with some, the packet is refused (4.4, RFC 5095 3)', () => {
+  test('a routing header without segments left is skipped; with some, the packet is refused (RFC 8200 4.4, RFC 5095 3)', () => {
     expect(walk(packet(Routing, routing(IpProtocol.Udp, 0, 0), UDP)).outcome).toBe(Ipv6Walk.UpperLayer);
     for (const type of [0, 2, 253]) {
       const { outcome, walk: walked } = walk(packet(Routing, routing(IpProtocol.Udp, type, 1), UDP));

@@ -77,7 +77,7 @@ describe('messages of Linux', () => {
   });
 });
 
-test('solicitations and advertisements: parse inverts emit', () => {
+test('solicitations and advertisements: parse inverts emit (RFC 4861 4.3, 4.4)', () => {
   const flags = fc.subarray(Object.values(NaFlag)).map(list => list.reduce((a, b) => a | b, 0));
   fc.assert(
     fc.property(u16, i32, flags, fc.boolean(), place, (hi, lo, flag, withMac, at) => {
@@ -94,7 +94,7 @@ test('solicitations and advertisements: parse inverts emit', () => {
   );
 });
 
-describe('router advertisement (4.2)', () => {
+describe('router advertisement (RFC 4861 4.2, 4.6)', () => {
   test('what it says of the link, its router and its prefixes', () => {
     const view = viewOf(
       `${ROUTER} 0101020000000009 05010000000005dc ${prefix('fd00::', 64)} ${prefix('fd01::', 48, 0x80)}`,
@@ -134,7 +134,7 @@ describe('router advertisement (4.2)', () => {
   });
 });
 
-describe('redirect (4.5, 8.1)', () => {
+describe('redirect (RFC 4861 4.5, 8.1)', () => {
   const redirect = (target: string, destination: string): NdMessage | null =>
     parse(viewOf(`8900000000000000 ${hexOf(target)} ${hexOf(destination)} 0201020000000009`));
 
