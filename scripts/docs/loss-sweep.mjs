@@ -35,7 +35,12 @@ export async function lossSweepPage() {
     for (const control of LOSS_CONTROLS) {
       const name = control === 'none' ? 'no congestion control' : 'CUBIC';
       parts.push('', `## ${way[0].toUpperCase()}${way.slice(1)}, ${name}`, '');
-      parts.push(...table(COLUMNS, lossSweep({ ways: [way], controls: [control], seeds: way === 'engines' ? SEEDS : MACHINE_SEEDS }).map(rowOf)));
+      parts.push(
+        ...table(
+          COLUMNS,
+          lossSweep({ ways: [way], controls: [control], seeds: way === 'engines' ? SEEDS : MACHINE_SEEDS }).map(rowOf),
+        ),
+      );
     }
   }
   return `${parts.join('\n')}\n`;
