@@ -75,9 +75,12 @@ function retransmitLost(tcb: Tcb, now: number, fx: Effects): boolean {
     }
     const beyond = (start - tcb.sndUna) | 0;
     // Into a window that shrank goes what fits of the first (RFC 9293 MUST-34, SHLD-16); a closed one is probed instead.
-    const room = beyond > 0 ? segmentRoom(tcb) : Math.min(segmentRoom(tcb), tcb.sndWnd);
-    const length = Math.min(room, lostRun(at, start, room, fx));
+    const room = segmentRoom(tcb);
+    const whole = Math.min(room, lostRun(at, start, room, fx));
+    const length = beyond > 0 ? whole : Math.min(whole, tcb.sndWnd);
     if (length === 0 || beyond + length > tcb.sndWnd || tcb.cwnd - inFlight(tcb) < length) return true;
+    // Silly windows are not filled with each ACK either, only by the time-out (RFC 9293 MUST-38; fuzz seed 101064).
+    if (length < whole && tcb.rtxCount === 0 && length < tcb.maxSndWnd >> 1) return true;
     at = resend(tcb, at, start, start, length, now, fx);
     if (at < 0) return false;
     if (beyond === 0 && !isRtxRunning(tcb, TcpTimer.Reordering)) {
