@@ -42,5 +42,5 @@ export const NetBufferFlag = {
   /** A TCP segment without its IP header, which carried CE (RFC 3168). */
   CongestionExperienced: 16,
   /** Send: MSG_MORE — more bytes follow soon, which these may wait for. */
-  More: 16,
+  More: 32,
 } as const;
