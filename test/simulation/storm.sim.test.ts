@@ -28,7 +28,7 @@ const FOUND: readonly [seed: number, what: string][] = [
 ];
 
 const FIRST = 1;
-const COUNT = 200;
+const COUNT = 120;
 const SEEDS_A_TEST = 20;
 
 function expectOk(result: SeedResult): void {
