@@ -40,6 +40,7 @@ export const RFC_TITLES = {
   4015: 'The Eifel Response Algorithm',
   4022: 'MIB for TCP',
   4113: 'MIB for UDP',
+  4191: 'Default Router Preferences and More-Specific Routes',
   4291: 'IPv6 Addressing Architecture',
   4293: 'MIB for IP',
   4443: 'ICMPv6',

@@ -1,11 +1,12 @@
 /**
  * The IPv6 routing table of a host: on-link prefixes, static routes, and the default router list (RFC 4861 5.1, 5.2).
  *
- * The longest prefix wins. Of several routes of one length — default routers — those whose neighbor is not known to be
- * unreachable come first (RFC 4861 6.3.6). Paths cache the answer (path-table.ts).
+ * Routes whose neighbor is not known to be unreachable come first (RFC 4861 6.3.6), then those with the longest prefix, then
+ * those that their router prefers (RFC 4191 3.2). Paths cache the answer (path-table.ts).
  */
 import type { AddressTable } from '../wire/address-table.ts';
 import { commonPrefixLength, maskIpv6 } from '../wire/ipv6-address.ts';
+import { RoutePreference } from '../wire/nd.ts';
 import type { Interface } from './interface.ts';
 
 /** Where a route is from: only those of routers have lifetimes, and only they are a router's to take back. */
@@ -20,6 +21,7 @@ export interface Route6 {
   readonly origin: RouteOrigin;
   /** Milliseconds of the host's clock that does not wrap. */
   validUntil: number;
+  preference: RoutePreference;
 }
 
 /** Routes of one host; routers could announce any number. */
@@ -48,14 +50,24 @@ export class Ipv6Routes {
     iface: Interface,
     origin: RouteOrigin,
     validUntil: number,
+    preference: RoutePreference = RoutePreference.Medium,
   ): boolean {
     if (this.#routes.length >= ROUTES_MAX || this.find(words, prefixLength, gateway, iface) !== undefined) return false;
     const prefix = Int32Array.from(words);
     maskIpv6(prefix, prefixLength);
     this.#addresses.retain(gateway);
-    this.#routes.push({ prefix, prefixLength, gateway, iface, origin, validUntil });
-    this.#routes.sort((a, b) => b.prefixLength - a.prefixLength);
+    this.#routes.push({ prefix, prefixLength, gateway, iface, origin, validUntil, preference });
+    this.#sort();
     return true;
+  }
+
+  prefer(route: Route6, preference: RoutePreference): void {
+    route.preference = preference;
+    this.#sort();
+  }
+
+  #sort(): void {
+    this.#routes.sort((a, b) => b.prefixLength - a.prefixLength || b.preference - a.preference);
   }
 
   find(words: Readonly<Int32Array>, prefixLength: number, gateway: number, iface: Interface): Route6 | undefined {
@@ -73,14 +85,13 @@ export class Ipv6Routes {
     this.#addresses.release(route.gateway);
   }
 
-  /** RFC 4861 5.2: next-hop determination. Undefined: no route to the destination. */
+  /** RFC 4861 5.2, RFC 4191 3.2: next-hop determination. Undefined: no route to the destination. */
   lookup(destination: number, iface: Interface | null): Route6 | undefined {
     const { words } = this.#addresses;
     const at = this.#addresses.indexOf(destination);
     let found: Route6 | undefined;
     for (let i = 0; i < this.#routes.length; i++) {
       const route = this.#routes[i]!;
-      if (found !== undefined && route.prefixLength < found.prefixLength) break;
       if (iface !== null && route.iface !== iface) continue;
       if (commonPrefixLength(words, at, route.prefix, 0) < route.prefixLength) continue;
       if (route.gateway === 0 || !this.#isDead(route.iface, route.gateway)) return route;

@@ -1,6 +1,6 @@
 /**
  * Router discovery and stateless address autoconfiguration (RFC 4861 6.3, RFC 4862 5.5, RFC 7559): asks for routers, and
- * takes from their advertisements default routes, prefixes of the link, parameters, and addresses.
+ * takes from their advertisements default and other routes (RFC 4191), prefixes of the link, parameters, and addresses.
  *
  * DEVIATION RFC 4861 6.3.4: the managed and other flags are not looked at, because there is no DHCPv6 here to turn to.
  */
@@ -10,7 +10,17 @@ import type { AddressTable } from '../wire/address-table.ts';
 import { ALL_ROUTERS, isLinkLocalWord, isMulticastWord, MULTICAST_MAC_HI } from '../wire/ipv6-address.ts';
 import { maskIpv6, putInterfaceIdentifier } from '../wire/ipv6-address.ts';
 import { type Ipv6Header, IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
-import { emitRouterSolicitation, hasSourceMac, ND_HOP_LIMIT, type NdMessage, PREFIX, PrefixFlag } from '../wire/nd.ts';
+import {
+  emitRouterSolicitation,
+  hasSourceMac,
+  ND_HOP_LIMIT,
+  type NdMessage,
+  PREFIX,
+  preferenceOf,
+  PrefixFlag,
+  ROUTE,
+  RoutePreference,
+} from '../wire/nd.ts';
 import { AddressState, FOREVER, type Ipv6Interface, type OwnAddress } from './ipv6-interface.ts';
 import type { Ipv6Output } from './ipv6-output.ts';
 import type { Ipv6Routes, Route6 } from './ipv6-routes.ts';
@@ -131,8 +141,10 @@ export class RouterDiscovery {
       this.#neighbors.learn(neighbor, message.sourceMacHi, message.sourceMacLo, false);
       neighbor.isRouter = true;
     }
-    const until = this.#until(message.routerLifetime);
-    let isNew = this.#takeRoute(on, DEFAULT_PREFIX, 0, router, message.routerLifetime > 0 ? until : 0);
+    const until = message.routerLifetime === 0 ? 0 : this.#until(message.routerLifetime);
+    let isNew = this.#takeRoute(on, DEFAULT_PREFIX, 0, router, until, message.preference);
+    // RFC 4191 3.1: what is said of ::/0 in an option counts.
+    for (let i = 0; i < message.routeCount; i++) isNew = this.#takeOption(on, router, message.routeAt[i]!) || isNew;
     for (let i = 0; i < message.prefixCount; i++) isNew = this.#takePrefix(on, message.prefixAt[i]!) || isNew;
     this.#table.release(router);
     if (isNew) this.#watcher.routesChanged();
@@ -152,17 +164,42 @@ export class RouterDiscovery {
     this.#watcher.linkMtuChanged(on);
   }
 
-  /** Adds, prolongs or (until 0) takes away a route of a router's; true when there is one more, or one less. */
-  #takeRoute(on: Ipv6Interface, words: Readonly<Int32Array>, length: number, gateway: number, until: number): boolean {
+  /** RFC 4191 3.1. */
+  #takeOption(on: Ipv6Interface, router: number, at: number): boolean {
+    const { view } = this.#memory;
+    const length = view.getUint8(at + ROUTE.length);
+    const words = new Int32Array(4);
+    for (let i = 0; i * 32 < length; i++) words[i] = view.getInt32(at + ROUTE.prefix + 4 * i);
+    maskIpv6(words, length);
+    if (isLinkLocalWord(words[0]!) || isMulticastWord(words[0]!)) return false;
+    const lifetime = view.getUint32(at + ROUTE.lifetime);
+    const preference = preferenceOf(view.getUint8(at + ROUTE.flags));
+    return this.#takeRoute(on, words, length, router, lifetime === 0 ? 0 : this.#until(lifetime), preference);
+  }
+
+  /** Adds, prolongs or (until 0) takes away a route of a router's; true when packets may go elsewhere now. */
+  #takeRoute(
+    on: Ipv6Interface,
+    words: Readonly<Int32Array>,
+    length: number,
+    gateway: number,
+    until: number,
+    preference: RoutePreference = RoutePreference.Medium,
+  ): boolean {
     const known = this.#routes.find(words, length, gateway, on.iface);
     if (known === undefined) {
-      return until > 0 && this.#routes.add(words, length, gateway, on.iface, 'router', until);
+      return until > 0 && this.#routes.add(words, length, gateway, on.iface, 'router', until, preference);
     }
     // What the administrator has said stays.
     if (known.origin === 'static') return false;
-    if (until > 0) known.validUntil = until;
-    else this.#routes.remove(known);
-    return until === 0;
+    if (until === 0) {
+      this.#routes.remove(known);
+      return true;
+    }
+    known.validUntil = until;
+    if (known.preference === preference) return false;
+    this.#routes.prefer(known, preference);
+    return true;
   }
 
   /** RFC 4861 6.3.4, RFC 4862 5.5.3. True when a route came or went. */

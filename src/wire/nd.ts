@@ -17,6 +17,8 @@ export const NdOption = {
   PrefixInformation: 3,
   RedirectedHeader: 4,
   Mtu: 5,
+  /** RFC 4191 2.3. */
+  RouteInformation: 24,
 } as const;
 
 /** Bits of a neighbor advertisement's word behind the checksum (RFC 4861 4.4). */
@@ -25,7 +27,7 @@ export const NaFlag = { Router: 1 << 31, Solicited: 1 << 30, Override: 1 << 29 }
 /** Bits of a prefix information option (RFC 4861 4.6.2). */
 export const PrefixFlag = { OnLink: 0x80, Autonomous: 0x40 } as const;
 
-/** Prefixes of one router advertisement that are looked at. */
+/** Prefixes of one router advertisement that are looked at, and routes. */
 export const ND_PREFIXES_MAX = 16;
 /** Options of one message; RFC 4861 sets no limit, a frame of 1,500 bytes could hold 180. */
 const OPTIONS_MAX = 64;
@@ -37,6 +39,20 @@ const PREFIX_OPTION_BYTES = 32;
 
 /** Offsets in a prefix information option. */
 export const PREFIX = { length: 2, flags: 3, validLifetime: 4, preferredLifetime: 8, address: 16 } as const;
+
+/** The same in a route information option (RFC 4191 2.3); of the prefix there is as much as the option has room for. */
+export const ROUTE = { length: 2, flags: 3, lifetime: 4, prefix: 8 } as const;
+
+/** How much a router is to be preferred (RFC 4191 2.1). */
+export const RoutePreference = { Low: -1, Medium: 0, High: 1 } as const;
+export type RoutePreference = (typeof RoutePreference)[keyof typeof RoutePreference];
+
+/** What flags with a preference say; undefined is reserved. */
+export function preferenceOf(flags: number): RoutePreference | undefined {
+  return PREFERENCES[(flags >>> 3) & 3];
+}
+
+const PREFERENCES = [RoutePreference.Medium, RoutePreference.High, undefined, RoutePreference.Low] as const;
 
 export class NdMessage {
   /** `Icmpv6Type` of the message. */
@@ -51,6 +67,7 @@ export class NdMessage {
   curHopLimit = 0;
   /** Seconds; 0: it is no default router. */
   routerLifetime = 0;
+  preference: RoutePreference = RoutePreference.Medium;
   /** Milliseconds. */
   reachableTime = 0;
   retransTimer = 0;
@@ -64,6 +81,9 @@ export class NdMessage {
   /** Byte offsets of prefix information options. */
   readonly prefixAt = new Int32Array(ND_PREFIXES_MAX);
   prefixCount = 0;
+  /** And of route information options. */
+  readonly routeAt = new Int32Array(ND_PREFIXES_MAX);
+  routeCount = 0;
 }
 
 /** Fills `out` from the message in [at, end), of a type that is neighbor discovery's; false: drop it. */
@@ -76,6 +96,8 @@ export function parseNd(view: DataView, at: number, end: number, out: NdMessage)
   out.type = type;
   if (type === Icmpv6Type.RouterAdvertisement) {
     out.curHopLimit = view.getUint8(at + 4);
+    // RFC 4191 2.2: what is reserved says medium.
+    out.preference = preferenceOf(view.getUint8(at + 5)) ?? RoutePreference.Medium;
     out.routerLifetime = view.getUint16(at + 6);
     out.reachableTime = view.getUint32(at + 8);
     out.retransTimer = view.getUint32(at + 12);
@@ -123,6 +145,7 @@ function clear(out: NdMessage): void {
   out.flags = 0;
   out.curHopLimit = 0;
   out.routerLifetime = 0;
+  out.preference = RoutePreference.Medium;
   out.reachableTime = 0;
   out.retransTimer = 0;
   out.sourceMacHi = -1;
@@ -131,6 +154,7 @@ function clear(out: NdMessage): void {
   out.targetMacLo = -1;
   out.mtu = 0;
   out.prefixCount = 0;
+  out.routeCount = 0;
 }
 
 /** RFC 4861 4.6: an option of length 0 spoils the message; kinds that are not known are skipped. */
@@ -161,7 +185,16 @@ function takeOption(view: DataView, p: number, length: number, out: NdMessage): 
       return;
     case NdOption.PrefixInformation:
       if (length === PREFIX_OPTION_BYTES && out.prefixCount < ND_PREFIXES_MAX) out.prefixAt[out.prefixCount++] = p;
+      return;
+    case NdOption.RouteInformation:
+      if (isRouteValid(view, p, length) && out.routeCount < ND_PREFIXES_MAX) out.routeAt[out.routeCount++] = p;
   }
+}
+
+/** RFC 4191 2.3: room for the prefix; and a preference that is reserved makes the option count for nothing. */
+function isRouteValid(view: DataView, p: number, length: number): boolean {
+  const bits = view.getUint8(p + ROUTE.length);
+  return bits <= (length - UNIT) * 8 && bits <= 128 && preferenceOf(view.getUint8(p + ROUTE.flags)) !== undefined;
 }
 
 /** True when the message says a MAC address: sender's (solicitations, router advertisements), or target's. */

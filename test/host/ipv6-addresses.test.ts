@@ -241,6 +241,79 @@ describe('what a router says of the link (RFC 4861 6.3.4)', () => {
   });
 });
 
+describe('router preferences and more specific routes (RFC 4191 3)', () => {
+  const [HIGH, RESERVED, LOW] = [0x08, 0x10, 0x18];
+  const OTHER = 'fe80::98';
+  const auto = (): Ipv6Host => new Ipv6Host({ addresses: ['2001:db8::1/64'], autoconfigure: true });
+  /** The gateway to an address. */
+  const gatewayTo = (host: Ipv6Host, text: string): string => {
+    const { addresses } = host.host;
+    const number = addresses.internWords(parse(text));
+    const path = host.network.acquire(number, null);
+    addresses.release(number);
+    if (path === null) return 'none';
+    const gateway = addresses.format(path.neighbor.address);
+    host.network.release(path);
+    return gateway;
+  };
+
+  test('the preferred router is the one, until it says otherwise; what is reserved is medium', () => {
+    const host = auto();
+    host.router();
+    expect(gatewayTo(host, '2a00::1')).toBe(ROUTER6);
+    host.router({ source: OTHER, preference: HIGH });
+    expect(gatewayTo(host, '2a00::1')).toBe(OTHER);
+    host.router({ source: OTHER, preference: LOW });
+    expect(gatewayTo(host, '2a00::1')).toBe(ROUTER6);
+    host.router({ source: OTHER, preference: RESERVED });
+    host.router({ preference: LOW });
+    expect(gatewayTo(host, '2a00::1')).toBe(OTHER);
+  });
+
+  test('a route of a router that is none by default, for its lifetime', () => {
+    const host = auto();
+    host.router();
+    host.router({ source: OTHER, lifetime: 0, routes: [{ text: '2a00:0:5::/48', lifetime: 10 }] });
+    expect(gatewayTo(host, '2a00:0:5::1')).toBe(OTHER);
+    expect(gatewayTo(host, '2a00:0:6::1')).toBe(ROUTER6);
+    host.step(11_000);
+    expect(gatewayTo(host, '2a00:0:5::1')).toBe(ROUTER6);
+  });
+
+  test('of two routes of one length the preferred; an option with a reserved preference counts for nothing', () => {
+    const host = auto();
+    host.router({ routes: [{ text: '2a00::/16' }] });
+    host.router({ source: OTHER, routes: [{ text: '2a00::/16', preference: HIGH }] });
+    expect(gatewayTo(host, '2a00::1')).toBe(OTHER);
+    host.router({
+      source: OTHER,
+      routes: [
+        { text: '2a00::/32', preference: RESERVED },
+        { text: '2a00::/16', lifetime: 0 },
+      ],
+    });
+    expect(gatewayTo(host, '2a00::1')).toBe(ROUTER6);
+  });
+
+  test('an option for everything outweighs what is said of the router itself', () => {
+    const host = auto();
+    host.router({ routes: [{ text: '::/0', lifetime: 0 }] });
+    expect(gatewayTo(host, '2a00::1')).toBe('none');
+    host.router({ lifetime: 0, routes: [{ text: '::/0' }] });
+    expect(gatewayTo(host, '2a00::1')).toBe(ROUTER6);
+  });
+
+  test('a router that answers comes before a longer prefix', () => {
+    const host = auto();
+    host.router();
+    host.router({ source: OTHER, lifetime: 0, mac: false, routes: [{ text: '2a00::/16' }] });
+    const { addresses, framing } = host.host;
+    const other = framing.neighbors.for(host.iface, addresses.internWords(parse(OTHER)));
+    framing.neighbors.failed(other);
+    expect(gatewayTo(host, '2a00::1')).toBe(ROUTER6);
+  });
+});
+
 describe('source address selection (RFC 6724 5)', () => {
   const host = new Ipv6Host({
     addresses: ['fd00::1/64', 'fd00:0:0:1::1/64', '2001:db8::1/64', '2001:db8:0:5::1/64'],

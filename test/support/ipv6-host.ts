@@ -38,6 +38,9 @@ export interface RouterSays {
   readonly mtu?: number;
   readonly mac?: boolean;
   readonly source?: string;
+  /** Bits of the flags that say how much the router is to be preferred (RFC 4191 2.2). */
+  readonly preference?: number;
+  readonly routes?: readonly { text: string; lifetime?: number; preference?: number }[];
   readonly prefixes?: readonly { text: string; valid?: number; preferred?: number; flags?: number }[];
 }
 
@@ -138,11 +141,11 @@ export class Ipv6Host extends HostFixture {
   }
 
   router(says: RouterSays = {}, hopLimit = ND_HOP_LIMIT): void {
-    const { lifetime = 1800, mac = true, source = ROUTER6, prefixes = [] } = says;
+    const { lifetime = 1800, mac = true, source = ROUTER6, prefixes = [], preference = 0, routes = [] } = says;
     this.message(this.ends('ff02::1', source, ROUTER_MAC, hopLimit), at => {
       const { view } = this.memory;
       view.setInt32(at, Icmpv6Type.RouterAdvertisement << 24);
-      view.setInt32(at + 4, ((says.hopLimit ?? 0) << 24) | lifetime);
+      view.setInt32(at + 4, ((says.hopLimit ?? 0) << 24) | (preference << 16) | lifetime);
       view.setUint32(at + 8, says.reachableTime ?? 0);
       view.setUint32(at + 12, says.retransTimer ?? 0);
       let length = 16;
@@ -161,6 +164,14 @@ export class Ipv6Host extends HostFixture {
         view.setInt32(option + 12, 0);
         address.forEach((word, i) => view.setInt32(option + PREFIX.address + 4 * i, word));
         length += 32;
+      }
+      for (const { text, lifetime: seconds = 1800, preference: flags = 0 } of routes) {
+        const { address, prefixLength } = parseIpv6Cidr(text)!;
+        const units = 1 + Math.ceil(prefixLength / 64);
+        view.setInt32(at + length, (NdOption.RouteInformation << 24) | (units << 16) | (prefixLength << 8) | flags);
+        view.setUint32(at + length + 4, seconds);
+        for (let i = 0; i < 2 * units - 2; i++) view.setInt32(at + length + 8 + 4 * i, address[i]!);
+        length += 8 * units;
       }
       return length;
     });

@@ -14,6 +14,7 @@ import {
   NdMessage,
   parseNd,
   PREFIX,
+  preferenceOf,
   PrefixFlag,
 } from '../../src/wire/nd.ts';
 import { ADVERTISEMENT, DAD_SOLICITATION, ROUTER_SOLICITATION, SOLICITATION } from './captures-ipv6.ts';
@@ -117,6 +118,19 @@ describe('router advertisement (RFC 4861 4.2, 4.6)', () => {
     expect(view.getUint32(first! + PREFIX.validLifetime)).toBe(2592000);
     expect(view.getUint32(first! + PREFIX.preferredLifetime)).toBe(604800);
     expect(view.getUint8(second! + PREFIX.flags)).toBe(PrefixFlag.OnLink);
+  });
+
+  test('preferences and routes (RFC 4191 2)', () => {
+    const route = (hex: string): number => parse(viewOf(ROUTER + hex))!.routeCount;
+    expect([0x00, 0x08, 0x10, 0x18].map(preferenceOf)).toEqual([0, 1, undefined, -1]);
+    const preferred = viewOf(ROUTER);
+    preferred.setUint8(5, 0x08);
+    expect(parse(preferred)!.preference).toBe(1);
+    expect(route('1801000000000e10')).toBe(1);
+    expect(route(`18024018 00000e10 2001 0db8 0000 0001`)).toBe(1);
+    expect(route(`18024010 00000e10 2001 0db8 0000 0001`)).toBe(0);
+    expect(route(`18024100 00000e10 2001 0db8 0000 0001`)).toBe(0);
+    expect(route(`18038100 00000e10 ${'00'.repeat(16)}`)).toBe(0);
   });
 
   test('of more prefixes than there is room for the first count', () => {
