@@ -35,8 +35,6 @@ interface DrillFlags {
 
 /** What runners of public collections of scripts define, for the addresses that are the defaults here too. */
 const DEFINITIONS: readonly (readonly [string, string])[] = [
-  ['TFO_COOKIE', '3021b9d889017eeb'],
-  ['TFO_COOKIE_ZERO', 'b7c12350a90dc8f5'],
   ['CODE', 'host_unreachable'],
   ['CMSG_LEVEL_IP', 'SOL_IP'],
   ['CMSG_TYPE_RECVERR', 'IP_RECVERR'],

@@ -7,7 +7,7 @@
  */
 import { OffloadState } from '../offload/offload-state.ts';
 import { CloseReason } from '../tcp/effects.ts';
-import { hasTextOnSyn } from '../tcp/fast-open.ts';
+import { hasTextOnSyn, isEarly } from '../tcp/fast-open.ts';
 import { endsOpening, quotesInFlight } from '../tcp/icmp-error.ts';
 import { sizeForPath } from '../tcp/mtu-probe.ts';
 import { segmentSizeChanged } from '../tcp/path-change.ts';
@@ -69,13 +69,14 @@ export class TcpErrors implements NetworkErrors {
     this.#note(tcb, slot, error);
   }
 
-  /** Hard while connecting, soft afterwards. */
+  /** Hard while connecting, soft afterwards, and once the user has accepted what Fast Open has opened (as Linux). */
   #note(tcb: Tcb, slot: number, error: NetworkError): void {
     const transport = this.#transport;
     this.#error[slot] = error;
     this.#handle[slot] = transport.table.handleOf(slot);
     this.#una[slot] = tcb.sndUna;
     if (tcb.offloadState !== OffloadState.InHost) return;
+    if (isEarly(tcb) && transport.listeners.of(slot) === null) return;
     const before = tcb.state;
     if (endsOpening(tcb, CloseReason.Unreachable, transport)) transport.counters.ran(before, tcb.state);
   }

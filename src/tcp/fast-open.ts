@@ -47,7 +47,7 @@ export class FastOpenCookie {
 }
 
 /** A server whose connection is the application's before its handshake is complete. */
-function isEarly(tcb: Tcb): boolean {
+export function isEarly(tcb: Tcb): boolean {
   return tcb.state === TcpState.SynReceived && (tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) !== 0;
 }
 

@@ -7,6 +7,7 @@
  */
 import { seqGeq, seqLeq } from '../base/seq.ts';
 import { type CloseReason, type Effects } from './effects.ts';
+import { isEarly } from './fast-open.ts';
 import { endConnection } from './reset.ts';
 import { type Tcb, TcpState } from './tcb.ts';
 
@@ -15,7 +16,8 @@ import { type Tcb, TcpState } from './tcb.ts';
  * time-out went back is so still.
  */
 export function quotesInFlight(tcb: Tcb, seq: number): boolean {
-  return tcb.state !== TcpState.Closed && seqGeq(seq, tcb.sndUna) && seqLeq(seq, tcb.sndMax);
+  const oldest = isEarly(tcb) ? tcb.iss : tcb.sndUna;
+  return tcb.state !== TcpState.Closed && seqGeq(seq, oldest) && seqLeq(seq, tcb.sndMax);
 }
 
 /** RFC 1122 4.2.3.9, RFC 5461 3: nothing is lost yet by giving up while connecting. False: it is a soft error. */
