@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ChimneyError } from './base/errors.ts';
+import { TcpOptions } from './machine-tcp.ts';
 import { isPolicy, POLICY_TAKES } from './host/policy/policy-text.ts';
 import { isMandatory, TcpUploadReason } from './offload/events.ts';
 import { BLOCK_LIST_MAX } from './offload/block-list.ts';
@@ -76,6 +77,8 @@ export const MachineOptions = z.strictObject({
     })
     .optional(),
   mtu: z.number().int().min(576).max(9216).optional(),
+  /** Of connections, the peers' as well. */
+  tcp: TcpOptions.optional(),
   /** Connections at once, TIME-WAIT included. */
   connections: z
     .number()

@@ -20,6 +20,7 @@ import { checkMachineOptions, type MachineOptions } from './machine-options.ts';
 import { netHostOf } from './machine-net.ts';
 import { type MachineOffload, offloadOf } from './machine-offload.ts';
 import { planMachine } from './machine-plan.ts';
+import { tcpParamsOf } from './machine-tcp.ts';
 import { ThreadedMachine } from './machine-threads.ts';
 import { peerWiring, wiringOf } from './machine-wiring.ts';
 import { createNet, type Net } from './net/net.ts';
@@ -112,18 +113,21 @@ function planOf(options: Checked): ReturnType<typeof planMachine> {
   const connections = options.connections ?? CONNECTIONS_DEFAULT;
   const mtu = options.mtu ?? 1500;
   const blockList = options.offload?.blockList ?? 256;
+  const tcp = tcpParamsOf(options.tcp ?? {});
   const machine = {
     name: 'machine',
     nics: options.nics.map(nic => ({ name: nic.name, tcpEntries: nic.tcpEntries ?? connections })),
     connections,
     mtu,
     blockList,
+    tcp,
   };
   const peers = (options.peers ?? []).map(peer => ({
     name: peer.name,
     nics: [{ name: peer.name }],
     connections,
     mtu,
+    tcp,
   }));
   const { lossPercent, duplicatePercent, reorderPercent, corruptPercent, delayUs, jitterUs } = options.faults ?? {};
   return planMachine({

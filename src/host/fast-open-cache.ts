@@ -34,6 +34,8 @@ export class FastOpenCache {
   readonly #params: TcpParams;
   readonly #addresses: AddressTable;
   readonly #peers = new Map<number, KnownPeer>();
+  /** Texts on SYNs that were taken, and those that were not, or not in time. */
+  readonly counters = { active: 0, activeFail: 0 };
 
   constructor(params: TcpParams, addresses: AddressTable) {
     this.#params = params;
@@ -77,6 +79,8 @@ export class FastOpenCache {
     const wasRepeated = (tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0;
     const tookText = (tcb.delegatedFlags & TcpDelegatedFlag.SynData) !== 0;
     if (segment.mss > 0) peer.mss = segment.mss;
+    if (tookText) this.counters.active++;
+    else if (had > 0) this.counters.activeFail++;
     // The first SYN has got through.
     if (!wasRepeated || tookText || segment.fastOpenLength >= 0) peer.losses = 0;
     // Nobody has asked: it is not believed.

@@ -10,6 +10,7 @@
 import { OffloadState } from '../offload/offload-state.ts';
 import { isEstablished } from '../tcp/end-counters.ts';
 import type { Host } from './host.ts';
+import type { Transport } from './transport.ts';
 import type { IpOffloadStatistics, TcpOffloadStatistics } from './offload-stats-reader.ts';
 
 export interface HostStatistics {
@@ -26,6 +27,18 @@ export interface HostStatistics {
   readonly tcpRetransSegs: number;
   readonly tcpInErrs: number;
   readonly tcpOutRsts: number;
+  /** Of Linux's TcpExt: handshakes that found no place, SYN cookies, TCP Fast Open. */
+  readonly tcpListenOverflows: number;
+  readonly tcpListenDrops: number;
+  readonly tcpSyncookiesSent: number;
+  readonly tcpSyncookiesRecv: number;
+  readonly tcpSyncookiesFailed: number;
+  readonly tcpFastOpenCookieReqd: number;
+  readonly tcpFastOpenPassive: number;
+  readonly tcpFastOpenPassiveFail: number;
+  readonly tcpFastOpenListenOverflow: number;
+  readonly tcpFastOpenActive: number;
+  readonly tcpFastOpenActiveFail: number;
   readonly ipInReceives: number;
   readonly ipInHdrErrors: number;
   readonly ipInAddrErrors: number;
@@ -76,6 +89,7 @@ export function hostStatistics(host: Host): HostStatistics {
     tcpRetransSegs: transport.retransmissions + tcp('retransmittedSegments'),
     tcpInErrs: transport.checksumErrors + tcp('inErrors'),
     tcpOutRsts: transport.resetsSent + counters.outResets + tcp('outResets'),
+    ...openStatistics(transport),
     ipInReceives: ipv4Input.received + ip('ip4', 'inReceives'),
     ipInHdrErrors: ipv4Input.headerErrors,
     ipInAddrErrors: ipv4Input.addressErrors,
@@ -104,6 +118,25 @@ export function hostStatistics(host: Host): HostStatistics {
     udpNoPorts: udp.noPorts,
     udpInErrors: udp.inErrors,
     udpOutDatagrams: udp.output.sent,
+  };
+}
+
+/** Devices open nothing. */
+function openStatistics({ listeners, fastOpen, fastOpenCache }: Transport) {
+  const { listenOverflows, listenDrops, syncookiesSent, syncookiesRecv, syncookiesFailed } = listeners.counters;
+  const { cookieReqd, passive, passiveFail, listenOverflow } = fastOpen.counters;
+  return {
+    tcpListenOverflows: listenOverflows,
+    tcpListenDrops: listenDrops,
+    tcpSyncookiesSent: syncookiesSent,
+    tcpSyncookiesRecv: syncookiesRecv,
+    tcpSyncookiesFailed: syncookiesFailed,
+    tcpFastOpenCookieReqd: cookieReqd,
+    tcpFastOpenPassive: passive,
+    tcpFastOpenPassiveFail: passiveFail,
+    tcpFastOpenListenOverflow: listenOverflow,
+    tcpFastOpenActive: fastOpenCache.counters.active,
+    tcpFastOpenActiveFail: fastOpenCache.counters.activeFail,
   };
 }
 

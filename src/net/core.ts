@@ -23,6 +23,7 @@ export interface ConnectTarget {
   readonly port: number;
   readonly localAddress: string | undefined;
   readonly localPort: number;
+  readonly fastOpen: boolean;
 }
 
 export class NetCore implements LinkCore {
@@ -89,7 +90,7 @@ export class NetCore implements LinkCore {
   /** Starts an active open; the error, if it fails at once. */
   connect(link: Link, target: ConnectTarget): NetError | null {
     const { tli } = this.#host;
-    const { address, iface, port, localAddress, localPort } = target;
+    const { address, iface, port, localAddress, localPort, fastOpen } = target;
     const { address: remote } = this.describe(address, port);
     if (this.addresses.includes(address)) {
       const hint = ' - a host of a machine does not reach itself, connect from another one';
@@ -106,7 +107,7 @@ export class NetCore implements LinkCore {
     // Nobody listens on port 0 (RFC 6335 6).
     if (port === 0) return connectError('ECONNREFUSED', remote, port);
     this.enter();
-    const connection = tli.connect(address, port, this.events, localPort, source, iface);
+    const connection = tli.connect(address, port, this.events, localPort, source, iface, { fastOpen });
     if (connection === null) {
       return localPort === 0 ? connectError('ENOBUFS', remote, port) : connectError('EADDRINUSE', remote, port, local);
     }

@@ -138,6 +138,15 @@ export class Link {
     this.#pump();
   }
 
+  /** RFC 7413: a SYN that waits for text has waited long enough. */
+  openNow(): void {
+    const { connection } = this;
+    if (connection === null || !connection.awaitsText) return;
+    this.#core.enter();
+    connection.openNow();
+    this.#core.wake();
+  }
+
   /** FIN behind everything written. */
   shutdown(done: Done): void {
     this.#shutdownDone = done;
@@ -241,7 +250,11 @@ export class Link {
 
   /** Hands over what can be handed over now. Called in a tick or by the stream, never during a step. */
   #pump(): void {
-    if (this.#isOpening || this.#isClosed) return;
+    if (this.#isClosed) return;
+    if (this.#isOpening) {
+      this.#pumpEarly();
+      return;
+    }
     if (this.#outgoing.remaining > 0) {
       if (this.connection === null) {
         this.#finishWrite(this.#lostError());
@@ -260,6 +273,14 @@ export class Link {
     const done = this.#shutdownDone;
     this.#shutdownDone = null;
     done(null);
+  }
+
+  /** What is to go with a SYN that waits for it. */
+  #pumpEarly(): void {
+    const { connection } = this;
+    if (this.#outgoing.remaining === 0 || connection === null || !connection.awaitsText) return;
+    this.#handOver(connection);
+    if (this.#outgoing.remaining === 0) this.#finishWrite(null);
   }
 
   #handOver(connection: TliConnection): void {

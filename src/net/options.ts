@@ -12,7 +12,20 @@ export interface SocketOptions {
   readonly highWaterMark?: number | undefined;
 }
 
-export interface ConnectOptions extends SocketOptions {
+/** Of the connection, set before there is one. */
+export interface TransportOptions {
+  readonly noDelay?: boolean | undefined;
+  readonly keepAlive?: boolean | undefined;
+  /** ms until the first probe. */
+  readonly keepAliveInitialDelay?: number | undefined;
+  /** ms between probes, and how many go unanswered at most. Not in Node. */
+  readonly keepAliveInterval?: number | undefined;
+  readonly keepAliveProbes?: number | undefined;
+  /** RFC 5482: ms that the peer may leave something unanswered before the connection is given up. Not in Node. */
+  readonly userTimeout?: number | undefined;
+}
+
+export interface ConnectOptions extends SocketOptions, TransportOptions {
   readonly port: number | string;
   /** An IPv4 or IPv6 address. */
   readonly host?: string | undefined;
@@ -20,9 +33,11 @@ export interface ConnectOptions extends SocketOptions {
   readonly localPort?: number | undefined;
   /** ms; applied before connecting. */
   readonly timeout?: number | undefined;
-  readonly noDelay?: boolean | undefined;
-  readonly keepAlive?: boolean | undefined;
-  readonly keepAliveInitialDelay?: number | undefined;
+  /**
+   * TCP Fast Open (RFC 7413): if the peer has given us a cookie, what is written in the same turn of the event loop leaves with
+   * the SYN. Only for what may arrive twice. Not in Node.
+   */
+  readonly fastOpen?: boolean | undefined;
 }
 
 export interface ListenOptions {
@@ -33,15 +48,14 @@ export interface ListenOptions {
   readonly ipv6Only?: boolean | undefined;
   /** Handshakes that may be under way at once; beyond that SYNs are answered with cookies. 511 when absent. */
   readonly backlog?: number | undefined;
+  /** TCP Fast Open: connections that may be open before their handshake is complete; 0, none, when absent. Not in Node. */
+  readonly fastOpen?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ServerOptions {
+export interface ServerOptions extends TransportOptions {
   readonly allowHalfOpen?: boolean | undefined;
   readonly pauseOnConnect?: boolean | undefined;
-  readonly noDelay?: boolean | undefined;
-  readonly keepAlive?: boolean | undefined;
-  readonly keepAliveInitialDelay?: number | undefined;
   readonly highWaterMark?: number | undefined;
 }
 

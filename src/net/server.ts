@@ -94,23 +94,24 @@ export class Server extends EventEmitter implements AsyncDisposable {
   }
 
   #listen(port: number, options: ListenOptions): Error | null {
-    const { backlog = BACKLOG_DEFAULT, ipv6Only = false } = options;
+    const { backlog = BACKLOG_DEFAULT, ipv6Only = false, fastOpen = 0 } = options;
+    const limits = { backlog, fastOpenMax: fastOpen };
     const own = this.#core.addresses;
     const speaksIpv6 = own.some(isIpv6);
     // As in Node: all addresses of both IP versions, if there are both.
     const host = options.host ?? (speaksIpv6 ? ANY_IPV6 : ANY_IPV4);
-    if (host === ANY_IPV4) return this.#take(port, { address: 0, version: 4, backlog }, ANY_IPV4, 'IPv4');
+    if (host === ANY_IPV4) return this.#take(port, { address: 0, version: 4, ...limits }, ANY_IPV4, 'IPv4');
     if (host === ANY_IPV6) {
       const version = ipv6Only ? 6 : 0;
       const [text, family] = speaksIpv6 ? [ANY_IPV6, 'IPv6' as const] : [ANY_IPV4, 'IPv4' as const];
-      return this.#take(port, { address: 0, version, backlog }, text, family);
+      return this.#take(port, { address: 0, version, ...limits }, text, family);
     }
     const resolved = resolve(host, this.#core.host);
     if (isError(resolved)) return resolved;
     const { address } = resolved;
     const { address: text, family } = this.#core.describe(address, port);
     const error = own.includes(address)
-      ? this.#take(port, { address, backlog }, text, family)
+      ? this.#take(port, { address, ...limits }, text, family)
       : listenError('EADDRNOTAVAIL', text, port);
     this.#core.forget(address);
     return error;
@@ -143,15 +144,14 @@ export class Server extends EventEmitter implements AsyncDisposable {
       process.nextTick(() => this.emit('drop', argument));
       return;
     }
-    const { allowHalfOpen, highWaterMark, noDelay, keepAlive, keepAliveInitialDelay, pauseOnConnect } = this.#options;
+    const { allowHalfOpen, highWaterMark, pauseOnConnect } = this.#options;
     this.#connections++;
     const socket = this.#newSocket({ allowHalfOpen, highWaterMark });
     Socket.accept(socket, connection, () => {
       this.#connections--;
       this.#emitCloseIfDrained();
     });
-    if (noDelay === true) socket.setNoDelay(true);
-    if (keepAlive === true) socket.setKeepAlive(true, keepAliveInitialDelay);
+    socket.preset(this.#options);
     if (pauseOnConnect === true) socket.pause();
     process.nextTick(() => this.emit('connection', socket));
   }

@@ -21,7 +21,9 @@ import {
   connectPort,
   localPortOf,
   type SocketOptions,
+  type TransportOptions,
 } from './options.ts';
+import { StoredOptions } from './stored-options.ts';
 
 export type SocketReadyState = 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
 
@@ -46,8 +48,7 @@ export class Socket extends Duplex {
   #link: Link | null = null;
   #timer: NetTimer | null = null;
   #isReferenced = true;
-  #noDelay: boolean | null = null;
-  #keepAlive: { enabled: boolean; delay: number } | null = null;
+  readonly #stored = new StoredOptions();
   #resetDue = false;
   #dispatched = 0;
   /** Of the peer while connecting, then of both ends. */
@@ -86,8 +87,7 @@ export class Socket extends Duplex {
     if (this.destroyed) this.#startOver();
     if (callback !== undefined) this.once('connect', callback);
     this.connecting = true;
-    if (options.noDelay !== undefined) this.#noDelay = options.noDelay;
-    if (options.keepAlive === true) this.#keepAlive = { enabled: true, delay: options.keepAliveInitialDelay ?? 0 };
+    this.preset(options);
     this.#touch();
     const resolved = resolve(options.host, this.#core.host);
     const error = isError(resolved) ? resolved : this.#open(resolved, port, localPort, options);
@@ -102,11 +102,14 @@ export class Socket extends Duplex {
   #open({ address, iface }: Resolved, port: number, localPort: number, options: ConnectOptions): NetError | null {
     this.#remote = this.#core.describe(address, port);
     const link = this.#newLink();
-    const { localAddress } = options;
-    const error = this.#core.connect(link, { address, iface, port, localAddress, localPort });
+    const { localAddress, fastOpen = false } = options;
+    const error = this.#core.connect(link, { address, iface, port, localAddress, localPort, fastOpen });
     this.#core.forget(address);
-    if (error === null && link.connection !== null) this.#opened(link, link.connection);
-    return error;
+    if (error !== null || link.connection === null) return error;
+    this.#opened(link, link.connection);
+    // Whoever writes nothing waits for what the peer has to say.
+    if (fastOpen) this.#core.startTimer(0, () => link.openNow());
+    return null;
   }
 
   /** A socket may connect again after `close`. */
@@ -137,7 +140,7 @@ export class Socket extends Duplex {
     this.#remote = this.#core.describe(remoteAddress, remotePort);
     this.#local = this.#core.describe(localAddress, localPort);
     link.setHeld(this.#isReferenced);
-    this.#applyOptions();
+    this.#change(each => this.#stored.applyTo(each));
   }
 
   // --- what the link tells, in ticks ---
@@ -145,7 +148,7 @@ export class Socket extends Duplex {
   #connected(): void {
     this.connecting = false;
     // RFC 9293 3.8.4: keep-alive begins with the connection.
-    this.#applyOptions();
+    this.#change(each => this.#stored.applyTo(each));
     this.#touch();
     this.emit('connect');
     this.emit('ready');
@@ -274,16 +277,31 @@ export class Socket extends Duplex {
   }
 
   setNoDelay(noDelay = true): this {
-    this.#noDelay = noDelay;
-    this.#applyNoDelay();
+    this.#stored.noDelay = noDelay;
+    this.#change(connection => this.#stored.applyNoDelay(connection));
     return this;
   }
 
-  /** `initialDelay` in ms; 0 leaves it as it is. */
-  setKeepAlive(enabled = false, initialDelay = 0): this {
-    this.#keepAlive = { enabled, delay: initialDelay };
-    this.#applyKeepAlive();
+  /** Times in ms; 0 leaves each as it is, and whole seconds count. `interval` and `probes` are not in Node. */
+  setKeepAlive(enabled = false, initialDelay = 0, interval = 0, probes = 0): this {
+    this.#stored.keepAlive = { enabled, initialDelay, interval, probes };
+    this.#change(connection => this.#stored.applyKeepAlive(connection));
     return this;
+  }
+
+  /** RFC 5482: ms that the peer may leave something unanswered; 0: by the count of retransmissions. Not in Node. */
+  setUserTimeout(ms: number): this {
+    this.#stored.userTimeout = ms;
+    this.#change(connection => this.#stored.applyUserTimeout(connection));
+    return this;
+  }
+
+  /** What `connect` and servers set. */
+  preset(options: TransportOptions): void {
+    const { noDelay, keepAlive, keepAliveInitialDelay, keepAliveInterval, keepAliveProbes, userTimeout } = options;
+    if (noDelay !== undefined) this.setNoDelay(noDelay);
+    if (keepAlive === true) this.setKeepAlive(true, keepAliveInitialDelay, keepAliveInterval, keepAliveProbes);
+    if (userTimeout !== undefined) this.setUserTimeout(userTimeout);
   }
 
   ref(): this {
@@ -298,24 +316,11 @@ export class Socket extends Duplex {
     return this;
   }
 
-  #applyOptions(): void {
-    this.#applyNoDelay();
-    this.#applyKeepAlive();
-  }
-
-  #applyNoDelay(): void {
-    if (this.#noDelay === null) return;
+  #change(change: (connection: TliConnection) => void): void {
+    const connection = this.#link?.connection ?? null;
+    if (connection === null) return;
     this.#core.enter();
-    this.#link?.connection?.setNoDelay(this.#noDelay);
-    this.#core.wake();
-  }
-
-  #applyKeepAlive(): void {
-    if (this.#keepAlive === null) return;
-    const { enabled, delay } = this.#keepAlive;
-    this.#core.enter();
-    // Whole seconds, as in Node.
-    this.#link?.connection?.setKeepAlive(enabled, Math.floor(delay / 1000) * 1000);
+    change(connection);
     this.#core.wake();
   }
 
