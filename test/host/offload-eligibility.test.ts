@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { OffloadEligibility } from '../../src/host/offload-eligibility.ts';
 import type { Path } from '../../src/host/path.ts';
 import { NO_OFFLOAD, type OffloadCapabilities } from '../../src/offload/capabilities.ts';
+import type { TargetOptions } from '../../src/offload/target-options.ts';
 import { type Tcb, TcpConstFlag } from '../../src/tcp/tcb.ts';
 import { LadderMachine } from '../support/machine-ladder.ts';
 
@@ -17,7 +18,9 @@ const ABLE: OffloadCapabilities = {
   mtu: 1500,
 };
 const TCB = { constFlags: TcpConstFlag.Timestamp | TcpConstFlag.Sack | TcpConstFlag.Ecn, initialRcvWnd: 65_536 } as Tcb;
-const PATH = { mtu: 1500 } as Path;
+const PATH = { mtu: 1500, destination: 0x0a000001 } as Path;
+/** An address of IPv6, by its number. */
+const PATH6 = { mtu: 1500, destination: 0xf000_0001 | 0 } as Path;
 
 describe('a connection and an adapter', () => {
   test('that can do all it uses', () => {
@@ -40,31 +43,50 @@ describe('a connection and an adapter', () => {
     const all = [...Object.values(transport), ...Object.values(network)];
     expect(all.reduce((sum, count) => sum + count, 0)).toBe(1);
   });
+
+  test('of either IP version', () => {
+    const eligibility = new OffloadEligibility();
+    expect(eligibility.accepts(TCB, PATH6, ABLE)).toBe(false);
+    expect(eligibility.network).toEqual({ ipv4: 0, ipv6: 1, pathMtu: 0 });
+    expect(eligibility.accepts(TCB, PATH6, { ...ABLE, supportsIpv4: false, supportsIpv6: true })).toBe(true);
+  });
+
+  test('what a connection does not use nobody has to have', () => {
+    const able = { ...ABLE, supportsTimestamps: false, supportsSack: false, supportsEcn: false };
+    expect(new OffloadEligibility().accepts({ ...TCB, constFlags: 0 } as Tcb, PATH, able)).toBe(true);
+  });
 });
 
 describe('a machine', () => {
-  const machine = (supportsTimestamps: boolean): LadderMachine => {
-    const nics = [{ name: 'nic0', target: { supportsTimestamps } }];
-    const built = new LadderMachine({ peers: { c1: '10.0.0.101:5001' }, timestamps: true, nics, quiet: true }, 1);
+  const machine = (target: Partial<TargetOptions>): LadderMachine => {
+    const nics = [{ name: 'nic0', target }];
+    const peers = { c1: '10.0.0.101:5001' };
+    const tcp = { ecn: 'on' } as const;
+    const built = new LadderMachine({ peers, timestamps: true, sack: true, ecn: true, tcp, nics, quiet: true }, 1);
     built.call(() => built.offload(['c1']));
     built.advanceTo(5000);
     return built;
   };
 
-  test('keeps a connection with timestamps from a device without them; it stays as it is (A21)', () => {
-    const { host, sim } = machine(false);
-    expect(host.offload.eligibility.transport.timestamps).toBe(1);
+  test.each([
+    ['timestamps', { supportsTimestamps: false }],
+    ['sack', { supportsSack: false }],
+    ['ecn', { supportsEcn: false }],
+  ] as const)('keeps a connection with %s from a device without; it stays as it is (A21)', (what, target) => {
+    const { host, sim } = machine(target);
+    expect(host.offload.eligibility.transport).toMatchObject({ [what]: 1 });
     expect([host.chimney.offloaded, sim.nics[0]!.stats.initiateCalls]).toEqual([0, 0]);
     expect([host.transport.table.inUse, host.chimney.requestsPending]).toEqual([1, 0]);
   });
 
   test('gives it to one that has them', () => {
-    const { host } = machine(true);
-    expect([host.chimney.offloaded, host.offload.eligibility.transport.timestamps]).toEqual([1, 0]);
+    const { host } = machine({});
+    const { timestamps, sack, ecn } = host.offload.eligibility.transport;
+    expect([host.chimney.offloaded, timestamps, sack, ecn]).toEqual([1, 0, 0, 0]);
   });
 
   test('that changes its abilities is not given back what no longer fits; the host carries it (F09)', () => {
-    const built = machine(true);
+    const built = machine({});
     const { host } = built;
     built.call(() => built.upload(['c1']));
     built.advanceTo(10_000);
