@@ -1,4 +1,7 @@
-/** A UDP socket of a machine that is fed forged frames: what comes is looked at late, and some of it is sent back. */
+/**
+ * A UDP socket of a machine that is fed forged frames:
+ * what comes is looked at late, and some of it is sent back.
+ */
 import type { Prng } from '../../base/prng.ts';
 import type { Host } from '../../host/host.ts';
 import type { UdpSocket } from '../../host/udp-socket.ts';
