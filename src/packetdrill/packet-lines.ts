@@ -97,7 +97,7 @@ export class PacketLines {
     const { payload } = action;
     const socket = this.#socketForOutbound(event, payload.protocol === 'tcp' ? payload : null);
     if (payload.protocol === 'tcp') this.#expectTcp(event, action, payload, due, socket);
-    else if (payload.protocol === 'udp') this.#expectUdp(event, payload, due, socket);
+    else if (payload.protocol === 'udp') this.#expectUdp(event, action, payload, due, socket);
     else throw new ScriptError(event.line, 'outbound ICMP is not compared');
   }
 
@@ -146,13 +146,15 @@ export class PacketLines {
     if (off !== '') throw this.#mismatch(event, `timing error: expected outbound packet ${off}`, packets, socket);
   }
 
-  #expectUdp(event: ScriptEvent, expected: UdpSpec, due: DueTime, socket: ScriptSocket): void {
+  #expectUdp(event: ScriptEvent, action: PacketAction, expected: UdpSpec, due: DueTime, socket: ScriptSocket): void {
     const packet = this.#next(due, socket);
     if (packet === null) throw this.#mismatch(event, '', [], socket);
     if (packet.payloadLength !== expected.length) {
       const seen = `${timeText(DrillMachine.scriptTime(packet.us))} > udp (${packet.payloadLength})`;
       throw new Mismatch(event.line, `payload length\n  expected: ${event.text}\n  seen:     ${seen}`);
     }
+    const difference = ipDifference(action.ip, packet.ip, socket);
+    if (difference !== '') throw new Mismatch(event.line, `${difference}\n  expected: ${event.text}`);
     this.#clock.verify(event.line, due, DrillMachine.scriptTime(packet.us), 'outbound packet');
   }
 

@@ -9,8 +9,9 @@ import { Epoll, pollEvents } from './epoll.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
 import type { SocketWorld } from './socket-world.ts';
 import type { TcpSocket } from './tcp-socket.ts';
+import { UdpSocket } from './udp-socket.ts';
 
-type FileAt = (fd: number) => TcpSocket | Epoll | undefined;
+type FileAt = (fd: number) => TcpSocket | UdpSocket | Epoll | undefined;
 
 const US_PER_MS = 1000;
 const ET = 0x8000_0000;
@@ -49,6 +50,7 @@ function socketAt(args: CallArguments, fileAt: FileAt, fd: number): TcpSocket {
   const file = fileAt(fd);
   if (file === undefined) throw new ScriptError(args.line, `unable to find fd with script fd ${fd}`);
   if (file instanceof Epoll) throw new Unsupported(args.line, 'an epoll file watched by another');
+  if (file instanceof UdpSocket) throw new Unsupported(args.line, `${args.call.name} of a UDP socket`);
   return file;
 }
 

@@ -27,6 +27,7 @@ import type { SocketWorld } from './socket-world.ts';
 import { type CallObserver, SystemCalls } from './system-calls.ts';
 import { TcbView } from './tcb-view.ts';
 import type { TcpSocket } from './tcp-socket.ts';
+import type { UdpSocket } from './udp-socket.ts';
 
 /** Where connections are while the script is played. */
 export interface Ownership {
@@ -185,6 +186,13 @@ export class Runner implements SocketWorld, CallObserver {
     const socket = this.#packets.make('tcp');
     socket.fd = fd;
     this.#scriptSockets.set(file, socket);
+  }
+
+  udpSocketMade(file: UdpSocket, fd: number): void {
+    const socket = this.#packets.make('udp');
+    socket.fd = fd;
+    socket.remotePort = this.settings.connectPort;
+    file.onBound = port => (socket.localPort = port);
   }
 
   listening(file: TcpSocket): void {

@@ -14,8 +14,10 @@ import { ScriptError, Unsupported } from './script-error.ts';
 import { sendCall } from './send-calls.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { TcpSocket } from './tcp-socket.ts';
+import { udpCall } from './udp-calls.ts';
+import { UdpSocket } from './udp-socket.ts';
 
-export type OpenFile = TcpSocket | Epoll;
+export type OpenFile = TcpSocket | UdpSocket | Epoll;
 
 const MSG = { Oob: 1, Peek: 2, DontWait: 0x40, ErrQueue: 0x2000 } as const;
 const O_NONBLOCK = 0x800;
@@ -25,6 +27,7 @@ const AF_UNSPEC = 0;
 /** Who hears of sockets: the runner maps packets to them. */
 export interface CallObserver {
   socketMade(socket: TcpSocket, fd: number): void;
+  udpSocketMade(socket: UdpSocket, fd: number): void;
   listening(socket: TcpSocket): void;
   connecting(socket: TcpSocket): void;
   /** It may connect again. */
@@ -50,6 +53,8 @@ export class SystemCalls {
   /** How a call line is done. */
   attempt(call: CallAction, line: number): Attempt {
     const args = new CallArguments(call, line);
+    const udp = this.#udp(args);
+    if (udp !== null && call.name !== 'close') return udpCall(udp, args);
     switch (call.name) {
       case 'socket':
         return () => this.#socket(args);
@@ -134,6 +139,14 @@ export class SystemCalls {
     return file;
   }
 
+  /** The UDP socket that the call is for, if it is for one. */
+  #udp(args: CallArguments): UdpSocket | null {
+    const { name } = args.call;
+    if (args.count === 0 || name === 'socket' || name === 'poll' || name.startsWith('epoll')) return null;
+    const file = this.#files.get(args.number(0));
+    return file instanceof UdpSocket ? file : null;
+  }
+
   /** A call that waits on a blocking socket, and says EAGAIN on another. */
   #blocking(socket: TcpSocket, dontWait: boolean, once: (socket: TcpSocket) => CallResult | null): Attempt {
     return () => {
@@ -162,11 +175,20 @@ export class SystemCalls {
     if (protocol === numberOf('IPPROTO_MPTCP', args.line)) throw new Unsupported(args.line, 'MPTCP');
     const kind = type & 0xf;
     if (kind === 1 && protocol === 17) return failed('EPROTONOSUPPORT');
-    if (kind !== 1) throw new Unsupported(args.line, 'sockets other than TCP');
+    if (kind === 2 && (protocol === 0 || protocol === 17)) return this.#udpSocket(args, type);
+    if (kind !== 1) throw new Unsupported(args.line, 'sockets other than TCP and UDP');
     const socket = new TcpSocket(this.#world);
     socket.nonBlocking = (type & O_NONBLOCK) !== 0;
     const result = this.#open(args, socket);
     if (result.value >= 0) this.#observer.socketMade(socket, result.value);
+    return result;
+  }
+
+  #udpSocket(args: CallArguments, type: number): CallResult {
+    const socket = new UdpSocket(this.#world);
+    socket.nonBlocking = (type & O_NONBLOCK) !== 0;
+    const result = this.#open(args, socket);
+    if (result.value >= 0) this.#observer.udpSocketMade(socket, result.value);
     return result;
   }
 
@@ -226,12 +248,16 @@ export class SystemCalls {
         begun = true;
         this.#files.delete(fd);
         if (file instanceof Epoll) return ok();
+        if (file instanceof UdpSocket) {
+          file.close();
+          return ok();
+        }
         for (const other of this.#files.values()) if (other instanceof Epoll) other.remove(file);
         file.close();
         const { lingerOn, lingerSeconds } = file.options;
         untilUs = lingerOn && !file.nonBlocking ? deadlineUs() + lingerSeconds * 1e6 : 0;
       }
-      if (file instanceof Epoll || untilUs === 0) return ok();
+      if (!(file instanceof TcpSocket) || untilUs === 0) return ok();
       return file.isDrained || this.#world.machine.nowUs >= untilUs ? ok() : null;
     };
   }
