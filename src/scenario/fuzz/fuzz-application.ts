@@ -39,8 +39,11 @@ export class FuzzApplication implements TliHandler {
   }
 
   connect(address: number, port: number): void {
-    const connection = this.#tli.connect(address, port, this);
+    const fastOpen = this.#prng.chance(0.3);
+    const connection = this.#tli.connect(address, port, this, 0, 0, null, { fastOpen });
     if (connection === null) return;
+    // With a cookie the SYN waits for it, and carries it.
+    if (fastOpen) connection.write(WRITE_BYTES, 1);
     connection.tag = 1;
     this.#opening++;
   }

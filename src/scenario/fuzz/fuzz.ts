@@ -23,7 +23,7 @@ import { leftBehind } from '../transparency-leaks.ts';
 import { FrameSource } from './frame-source.ts';
 import { APPLICATION_BYTES, FuzzApplication } from './fuzz-application.ts';
 import { FuzzDatagrams } from './fuzz-datagrams.ts';
-import { addressOf, drawFuzz, type FuzzPlan, ipv6AddressOf } from './fuzz-plan.ts';
+import { addressOf, drawFuzz, farAddressOf, type FuzzPlan, ipv6AddressOf } from './fuzz-plan.ts';
 import { RECORDED_BYTES, RecordedFrames } from './recorded-frames.ts';
 
 /** Frames that one machine is fed: a few thousand, so that making it costs little. */
@@ -101,7 +101,7 @@ class FuzzRun {
     this.#applications = hosts.map(({ host }, index) => {
       const { offset } = layout.hosts[index]!.regions.application;
       const application = new FuzzApplication(prng.fork('application'), host.tli, offset);
-      host.tli.listen(PORT, application);
+      host.tli.listen(PORT, application, { backlog: prng.chance(0.5) ? 4 : 100, fastOpenMax: 4 });
       return application;
     });
     this.#datagrams = hosts.map(({ host }) => new FuzzDatagrams(prng.fork('datagrams'), host));
@@ -109,7 +109,7 @@ class FuzzRun {
     this.#recorded = new RecordedFrames(memory, scratch);
     fabric.addTap(this.#recorded);
     const macs = nics.map(({ boot }) => ({ hi: boot.config.macHi, lo: boot.config.macLo }));
-    const ipv4 = hosts.flatMap((_, host) => vids.map(vid => addressOf(host, vid)));
+    const ipv4 = hosts.flatMap((_, host) => vids.flatMap(vid => [addressOf(host, vid), farAddressOf(host, vid)]));
     const ipv6 = [
       ...hosts.flatMap((_, host) => vids.map(vid => ipv6AddressOf(host, vid))),
       ...macs.map(({ hi, lo }) => linkLocalOf(hi, lo)),
@@ -189,7 +189,8 @@ class FuzzRun {
     const port = prng.chance(0.95) ? PORT : PORT + 1;
     const { addresses } = this.sim.hosts[from]!.host.network;
     const isIpv6 = hasIpv6 && prng.chance(0.5);
-    const to = isIpv6 ? addresses.internWords(ipv6AddressOf(1 - from, vid)) : addressOf(1 - from, vid);
+    const ipv4 = prng.chance(0.3) ? farAddressOf(1 - from, vid) : addressOf(1 - from, vid);
+    const to = isIpv6 ? addresses.internWords(ipv6AddressOf(1 - from, vid)) : ipv4;
     this.#applications[from]!.connect(to, port);
     if (isIpv6) addresses.release(to);
   }
