@@ -12,6 +12,7 @@ import { endValidation } from '../tcp/blind-attack.ts';
 import { isEstablished } from '../tcp/end-counters.ts';
 import { resetFor, ResetReply } from '../tcp/reset.ts';
 import { segmentArrives } from '../tcp/segment-arrives.ts';
+import { enqueueSend } from '../tcp/send-queue.ts';
 import { type Tcb, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { timerFired } from '../tcp/timer-fired.ts';
 import { transmit } from '../tcp/transmit.ts';
@@ -90,7 +91,15 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
 
   send(slot: number, chain: number): void {
     const tcb = this.tcb.at(this.table.addressOf(slot));
-    if (!send(tcb, chain, this.buffers, this.now, this)) this.failChain(tcb.context, chain, NdisStatus.RequestAborted);
+    if (send(tcb, chain, this.buffers, this.now, this) || this.#queuesBehind(tcb, chain)) return;
+    this.failChain(tcb.context, chain, NdisStatus.RequestAborted);
+  }
+
+  /** It has ended here, and earlier sends wait to go back in the chain: what comes after goes with them, in order (D04). */
+  #queuesBehind(tcb: Tcb, chain: number): boolean {
+    if (tcb.state !== TcpState.Closed || chain === 0 || tcb.sendDataHead === 0) return false;
+    enqueueSend(tcb, chain, this.buffers);
+    return true;
   }
 
   disconnect(slot: number, chain: number, flags: number): void {
@@ -102,19 +111,18 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   #disconnect(tcb: Tcb, slot: number, chain: number, flags: number): void {
     const pending = chain === 0 ? NO_BUFFER : chain;
     if (flags === DisconnectFlag.Abortive) {
-      if ((tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && tcb.state !== TcpState.Closed) {
-        // The host does it again where the state will be.
-        this.completeDisconnect(tcb, pending, NdisStatus.UploadInProgress);
-        return;
-      }
-      if (tcb.state === TcpState.Closed) {
-        // It ended here before: nothing will happen any more, and the host waits for an answer.
-        this.completeDisconnect(tcb, pending, NdisStatus.Success);
-        return;
-      }
-      // A graceful disconnect that waits for the ACK of its FIN is answered as well: it will not be done (D22).
+      const isDue = (tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && tcb.state !== TcpState.Closed;
+      // A graceful disconnect that waits for the ACK of its FIN is answered as well: it will not be done, or not here (D22).
       const earlier = this.pendingDisconnect[slot]!;
-      if (earlier !== 0) this.completeDisconnect(tcb, earlier, NdisStatus.RequestAborted);
+      const instead = isDue ? NdisStatus.UploadInProgress : NdisStatus.RequestAborted;
+      if (earlier !== 0) this.completeDisconnect(tcb, earlier, instead);
+      if (isDue || tcb.state === TcpState.Closed) {
+        // The host does it again where the state will be; or it ended here before, and nothing will happen any more: success,
+        // but for sends that only the terminate gives back.
+        const ended = tcb.sendDataHead === 0 ? NdisStatus.Success : NdisStatus.RequestAborted;
+        this.completeDisconnect(tcb, pending, isDue ? NdisStatus.UploadInProgress : ended);
+        return;
+      }
       this.pendingDisconnect[slot] = pending;
       abort(tcb, this);
       return;
@@ -127,7 +135,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
     } else {
       ok = close(tcb, this.now, this);
     }
-    if (!ok) this.completeDisconnect(tcb, pending, NdisStatus.RequestAborted);
+    if (!ok && !this.#queuesBehind(tcb, chain)) this.completeDisconnect(tcb, pending, NdisStatus.RequestAborted);
   }
 
   /** Receives are posted, or (0) a refusal is over: what was held goes on its way. One that stands still takes none. */

@@ -175,6 +175,9 @@ export class ReceiveSide implements DeliveryOwner, TimerHandler {
       this.#descriptors.free(address);
     } else if (status !== NdisStatus.UploadInProgress) {
       this.receiveComplete(connection.slot, address, status);
+    } else if (connection.handler === null) {
+      // It was posted before the application heard that all is over: there is nowhere for it to be done again.
+      this.#descriptors.free(address);
     } else {
       // Bytes that it got are the application's (D10); it stands in front of what was posted since.
       connection.returned.push(address);

@@ -88,7 +88,8 @@ export class InvariantChecker {
   #failovers = 0;
   #quietSinceUs = 0;
 
-  constructor(sim: Simulation) {
+  /** @param watchesWire false: frames are lost in front of the cable, SYNs too, and what follows cannot be told apart */
+  constructor(sim: Simulation, watchesWire = true) {
     const { host } = sim.host;
     this.#sim = sim;
     this.#nics = sim.nics.slice(0, host.miniports.length);
@@ -97,7 +98,8 @@ export class InvariantChecker {
     this.#neighborWatch = new NeighborWatch(sim.memory, this.#nics);
     this.#buffers = new BufferWatch(sim);
     for (const index of this.#nics.keys()) {
-      for (const tap of [this.#talk, this.#wire, this.#neighborWatch]) sim.fabric.cables[index]!.addTap(tap, index);
+      const taps = [this.#talk, this.#neighborWatch, ...(watchesWire ? [this.#wire] : [])];
+      for (const tap of taps) sim.fabric.cables[index]!.addTap(tap, index);
     }
     sim.onStep = component => this.#neighborWatch.stepped(component);
     this.#tcb = host.transport.table.cursor();

@@ -330,4 +330,29 @@ describe('the end of a connection', () => {
     expect(machine.host.sendDescriptors.inUse).toBe(0);
     race.end();
   });
+
+  const late = 'a receive that a NIC answers when the connection is over gives its buffer back (E13, D22)';
+  explore(late, { ...ONE, interleavings: 200, tcp: { finWait2Ticks: 300 } }, (machine, race) => {
+    const app = new Receiver(machine, race);
+    const { connection } = app;
+    const { offset } = machine.sim.layout.hosts[0]!.regions.application;
+    const [nic] = machine.sim.nics;
+    offloaded(race);
+    machine.call(() => connection.disconnect());
+    race.settle();
+    // It hangs for longer than FIN-WAIT-2 lasts; what it has to do then it does in a row.
+    nic!.stall();
+    race.advance(400);
+    race.event('abort', () => machine.call(() => connection.abort()), 4);
+    for (let i = 0; i < 2; i++) {
+      race.event('post', () => machine.call(() => connection.postReceive(offset, 1000, CROSSING, true)), 12);
+    }
+    race.event('wake up', () => nic!.resume(), 8);
+    race.mayBreak('c1');
+    race.run();
+    race.until('it ends', () => race.count('c1 closed') === 1);
+    race.settle();
+    expect(machine.host.sendDescriptors.inUse).toBe(0);
+    race.end();
+  });
 });

@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { NdisStatus } from '../../src/base/status.ts';
 import { NetBuffer } from '../../src/memory/net-buffer.ts';
+import { OffloadStateType } from '../../src/offload/block-list.ts';
 import { Completion, DisconnectFlag, Submission } from '../../src/offload/descriptors.ts';
 import { TcpOffloadEvent, TcpUploadReason } from '../../src/offload/events.ts';
+import { DEFAULT_TCP_PARAMS } from '../../src/tcp/params.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
 import { type Answer, Bench, type BenchOptions } from './bench.ts';
 
@@ -245,6 +247,59 @@ describe('send', () => {
       [TcpOffloadEvent.IndicateDisconnect, 0],
       [TcpOffloadEvent.IndicateRetrieve, TcpUploadReason.UploadRequested],
     ]);
+  });
+
+  test('abort behind a disconnect, once it stands still: both are to be done where the state will be (D22)', () => {
+    const { bench, handle } = one();
+    bench.submit(Submission.TcpDisconnect, handle, 0, 0, DisconnectFlag.Graceful);
+    bench.step();
+    const slot = bench.nic.firmware.table.slotOfHandle(handle);
+    // TIME-WAIT, or anything else that a device has to be rid of: it asks, and the host has not heard yet.
+    bench.nic.firmware.retrieve(
+      bench.nic.firmware.tcb.at(bench.nic.firmware.table.addressOf(slot)),
+      TcpUploadReason.InvalidState,
+    );
+    bench.submit(Submission.TcpDisconnect, handle, 0, 0, DisconnectFlag.Abortive);
+    const { UploadInProgress } = NdisStatus;
+    expect(of(bench.step(), Completion.TcpDisconnectComplete).map(({ a2 }) => a2)).toEqual([
+      UploadInProgress,
+      UploadInProgress,
+    ]);
+  });
+
+  test('abort behind a disconnect, when the peer has given no answer: both are answered, once (D22)', () => {
+    const { bench, handle } = one({ config: { tcp: { ...DEFAULT_TCP_PARAMS, retransmissionsMax: 1 } } });
+    bench.submit(Submission.TcpDisconnect, handle, 0, 0, DisconnectFlag.Graceful);
+    for (let i = 0; i < 20; i++) bench.step(1000);
+    bench.submit(Submission.TcpDisconnect, handle, 0, 0, DisconnectFlag.Abortive);
+    const { RequestAborted, Success } = NdisStatus;
+    expect(of(bench.step(), Completion.TcpDisconnectComplete).map(({ a2 }) => a2)).toEqual([RequestAborted, Success]);
+  });
+
+  test('abort, when the peer has not acknowledged what was sent: no success before the sends (digest 3.7)', () => {
+    const { bench, handle } = one({ config: { tcp: { ...DEFAULT_TCP_PARAMS, retransmissionsMax: 1 } } });
+    bench.submit(Submission.TcpSend, handle, bench.buffer('lost'));
+    for (let i = 0; i < 20; i++) bench.step(1000);
+    bench.submit(Submission.TcpDisconnect, handle, 0, 0, DisconnectFlag.Abortive);
+    expect(of(bench.step(), Completion.TcpDisconnectComplete)).toMatchObject([{ a2: NdisStatus.RequestAborted }]);
+  });
+
+  test('sends and a disconnect after that go back behind the others, in the chain of the terminate (D04, D22)', () => {
+    const { bench, handle } = one({ config: { tcp: { ...DEFAULT_TCP_PARAMS, retransmissionsMax: 1 } } });
+    const sends = ['lost', 'late', 'last'].map(text => bench.buffer(text));
+    bench.submit(Submission.TcpSend, handle, sends[0]!);
+    for (let i = 0; i < 20; i++) bench.step(1000);
+    bench.submit(Submission.TcpSend, handle, sends[1]!);
+    bench.submit(Submission.TcpDisconnect, handle, sends[2]!, 0, DisconnectFlag.Graceful);
+    expect(of(bench.step(), Completion.TcpSendComplete)).toEqual([]);
+    const terminated = bench.named(OffloadStateType.Tcp, handle);
+    bench.submit(Submission.TerminateOffload, terminated);
+    const answers = bench.step();
+    expect(of(answers, Completion.TcpDisconnectComplete)).toMatchObject([{ a1: 0, a2: NdisStatus.UploadInProgress }]);
+    const chain: number[] = [];
+    const buffers = NetBuffer.view(bench.memory);
+    for (let at = bench.block(terminated).netBufferListChain; at !== 0; at = buffers.at(at).next) chain.push(at);
+    expect(chain).toEqual(sends);
   });
 
   test('a forwarded segment is taken as if it had come by the wire, then answered (R29)', () => {

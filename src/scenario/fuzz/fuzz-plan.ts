@@ -30,6 +30,8 @@ export interface FuzzPlan {
   readonly vids: readonly number[];
   /** The interfaces speak IPv6 too. */
   readonly hasIpv6: boolean;
+  /** Cables are pulled, NICs hang, teams fail over. */
+  readonly isDisturbed: boolean;
   /** Every connection is a candidate when it is young. */
   readonly isAutomatic: readonly boolean[];
 }
@@ -83,6 +85,7 @@ export function drawFuzz(prng: Prng, seed: number): FuzzPlan {
     })),
     vids,
     hasIpv6,
+    isDisturbed: prng.chance(0.4),
     isAutomatic: teams.map(() => prng.chance(0.5)),
   };
 }

@@ -55,6 +55,8 @@ export interface FuzzOptions {
 const PORT = 80;
 const CONNECTIONS = 6;
 const BATCH_MAX = 48;
+/** How likely something breaks, or is mended, between two batches. */
+const DISTURBANCE = 0.02;
 /** Two zero-delay stacks may have much to say to each other at one time, but not this much. */
 const ROUNDS_MAX = 4000;
 const DRAIN_US = 120_000_000;
@@ -118,7 +120,7 @@ class FuzzRun {
       ipv4,
       ipv6,
     });
-    this.#invariants = new InvariantChecker(this.sim);
+    this.#invariants = new InvariantChecker(this.sim, !this.#plan.isDisturbed);
     this.sim.onRound = nowUs => this.#onRound(nowUs);
     options.prepare?.(this.sim);
   }
@@ -179,7 +181,33 @@ class FuzzRun {
       application.act(live[prng.below(live.length)]!);
       if (prng.chance(0.3)) this.#move(host);
     }
+    if (this.#plan.isDisturbed && prng.chance(DISTURBANCE)) this.#disturb();
     for (let left = prng.between(1, BATCH_MAX); left > 0; left--) this.#inject();
+  }
+
+  /** A cable is pulled or plugged, a NIC hangs or wakes up, a team fails over. */
+  #disturb(): void {
+    const { fabric, nics, host } = this.sim;
+    const nic = this.#prng.below(nics.length);
+    switch (this.#prng.below(5)) {
+      case 0:
+        fabric.cables[nic]!.pull();
+        return;
+      case 1:
+        // A team takes a NIC that hangs for dead, and what that has is lost.
+        if (host.team === null) nics[nic]!.stall();
+        return;
+      case 2:
+        host.team?.failOver(host.team.active.name);
+        return;
+      default:
+        this.#mend();
+    }
+  }
+
+  #mend(): void {
+    for (const cable of this.sim.fabric.cables) cable.plug();
+    for (const nic of this.sim.nics) nic.resume();
   }
 
   #connect(from: number): void {
@@ -247,6 +275,7 @@ class FuzzRun {
     const endUs = sim.clock.nowUs() + DRAIN_US;
     for (const { host } of sim.hosts) host.tli.unlisten(PORT);
     for (const datagrams of this.#datagrams) datagrams.close();
+    this.#call(() => this.#mend());
     this.#call(() => this.#applications.forEach(each => each.endAll()));
     for (let step = 0; ; step++) {
       sim.run(() => false, sim.clock.nowUs() + DRAIN_STEP_US);
