@@ -38,6 +38,7 @@ describe('a usage error', () => {
     ['a seed for a campaign', ['simulate', '--seed', '1', '--seeds', '5'], ['--seed', '--first']],
     ['shrinking without a property', ['simulate', '--shrink'], ['--shrink', '--transparency']],
     ['threads without a campaign', ['simulate', '--threads', '2'], ['--threads', '--seeds']],
+    ['no frames to fuzz with', ['fuzz', '--frames', '0'], ["'--frames <n>'", "'0'"]],
     ['no script', ['packetdrill'], ["missing required argument 'file'"]],
     ['a script that is not there', ['packetdrill', '/no/such.pkt'], ['<file...>', '/no/such.pkt']],
     [
@@ -69,6 +70,7 @@ describe('help', () => {
     [['--help']],
     [['storm', '--help']],
     [['simulate', '--help']],
+    [['fuzz', '--help']],
     [['bench', '--help']],
     [['help', 'storm']],
   ])('of %j says what it does and shows examples', async words => {
