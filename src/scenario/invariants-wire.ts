@@ -30,6 +30,8 @@ class Speaker {
   /** Cable that its segments take now, and those that they took before. */
   cable: number;
   readonly left = new Set<number>();
+  /** When it was last heard. */
+  heardUs = -1;
   hasAck = false;
   ack = 0;
   hasStamp = false;
@@ -75,7 +77,7 @@ export class WireWatch implements FrameTap {
 
   frame(
     interfaceId: number,
-    _nowUs: number,
+    nowUs: number,
     frameAt: number,
     length: number,
     outbound: boolean,
@@ -96,7 +98,7 @@ export class WireWatch implements FrameTap {
       return;
     }
     this.segments++;
-    this.#says(key, interfaceId, tcp);
+    this.#says(key, interfaceId, nowUs, tcp);
   }
 
   /** Of either version, a datagram with a whole segment. */
@@ -121,7 +123,7 @@ export class WireWatch implements FrameTap {
     return ip.protocol === IpProtocol.Tcp;
   }
 
-  #says(key: string, cable: number, tcp: TcpHeader): void {
+  #says(key: string, cable: number, nowUs: number, tcp: TcpHeader): void {
     // A reset may answer for a connection that nobody knows: it says nothing of an owner.
     if ((tcp.flags & TcpFlag.Rst) !== 0) return;
     if ((tcp.flags & TcpFlag.Syn) !== 0) {
@@ -139,11 +141,14 @@ export class WireWatch implements FrameTap {
     }
     if (cable !== speaker.cable) {
       if (!isNewer(speaker, tcp)) return;
-      // With nothing newer in it, and a window that would shrink, it is what a cable that was left still had.
-      if (speaker.left.has(cable) && this.#shrinks(speaker, edgeOf(speaker, tcp))) return;
+      // With nothing newer in it, and a window that would shrink, it is what a cable that was left still had — perhaps left
+      // again in the instant in which it was taken: cables are read one after the other.
+      const mayBeOld = speaker.left.has(cable) || speaker.heardUs === nowUs;
+      if (mayBeOld && this.#shrinks(speaker, edgeOf(speaker, tcp))) return;
       speaker.left.add(speaker.cable);
       speaker.cable = cable;
     }
+    speaker.heardUs = nowUs;
     this.#onlyForward(key, speaker, tcp);
     this.#edge(key, speaker, tcp);
   }
