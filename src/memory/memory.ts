@@ -62,7 +62,8 @@ export function createMemory(byteLength: number): Memory {
 /** An earlier machine's memory, emptied, if it is large enough: shared memory is given back late, if ever. */
 export function reuseMemory(memory: Memory | undefined, byteLength: number): Memory {
   if (memory === undefined || memory.byteLength < byteLength) return createMemory(byteLength);
-  memory.u8.fill(0, 0, byteLength);
+  // Words: a shared array is filled element by element.
+  memory.i32.fill(0, 0, Math.ceil(byteLength / 4));
   return memory;
 }
 

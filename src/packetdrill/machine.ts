@@ -50,7 +50,7 @@ export class DrillMachine {
     shared = memory;
     const region = layout.hosts[0]!.regions.application.offset;
     this.#stream = region + scratchBytes(largest);
-    for (let i = 0; i < STREAM_BYTES + STREAM_PERIOD; i++) memory.u8[this.#stream + i] = sentByte(i);
+    layStream(memory.u8, this.#stream);
     const { macHi, macLo } = plan.hosts[0]!.nics[0]!;
     this.port = new WirePort(memory, clock, region, address, { hi: macHi, lo: macLo | 0 });
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
@@ -117,6 +117,15 @@ export class DrillMachine {
     this.#wants = true;
     work();
     this.#wants = false;
+  }
+}
+
+/** The application's stream: one period, doubled until it is long enough (a script is played on thousands of machines). */
+function layStream(u8: Uint8Array, at: number): void {
+  for (let i = 0; i < STREAM_PERIOD; i++) u8[at + i] = sentByte(i);
+  const end = at + STREAM_BYTES + STREAM_PERIOD;
+  for (let laid = STREAM_PERIOD; at + laid < end; laid *= 2) {
+    u8.copyWithin(at + laid, at, Math.min(at + laid, end - laid));
   }
 }
 

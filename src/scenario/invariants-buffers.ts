@@ -4,7 +4,7 @@
  * other, whoever has the connection.
  */
 import { AssertionError } from '../base/assert.ts';
-import { Custody } from '../intermediate-driver/diagnostics/buffer-ledger.ts';
+import { type BufferLedger, Custody } from '../intermediate-driver/diagnostics/buffer-ledger.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import type { Simulation } from '../simulation.ts';
@@ -18,6 +18,9 @@ export class BufferWatch {
   checked = 0;
   readonly #sim: Simulation;
   readonly #receivePools: readonly BufferPool[];
+  readonly #txPools: readonly BufferPool[];
+  readonly #sendPools: readonly BufferPool[];
+  readonly #ledgers: ReadonlySet<BufferLedger>;
   readonly #buffer;
   /** Buffers of the out-of-order queues that were looked at in this round. */
   readonly #queued = new Set<number>();
@@ -25,23 +28,22 @@ export class BufferWatch {
   constructor(sim: Simulation) {
     this.#sim = sim;
     this.#receivePools = sim.nics.map(({ firmware }) => firmware.pool);
+    this.#txPools = sim.hosts.map(({ host }) => host.tx);
+    this.#sendPools = sim.hosts.flatMap(({ host }) => [host.sendDescriptors, host.copies]);
+    this.#ledgers = new Set(sim.checkers.map(({ ledger }) => ledger));
     this.#buffer = NetBuffer.view(sim.memory);
   }
 
   check(): void {
     this.#queued.clear();
-    const { hosts, checkers } = this.#sim;
-    const receivePools = this.#receivePools;
-    const txPools = hosts.map(({ host }) => host.tx);
-    const sendPools = hosts.flatMap(({ host }) => [host.sendDescriptors, host.copies]);
-    for (const ledger of new Set(checkers.map(each => each.ledger))) {
+    for (const ledger of this.#ledgers) {
       for (const [buffer, { owner, custody }] of ledger.outstanding()) {
         this.checked++;
         if (custody === Custody.Receive) continue;
-        if (custody === Custody.Frame) this.#lent(txPools, buffer, owner.name, custody);
+        if (custody === Custody.Frame) this.#lent(this.#txPools, buffer, owner.name, custody);
         else if (custody === Custody.Send || custody === Custody.Disconnect) {
-          this.#lent(sendPools, buffer, owner.name, custody);
-        } else this.#lent(receivePools, buffer, owner.name, custody);
+          this.#lent(this.#sendPools, buffer, owner.name, custody);
+        } else this.#lent(this.#receivePools, buffer, owner.name, custody);
       }
     }
   }

@@ -20,50 +20,28 @@
  *   counts      references of paths and neighbors, dependents in the NICs' trees, the chimney's own numbers
  *   sequences   SND.UNA <= SND.NXT <= sndMax; the send queue holds what it says; whatever the peer owes has a timer
  *   held work   only during a hand-over, and nobody is kept waiting without a reason
- *   wires       a member that is not active is silent
+ *   wires       a member that is not active is silent: invariants-silence.ts
  *   the end     every pool is full, every table empty, every byte delivered
  *
  * It reads and never writes; a violation throws. The cost of a check is that of one look at each live connection.
  */
 import { AssertionError } from '../base/assert.ts';
 import { seqLeq } from '../base/seq.ts';
-import type { FrameTap } from '../fabric/capture.ts';
 import { Phase } from '../intermediate-driver/diagnostics/checked-object.ts';
-import type { Memory } from '../memory/memory.ts';
 import { NetBuffer } from '../memory/net-buffer.ts';
 import { OFFLOAD_STATE_NAMES, OffloadState } from '../offload/offload-state.ts';
 import type { Simulation } from '../simulation.ts';
 import { BufferWatch } from './invariants-buffers.ts';
 import { NeighborWatch } from './invariants-neighbor.ts';
+import { SilenceWatch } from './invariants-silence.ts';
 import { WireWatch } from './invariants-wire.ts';
 import { finOutstanding } from '../tcp/send-queue.ts';
 import { type Tcb, TCP_STATE_NAMES, TcpPrivateFlag, TcpState, TcpTimerBit } from '../tcp/tcb.ts';
-import { EtherType } from '../wire/ethernet.ts';
 import type { IpDatagram } from '../wire/ip-datagram.ts';
 import type { TcpHeader } from '../wire/tcp.ts';
-import { etherTypeAt } from '../wire/vlan.ts';
 
 const S = OffloadState;
-/** What a member had in rings and lines when it ceased to be active has left by then, even if its firmware hung. */
-const SILENCE_AFTER_US = 300_000;
 const SEND_CHAIN_MAX = 4096;
-
-/** When each NIC last sent anything but ARP. */
-class Talk implements FrameTap {
-  readonly lastUs: number[];
-  readonly #view: DataView;
-
-  constructor(memory: Memory, nics: number) {
-    this.#view = memory.view;
-    this.lastUs = Array.from({ length: nics }, () => 0);
-  }
-
-  frame(interfaceId: number, nowUs: number, frameAt: number, length: number, outbound: boolean): void {
-    if (!outbound) return;
-    const typeAt = etherTypeAt(this.#view, frameAt, frameAt + length);
-    if (typeAt < 0 || this.#view.getUint16(typeAt) !== EtherType.Arp) this.lastUs[interfaceId] = nowUs;
-  }
-}
 
 export class InvariantChecker {
   /** Conditions looked at so far. */
@@ -71,7 +49,7 @@ export class InvariantChecker {
   readonly #sim: Simulation;
   /** The NICs of the host that is looked at, which is the first; others may be peers. */
   readonly #nics: Simulation['nics'];
-  readonly #talk: Talk;
+  readonly #silence: SilenceWatch;
   readonly #wire: WireWatch;
   readonly #neighborWatch: NeighborWatch;
   readonly #buffers: BufferWatch;
@@ -82,23 +60,22 @@ export class InvariantChecker {
   readonly #dependents = new Map<object, number>();
   readonly #pathUsers: number[] = [];
   readonly #nicDependents: Int32Array[];
+  readonly #ofNeighbor: Int32Array[];
   /** By host slot: the largest receive buffer that its connection has had, and which connection that was. */
   readonly #largestRcvWnd: Int32Array;
   readonly #handles: Int32Array;
-  #failovers = 0;
-  #quietSinceUs = 0;
 
   /** @param watchesWire false: frames are lost in front of the cable, SYNs too, and what follows cannot be told apart */
   constructor(sim: Simulation, watchesWire = true) {
     const { host } = sim.host;
     this.#sim = sim;
     this.#nics = sim.nics.slice(0, host.miniports.length);
-    this.#talk = new Talk(sim.memory, this.#nics.length);
+    this.#silence = new SilenceWatch(sim, this.#nics.length);
     this.#wire = new WireWatch(sim.memory, (ip, tcp) => this.#hasSmallerBuffer(ip, tcp), sim.host.host.addresses);
     this.#neighborWatch = new NeighborWatch(sim.memory, this.#nics);
     this.#buffers = new BufferWatch(sim);
     for (const index of this.#nics.keys()) {
-      const taps = [this.#talk, this.#neighborWatch, ...(watchesWire ? [this.#wire] : [])];
+      const taps = [this.#silence, this.#neighborWatch, ...(watchesWire ? [this.#wire] : [])];
       for (const tap of taps) sim.fabric.cables[index]!.addTap(tap, index);
     }
     sim.onStep = component => this.#neighborWatch.stepped(component);
@@ -108,6 +85,7 @@ export class InvariantChecker {
     this.#largestRcvWnd = new Int32Array(host.transport.table.capacity);
     this.#handles = new Int32Array(host.transport.table.capacity);
     this.#nicDependents = this.#nics.map(nic => new Int32Array(nic.objects.paths.capacity));
+    this.#ofNeighbor = this.#nics.map(nic => new Int32Array(nic.objects.neighbors.capacity));
   }
 
   /** Between two rounds. */
@@ -116,7 +94,7 @@ export class InvariantChecker {
     this.#connections();
     this.#paths();
     this.#neighbors();
-    this.#silence();
+    this.#silence.check();
     this.#slots();
     this.#buffers.check();
   }
@@ -177,6 +155,12 @@ export class InvariantChecker {
     throw new AssertionError(`${where}, TCB at ${tcb.base} (${state}): ${what}; ${seqs} flags ${tcb.privateFlags}`);
   }
 
+  /** As `hold`, about a part of the host's or a NIC's. */
+  #holdAt(holds: boolean, name: string, what: string, slot: number, counted: number): void {
+    this.checked++;
+    if (!holds) throw new AssertionError(`${name}: ${what} ${slot}, ${counted} expected`);
+  }
+
   /** Each NIC's connections belong to one of the host's, and its counts are right. */
   #devices(): void {
     const tcb = this.#tcb;
@@ -189,7 +173,7 @@ export class InvariantChecker {
       const { table } = firmware;
       const dependents = this.#nicDependents[index]!.fill(0);
       let blocked = 0;
-      this.#hold(nic.faultReason === '', `${name} stopped: ${nic.faultReason}`, index);
+      if (nic.faultReason !== '') throw new AssertionError(`${name} stopped: ${nic.faultReason}`);
       for (let slot = 0; slot < table.capacity; slot++) {
         if (!table.isLive(slot)) continue;
         tcb.at(table.addressOf(slot));
@@ -202,30 +186,36 @@ export class InvariantChecker {
         this.#sequences(tcb, name, index);
         if ((tcb.privateFlags & TcpPrivateFlag.TransmitPending) !== 0) blocked++;
       }
-      this.#hold(blocked <= firmware.blockedCount, `${name}: blocked connections are in its list`, blocked);
-      this.#tree(nic.objects, dependents, name);
+      this.#holdAt(
+        blocked <= firmware.blockedCount,
+        name,
+        'blocked connections in its list',
+        blocked,
+        firmware.blockedCount,
+      );
+      this.#tree(nic.objects, index, name);
     });
   }
 
-  #tree(objects: Simulation['nics'][number]['objects'], dependents: Int32Array, name: string): void {
+  #tree(objects: Simulation['nics'][number]['objects'], index: number, name: string): void {
     const { paths, neighbors } = objects;
-    const ofNeighbor = new Int32Array(neighbors.capacity);
-    for (let slot = 0; slot < paths.capacity; slot++) {
+    const dependents = this.#nicDependents[index]!;
+    const ofNeighbor = this.#ofNeighbor[index]!.fill(0);
+    for (let slot = 0, left = paths.inUse; left > 0; slot++) {
       if (!paths.isLive(slot)) continue;
+      left--;
       objects.placePath(slot);
-      this.#hold(
-        objects.path.dependents === dependents[slot],
-        `${name}: dependents of path ${slot}`,
-        dependents[slot]!,
-      );
-      this.#hold(neighbors.isLive(objects.path.neighbor), `${name}: path ${slot} has its neighbor`, slot);
+      const counted = dependents[slot]!;
+      this.#holdAt(objects.path.dependents === counted, name, 'dependents of path', slot, counted);
+      this.#holdAt(neighbors.isLive(objects.path.neighbor), name, 'the neighbor is there of path', slot, 1);
       ofNeighbor[objects.path.neighbor]!++;
     }
-    for (let slot = 0; slot < neighbors.capacity; slot++) {
+    for (let slot = 0, left = neighbors.inUse; left > 0; slot++) {
       if (!neighbors.isLive(slot)) continue;
+      left--;
       objects.placeNeighbor(slot);
       const counted = ofNeighbor[slot]!;
-      this.#hold(objects.neighbor.dependents === counted, `${name}: dependents of neighbor ${slot}`, counted);
+      this.#holdAt(objects.neighbor.dependents === counted, name, 'dependents of neighbor', slot, counted);
     }
   }
 
@@ -337,10 +327,10 @@ export class InvariantChecker {
     for (const path of this.#sim.host.host.network.paths) {
       const users = this.#pathUsers[path.index] ?? 0;
       const counted = this.#dependents.get(path) ?? 0;
-      this.#hold(path.references === users, `users of path ${path.index}, counted ${users}`, path.references);
-      this.#hold(path.offloadedConnections === counted, `offloaded on path ${path.index}`, path.offloadedConnections);
+      this.#holdAt(path.references === users, 'host', 'users of path', path.index, users);
+      this.#holdAt(path.offloadedConnections === counted, 'host', 'connections offloaded on path', path.index, counted);
       const isThere = path.offloadState === S.Offloaded || path.offloadState === S.Offloading;
-      this.#hold(counted === 0 || isThere, `path ${path.index} has dependents, its state is`, path.offloadState);
+      this.#holdAt(counted === 0 || isThere, 'host', 'dependents of a path that is nowhere', path.index, 0);
       if (isThere) this.#depend(path.linked!);
     }
   }
@@ -348,13 +338,9 @@ export class InvariantChecker {
   #neighbors(): void {
     for (const neighbor of this.#sim.host.host.framing.neighbors) {
       const counted = this.#dependents.get(neighbor) ?? 0;
-      this.#hold(neighbor.offloadedPaths === counted, `paths on neighbor ${neighbor.address}`, neighbor.offloadedPaths);
+      this.#holdAt(neighbor.offloadedPaths === counted, 'host', 'paths on neighbor', neighbor.address, counted);
       const isThere = neighbor.offloadState === S.Offloaded || neighbor.offloadState === S.Offloading;
-      this.#hold(
-        counted === 0 || isThere,
-        `neighbor ${neighbor.address} has paths, its state is`,
-        neighbor.offloadState,
-      );
+      this.#holdAt(counted === 0 || isThere, 'host', 'paths on a neighbor that is nowhere', neighbor.address, 0);
     }
   }
 
@@ -366,30 +352,24 @@ export class InvariantChecker {
       const { neighbors, paths } = nic.objects;
       for (const [layer, table] of [neighbors, paths, nic.firmware.table].entries()) {
         const { certain, possible } = checker.count(layer);
-        const holds = table.inUse >= certain && table.inUse <= possible;
-        this.#hold(
-          holds,
-          `${nic.boot.config.name}: slots of layer ${layer}, not in ${certain} to ${possible}`,
-          table.inUse,
+        this.#holdAt(
+          table.inUse >= certain,
+          nic.boot.config.name,
+          'at least the certain slots of layer',
+          layer,
+          certain,
+        );
+        this.#holdAt(
+          table.inUse <= possible,
+          nic.boot.config.name,
+          'no slots but the possible of layer',
+          layer,
+          possible,
         );
         for (const { handle, phase } of checker.objects.ofLayer(layer)) {
           if (phase === Phase.Offloaded) this.#hold(table.slotOfHandle(handle) >= 0, 'a live handle is stale', handle);
         }
       }
-    });
-  }
-
-  /** R36: only the active member talks, once the one before it has been emptied. */
-  #silence(): void {
-    const { team } = this.#sim.host;
-    if (team === null) return;
-    if (team.failovers.length !== this.#failovers || team.isFailingOver) {
-      this.#failovers = team.failovers.length;
-      this.#quietSinceUs = this.#sim.clock.nowUs();
-    }
-    team.members.forEach((member, index) => {
-      const isQuiet = this.#talk.lastUs[index]! <= this.#quietSinceUs + SILENCE_AFTER_US;
-      this.#hold(isQuiet || member === team.active, `${member.name} is not active and sends`, index);
     });
   }
 }

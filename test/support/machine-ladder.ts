@@ -113,6 +113,13 @@ const SEEDS = [1, 2, 3];
 function serverByte(peer: number, offset: number): number {
   return (offset * 7 + peer * 13) & 0xff;
 }
+/** Thousands of machines are made for one test: each stream is computed once. */
+const streams = new Map<number, Uint8Array>();
+function serverStream(peer: number): Uint8Array {
+  const made = streams.get(peer) ?? Uint8Array.from({ length: STREAM_BYTES }, (_, i) => serverByte(peer, i));
+  streams.set(peer, made);
+  return made;
+}
 function peerByte(peer: number, offset: number): number {
   return (offset * 11 + peer * 29) & 0xff;
 }
@@ -366,7 +373,7 @@ export class LadderMachine implements TliHandler, FrameTap {
     this.#application = this.sim.layout.hosts[0]!.regions.application.offset;
     for (const { index } of this.peers) {
       const at = this.#application + index * STREAM_BYTES;
-      for (let i = 0; i < STREAM_BYTES; i++) memory.u8[at + i] = serverByte(index, i);
+      memory.u8.set(serverStream(index), at);
     }
     this.port = new PeerPort(memory, this.#application + this.peers.length * STREAM_BYTES, this.peers);
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
