@@ -82,13 +82,16 @@ export interface Layout<F extends Fields> {
 }
 
 class CursorBase {
-  readonly u8: Uint8Array;
-  readonly u16: Uint16Array;
-  readonly i32: Int32Array;
-  base = 0;
-  w = 0;
+  // Declared, so that no field is first defined as undefined: a machine has hundreds of cursors.
+  declare readonly u8: Uint8Array;
+  declare readonly u16: Uint16Array;
+  declare readonly i32: Int32Array;
+  declare base: number;
+  declare w: number;
 
   constructor(memory: Views) {
+    this.base = 0;
+    this.w = 0;
     this.u8 = memory.u8;
     this.u16 = memory.u16;
     this.i32 = memory.i32;

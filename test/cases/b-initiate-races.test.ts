@@ -1,4 +1,4 @@
-/** An initiate in flight, and what happens meanwhile (digest §8 B), each race in a thousand interleavings. */
+/** An initiate in flight, and what happens meanwhile (digest §8 B), each race in hundreds of interleavings. */
 import { describe, expect } from 'vitest';
 import { NdisStatus } from '../../src/base/status.ts';
 import { patch } from '../../src/host/ndis.ts';

@@ -1,4 +1,4 @@
-/** Terminate against everything else (digest §8 D), each race in a thousand interleavings. */
+/** Terminate against everything else (digest §8 D), each race in hundreds of interleavings. */
 import { describe, expect } from 'vitest';
 import { patch } from '../../src/host/ndis.ts';
 import { Block } from '../../src/offload/block-list.ts';
