@@ -66,7 +66,8 @@ export class SipHash {
     const left = (this.#words & 1) === 0 ? 0 : this.#pending;
     this.#compress(left, (this.#words * 4) << 24);
     this.#v2Lo ^= 0xff;
-    for (let i = 0; i < 4; i++) this.#round();
+    this.#twoRounds();
+    this.#twoRounds();
     this.lo = this.#v0Lo ^ this.#v1Lo ^ this.#v2Lo ^ this.#v3Lo;
     this.hi = this.#v0Hi ^ this.#v1Hi ^ this.#v2Hi ^ this.#v3Hi;
     return this.lo;
@@ -75,13 +76,12 @@ export class SipHash {
   #compress(lo: number, hi: number): void {
     this.#v3Lo ^= lo;
     this.#v3Hi ^= hi;
-    this.#round();
-    this.#round();
+    this.#twoRounds();
     this.#v0Lo ^= lo;
     this.#v0Hi ^= hi;
   }
 
-  #round(): void {
+  #twoRounds(): void {
     let a0 = this.#v0Lo;
     let b0 = this.#v0Hi;
     let a1 = this.#v1Lo;
@@ -91,39 +91,44 @@ export class SipHash {
     let a3 = this.#v3Lo;
     let b3 = this.#v3Hi;
     let t = 0;
-    // v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32
-    b0 = (b0 + b1 + carry(a0, a1)) | 0;
-    a0 = (a0 + a1) | 0;
-    t = (a1 << 13) | (b1 >>> 19);
-    b1 = ((b1 << 13) | (a1 >>> 19)) ^ b0;
-    a1 = t ^ a0;
-    t = a0;
-    a0 = b0;
-    b0 = t;
-    // v2 += v3; v3 <<<= 16; v3 ^= v2
-    b2 = (b2 + b3 + carry(a2, a3)) | 0;
-    a2 = (a2 + a3) | 0;
-    t = (a3 << 16) | (b3 >>> 16);
-    b3 = ((b3 << 16) | (a3 >>> 16)) ^ b2;
-    a3 = t ^ a2;
-    // v0 += v3; v3 <<<= 21; v3 ^= v0
-    b0 = (b0 + b3 + carry(a0, a3)) | 0;
-    a0 = (a0 + a3) | 0;
-    t = (a3 << 21) | (b3 >>> 11);
-    b3 = ((b3 << 21) | (a3 >>> 11)) ^ b0;
-    a3 = t ^ a0;
-    // v2 += v1; v1 <<<= 17; v1 ^= v2; v2 <<<= 32
-    b2 = (b2 + b1 + carry(a2, a1)) | 0;
-    a2 = (a2 + a1) | 0;
-    t = (a1 << 17) | (b1 >>> 15);
-    b1 = ((b1 << 17) | (a1 >>> 15)) ^ b2;
-    a1 = t ^ a2;
+    for (let i = 0; i < 2; i++) {
+      // v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32
+      b0 = (b0 + b1 + carry(a0, a1)) | 0;
+      a0 = (a0 + a1) | 0;
+      t = (a1 << 13) | (b1 >>> 19);
+      b1 = ((b1 << 13) | (a1 >>> 19)) ^ b0;
+      a1 = t ^ a0;
+      t = a0;
+      a0 = b0;
+      b0 = t;
+      // v2 += v3; v3 <<<= 16; v3 ^= v2
+      b2 = (b2 + b3 + carry(a2, a3)) | 0;
+      a2 = (a2 + a3) | 0;
+      t = (a3 << 16) | (b3 >>> 16);
+      b3 = ((b3 << 16) | (a3 >>> 16)) ^ b2;
+      a3 = t ^ a2;
+      // v0 += v3; v3 <<<= 21; v3 ^= v0
+      b0 = (b0 + b3 + carry(a0, a3)) | 0;
+      a0 = (a0 + a3) | 0;
+      t = (a3 << 21) | (b3 >>> 11);
+      b3 = ((b3 << 21) | (a3 >>> 11)) ^ b0;
+      a3 = t ^ a0;
+      // v2 += v1; v1 <<<= 17; v1 ^= v2; v2 <<<= 32
+      b2 = (b2 + b1 + carry(a2, a1)) | 0;
+      a2 = (a2 + a1) | 0;
+      t = (a1 << 17) | (b1 >>> 15);
+      b1 = ((b1 << 17) | (a1 >>> 15)) ^ b2;
+      a1 = t ^ a2;
+      t = a2;
+      a2 = b2;
+      b2 = t;
+    }
     this.#v0Lo = a0;
     this.#v0Hi = b0;
     this.#v1Lo = a1;
     this.#v1Hi = b1;
-    this.#v2Lo = b2;
-    this.#v2Hi = a2;
+    this.#v2Lo = a2;
+    this.#v2Hi = b2;
     this.#v3Lo = a3;
     this.#v3Hi = b3;
   }

@@ -160,8 +160,10 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0, isProbe = fa
   let offset = (tcb.sndNxt - tcb.sndUna) | 0;
   const queued = tcb.sendDataBytes;
   if (offset >= queued && (!fin || offset > queued)) return true;
+  const first = tcb.sndNxt;
   let more = extra;
   let limited = false;
+  let hadRoom = true;
   for (;;) {
     // Anew for each segment: the first one out may take a D-SACK with it.
     const left = queued - offset;
@@ -184,15 +186,17 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0, isProbe = fa
     // RFC 9293 MUST-61: PSH on the last buffered segment, unless the user has said that more is to come.
     if (last && length > 0 && (tcb.privateFlags & TcpPrivateFlag.Unpushed) === 0) flags |= TcpFlag.Psh;
     if (offset === 0 && length > 0) wakeUp(tcb, now, fx);
-    if (!emit(tcb, flags, tcb.sndNxt, length, fx)) return false;
+    hadRoom = emit(tcb, flags, tcb.sndNxt, length, fx);
+    if (!hadRoom) break;
     advanceSndNxt(tcb, length + (withFin ? 1 : 0), length, now, fx);
     if (length < mss) noteSmall(tcb, tcb.sndNxt);
     offset += length;
     if (withFin) break;
     if (extra > 0) more = -tcb.cwnd;
   }
-  if (offset > 0) noteWindowUse(tcb, limited || inFlight(tcb) + tcb.effectiveMss > tcb.cwnd);
-  return true;
+  if (tcb.sndNxt !== first) watchNew(tcb, now, fx);
+  if (hadRoom && offset > 0) noteWindowUse(tcb, limited || inFlight(tcb) + tcb.effectiveMss > tcb.cwnd);
+  return hadRoom;
 }
 
 /** RFC 9293 3.8.6.2.1 (4): what fits into a window smaller than a segment. */
@@ -200,6 +204,7 @@ export function transmitOverride(tcb: Tcb, now: number, fx: Effects): void {
   const length = Math.min(tcb.sndWnd, segmentRoom(tcb), tcb.sendDataBytes);
   if (length > 0 && emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) {
     advanceSndNxt(tcb, length, length, now, fx);
+    watchNew(tcb, now, fx);
     noteSmall(tcb, tcb.sndNxt);
   }
 }
@@ -225,11 +230,13 @@ function advanceSndNxt(tcb: Tcb, count: number, payload: number, now: number, fx
     answered(tcb, now);
   }
   if (isReducing(tcb)) tcb.prrOut += count;
-  // RFC 8985 7.2: what was sent last is what a probe would ask about.
-  if (!isRtxRunning(tcb, TcpTimer.Reordering)) {
-    const ticks = ticksUntilRto(tcb, now, fx);
-    if (!scheduleProbe(tcb, ticks, now, fx) && !isRtxRunning(tcb, TcpTimer.Retransmit)) startWatch(tcb, ticks, now, fx);
-  }
+}
+
+/** New text has left. RFC 8985 7.2: what was sent last is what a probe would ask about. */
+function watchNew(tcb: Tcb, now: number, fx: Effects): void {
+  if (isRtxRunning(tcb, TcpTimer.Reordering)) return;
+  const ticks = ticksUntilRto(tcb, now, fx);
+  if (!scheduleProbe(tcb, ticks, now, fx) && !isRtxRunning(tcb, TcpTimer.Retransmit)) startWatch(tcb, ticks, now, fx);
 }
 
 /** RFC 6298 5.1. */

@@ -109,7 +109,9 @@ export function tcpParamsOf(options: PopulationOptions): TcpParams {
   const mss = (options.mtu ?? MTU) - 40;
   const byLoad = options.load === undefined ? undefined : (options.load.timeWaitTicks ?? LOAD_DEFAULTS.timeWaitTicks);
   const timeWaitTicks = byLoad ?? options.tcp?.timeWaitTicks ?? DEFAULT_TCP_PARAMS.timeWaitTicks;
-  return { ...DEFAULT_TCP_PARAMS, mss, finWait2Ticks: FIN_WAIT_2_TICKS, ...options.tcp, timeWaitTicks };
+  // Stations are to load a host, not themselves: every second segment is acknowledged (RFC 5681 4.2), from the first on.
+  const own = { mss, finWait2Ticks: FIN_WAIT_2_TICKS, quickAcksMax: 0 };
+  return { ...DEFAULT_TCP_PARAMS, ...own, ...options.tcp, timeWaitTicks };
 }
 
 function slotsFor(options: PopulationOptions): number {
