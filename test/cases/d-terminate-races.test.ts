@@ -307,7 +307,7 @@ describe('timers and ends', () => {
 
   explore(
     'a close whose FIN is not acknowledged comes back as FIN-WAIT-1 with the FIN counted (D22)',
-    ONE,
+    { ...ONE, orders: 8 },
     (_m, race) => {
       offloaded(race, 'c1');
       race.peer('c1').mute = true;

@@ -179,6 +179,8 @@ export class Endpoint implements Effects, TimerHandler {
     this.irs = options.irs ?? 5000;
     this.startTick = options.startTick ?? 0;
     this.now = this.startTick;
+    // The cases of another file may have left theirs in the middle.
+    if (this.tcb.base !== 0) this.sent.clear(this.tcb);
     this.memory.i32.fill(0, this.#tcbs.offset >> 2, (this.#tcbs.offset + this.#tcbs.byteLength) >> 2);
     this.table = new TcbTable(this.memory, this.#tcbs, 4);
     this.wheel = new TimerWheel(4, this.now);
