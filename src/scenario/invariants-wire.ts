@@ -60,10 +60,11 @@ export class WireWatch implements FrameTap {
   readonly #ipv6 = new Ipv6Header();
   readonly #addresses: AddressTable;
   readonly #mayShrink: MayShrink;
-  // The datagram in hand, and its ends as text.
+  // The datagram in hand, and its ends as parts of a key.
   #datagram: IpDatagram = this.#ip;
   #source = '';
   #destination = '';
+  readonly #tcp = new TcpHeader();
 
   /**
    * @param mayShrink asked when an edge came back: whether an update made the receive buffer smaller
@@ -87,18 +88,18 @@ export class WireWatch implements FrameTap {
     const typeAt = etherTypeAt(this.#view, frameAt, end);
     if (fcsError || typeAt < 0 || !this.#parse(this.#view.getUint16(typeAt), typeAt + 2, end)) return;
     const ip = this.#datagram;
-    const tcp = new TcpHeader();
+    const tcp = this.#tcp;
     if (parseTcp(this.#view, ip.payloadAt, ip.payloadEnd, tcp) !== TcpParse.Ok) return;
+    const isSyn = (tcp.flags & TcpFlag.Syn) !== 0;
+    if (!outbound && !isSyn) return;
     const vid = Math.max(0, vidOf(this.#view, frameAt, end));
-    const key = keyOf(vid, this.#source, tcp.srcPort, this.#destination, tcp.dstPort);
     if (!outbound) {
       // Of the peer only the offer of window scaling matters.
-      const ours = keyOf(vid, this.#destination, tcp.dstPort, this.#source, tcp.srcPort);
-      if ((tcp.flags & TcpFlag.Syn) !== 0) this.#peerShift.set(ours, tcp.windowScale);
+      this.#peerShift.set(keyOf(vid, this.#destination, tcp.dstPort, this.#source, tcp.srcPort), tcp.windowScale);
       return;
     }
     this.segments++;
-    this.#says(key, interfaceId, nowUs, tcp);
+    this.#says(keyOf(vid, this.#source, tcp.srcPort, this.#destination, tcp.dstPort), interfaceId, nowUs, tcp);
   }
 
   /** Of either version, a datagram with a whole segment. */
@@ -107,8 +108,8 @@ export class WireWatch implements FrameTap {
     const ip = this.#ip;
     if (etherType !== EtherType.Ipv4 || parseIpv4(this.#view, at, end, ip) !== Ipv4Parse.Ok) return false;
     this.#datagram = ip;
-    this.#source = formatIpv4(ip.source);
-    this.#destination = formatIpv4(ip.destination);
+    this.#source = String.fromCharCode(ip.source >>> 16, ip.source & 0xffff);
+    this.#destination = String.fromCharCode(ip.destination >>> 16, ip.destination & 0xffff);
     return ip.protocol === IpProtocol.Tcp && !isFragment(ip);
   }
 
@@ -118,8 +119,8 @@ export class WireWatch implements FrameTap {
     this.#datagram = ip;
     ip.source = this.#addresses.find(this.#view, ip.sourceAt);
     ip.destination = this.#addresses.find(this.#view, ip.destinationAt);
-    this.#source = textAt(this.#view, ip.sourceAt);
-    this.#destination = textAt(this.#view, ip.destinationAt);
+    this.#source = wordsAt(this.#view, ip.sourceAt);
+    this.#destination = wordsAt(this.#view, ip.destinationAt);
     return ip.protocol === IpProtocol.Tcp;
   }
 
@@ -149,29 +150,29 @@ export class WireWatch implements FrameTap {
       speaker.cable = cable;
     }
     speaker.heardUs = nowUs;
-    this.#onlyForward(key, speaker, tcp);
-    this.#edge(key, speaker, tcp);
+    this.#onlyForward(speaker, tcp);
+    this.#edge(speaker, tcp);
   }
 
-  #onlyForward(key: string, speaker: Speaker, tcp: TcpHeader): void {
+  #onlyForward(speaker: Speaker, tcp: TcpHeader): void {
     if (speaker.hasAck && !seqLeq(speaker.ack, tcp.segAck)) {
-      broken(key, `ACK goes back from ${speaker.ack} to ${tcp.segAck} (invariant 8)`);
+      this.#broken(tcp, `ACK goes back from ${speaker.ack} to ${tcp.segAck} (invariant 8)`);
     }
     speaker.hasAck = true;
     speaker.ack = tcp.segAck;
     if (!tcp.hasTimestamp) return;
     if (speaker.hasStamp && !seqLeq(speaker.stamp, tcp.tsVal)) {
-      broken(key, `TSval goes back from ${speaker.stamp} to ${tcp.tsVal} (invariant 8)`);
+      this.#broken(tcp, `TSval goes back from ${speaker.stamp} to ${tcp.tsVal} (invariant 8)`);
     }
     speaker.hasStamp = true;
     speaker.stamp = tcp.tsVal;
   }
 
-  #edge(key: string, speaker: Speaker, tcp: TcpHeader): void {
+  #edge(speaker: Speaker, tcp: TcpHeader): void {
     const offer = edgeOf(speaker, tcp);
     const shrinks = this.#shrinks(speaker, offer);
     if (shrinks && !this.#mayShrink(this.#datagram, tcp)) {
-      broken(key, `the right edge of its window shrinks from ${speaker.edge} to ${offer.edge} (invariant 9)`);
+      this.#broken(tcp, `the right edge of its window shrinks from ${speaker.edge} to ${offer.edge} (invariant 9)`);
     }
     // Within the rounding the edge seen may lie a little below the one that was promised: that one stays the promise.
     if (!speaker.hasEdge || shrinks || seqLt(speaker.edge, offer.edge)) speaker.edge = offer.edge;
@@ -180,6 +181,12 @@ export class WireWatch implements FrameTap {
 
   #shrinks(speaker: Speaker, { edge, rounding }: Offer): boolean {
     return speaker.hasEdge && seqLt((edge + rounding) | 0, speaker.edge);
+  }
+
+  /** Of the segment in hand. */
+  #broken({ srcPort, dstPort }: TcpHeader, what: string): never {
+    const [source, destination] = [this.#source, this.#destination].map(textOf);
+    throw new AssertionError(`${source}:${srcPort} > ${destination}:${dstPort}: ${what}`);
   }
 }
 
@@ -199,15 +206,18 @@ function isNewer(speaker: Speaker, tcp: TcpHeader): boolean {
   return !(speaker.hasStamp && tcp.hasTimestamp) || seqLeq(speaker.stamp, tcp.tsVal);
 }
 
-function textAt(view: DataView, at: number): string {
-  const words = Int32Array.of(view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12));
-  return `[${formatIpv6(words, 0)}]`;
+/** The address of 128 bits as eight characters: a key is made for every segment, its text only when something is wrong. */
+function wordsAt(view: DataView, at: number): string {
+  const word = (index: number): number => view.getUint16(at + index * 2);
+  return String.fromCharCode(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7));
+}
+
+function textOf(words: string): string {
+  const pair = (index: number): number => (words.charCodeAt(index) << 16) | words.charCodeAt(index + 1);
+  if (words.length === 2) return formatIpv4(pair(0));
+  return `[${formatIpv6(Int32Array.of(pair(0), pair(2), pair(4), pair(6)), 0)}]`;
 }
 
 function keyOf(vid: number, source: string, srcPort: number, destination: string, dstPort: number): string {
-  return `${source}:${srcPort} > ${destination}:${dstPort}${vid === 0 ? '' : ` vlan ${vid}`}`;
-}
-
-function broken(key: string, what: string): never {
-  throw new AssertionError(`${key}: ${what}`);
+  return source + destination + String.fromCharCode(srcPort, dstPort, vid);
 }
