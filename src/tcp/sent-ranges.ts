@@ -188,6 +188,7 @@ export class SentRanges {
   sack(tcb: Tcb, left: number, right: number, report: AckReport): void {
     let start = tcb.sndUna;
     let previous = 0;
+    let previousStart = start;
     for (let at = tcb.sentHead; at !== 0; at = this.#next[at]!) {
       if (!seqGt(right, start)) return;
       const end = this.#end[at]!;
@@ -197,14 +198,19 @@ export class SentRanges {
         if (seqGt(to, from)) {
           if (seqGt(from, start)) {
             previous = at;
+            previousStart = start;
             at = this.#split(tcb, at, start, from);
+            start = from;
           }
           if (seqGt(end, to)) this.#split(tcb, at, from, to);
           this.#markSacked(tcb, at, from, to, report);
         }
       }
-      if (previous !== 0) at = this.#joinSacked(tcb, previous, at);
-      previous = at;
+      if (previous === 0 || !this.#joinsSacked(tcb, previous, previousStart, at, start)) {
+        previous = at;
+        previousStart = start;
+      }
+      at = previous;
       start = this.#end[at]!;
     }
   }
@@ -251,17 +257,23 @@ export class SentRanges {
     tcb.sackedSegments += count;
   }
 
-  /** Neighbors that are both SACKed and nothing else become one. Returns the range that `at` is now part of. */
-  #joinSacked(tcb: Tcb, previous: number, at: number): number {
-    const both = this.#flags[previous]! === this.#flags[at]!;
-    const sum = this.#segments[previous]! + this.#segments[at]!;
-    if (!both || (this.#flags[at]! & Sacked) === 0 || sum > SEGMENTS_MAX) return at;
+  /**
+   * Neighbors that are both SACKed and nothing else become the first of them, if their segments are of one length: the peer
+   * may take back what it has SACKed, and ranges are cut between segments then as well. True: they have.
+   */
+  #joinsSacked(tcb: Tcb, previous: number, previousStart: number, at: number, start: number): boolean {
+    const flags = this.#flags[at]!;
+    if ((flags & Sacked) === 0 || this.#flags[previous]! !== flags) return false;
+    const segments = this.#segments[previous]!;
+    const more = this.#segments[at]!;
+    const length = (this.#end[at]! - start) | 0;
+    if (segments + more > SEGMENTS_MAX || ((start - previousStart) | 0) * more !== length * segments) return false;
     this.#end[previous] = this.#end[at]!;
-    this.#segments[previous] = sum;
+    this.#segments[previous] = segments + more;
     this.#next[previous] = this.#next[at]!;
     if (tcb.sentTail === at) tcb.sentTail = previous;
     this.#release(at);
-    return previous;
+    return true;
   }
 
   #count(tcb: Tcb, flags: number, length: number, count: number): void {

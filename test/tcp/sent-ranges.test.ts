@@ -184,6 +184,11 @@ class Honest {
   }
 }
 
+/** `TCP_CASES=100000 TCP_SEED=7 npx vitest run --project unit test/tcp/sent-ranges.test.ts` is a campaign. */
+const CASES = Number(process.env.TCP_CASES ?? 300);
+const SEED = Number(process.env.TCP_SEED ?? 20261130);
+const PATIENCE = { timeout: 30_000 + CASES * 10 };
+
 const OPERATIONS = [
   'send',
   'send',
@@ -206,93 +211,111 @@ const step = fc.record({
 const numbers = fc.constantFrom(1000, -3000, 0x7ffffff0, -0x7fffff00);
 
 describe('an honest peer', () => {
-  test('each segment is what the model says, and the counters are the sums (RFC 6675 4, RFC 8985 5.2)', () => {
-    const lengths = [1460, 1460, 1460, 700, 10];
-    const run = fc.property(fc.array(step, { maxLength: 120 }), numbers, (steps, base) => {
-      const sent = new SentRanges(CONNECTIONS);
-      const connections = [new Honest(0, base, sent), new Honest(1, base + 77, sent)] as const;
-      let now = base | 0;
-      for (const { which, connection, a, b } of steps) {
-        const one = connections[connection]!;
-        if (which === 'send') for (let i = 0; i <= b; i++) one.send(lengths[a % lengths.length]!, now);
-        else if (which === 'ack') one.acknowledge(b, now);
-        else if (which === 'sack') one.sack(a % 12, 1 + b, now);
-        else if (which === 'lose') one.lose((now - (a % 4)) | 0);
-        else if (which === 'resend') one.resend(now);
-        else if (which === 'tick') now = (now + 1 + (a % 3)) | 0;
-        else if (which === 'unlose') {
-          sent.unmarkLost(one.tcb);
-          for (const segment of one.segments) segment.flags &= ~Lost;
-        } else {
-          one.renege();
+  test(
+    'each segment is what the model says, and the counters are the sums (RFC 6675 4, RFC 8985 5.2)',
+    PATIENCE,
+    () => {
+      const lengths = [1460, 1460, 1460, 700, 10];
+      const run = fc.property(fc.array(step, { maxLength: 120 }), numbers, (steps, base) => {
+        const sent = new SentRanges(CONNECTIONS);
+        const connections = [new Honest(0, base, sent), new Honest(1, base + 77, sent)] as const;
+        let now = base | 0;
+        for (const { which, connection, a, b } of steps) {
+          const one = connections[connection]!;
+          if (which === 'send') for (let i = 0; i <= b; i++) one.send(lengths[a % lengths.length]!, now);
+          else if (which === 'ack') one.acknowledge(b, now);
+          else if (which === 'sack') one.sack(a % 12, 1 + b, now);
+          else if (which === 'lose') one.lose((now - (a % 4)) | 0);
+          else if (which === 'resend') one.resend(now);
+          else if (which === 'tick') now = (now + 1 + (a % 3)) | 0;
+          else if (which === 'unlose') {
+            sent.unmarkLost(one.tcb);
+            for (const segment of one.segments) segment.flags &= ~Lost;
+          } else {
+            one.renege();
+          }
+          for (const each of connections) each.compare();
         }
-        for (const each of connections) each.compare();
-      }
-      const used = connections.reduce((sum, each) => sum + rangesOf(each.tcb, sent, base).length, 0);
-      expect(sent.inUse).toBe(used);
-      for (const { tcb } of connections) sent.clear(tcb);
-      expect(sent.inUse).toBe(0);
-    });
-    fc.assert(run, { numRuns: Number(process.env.TCP_CASES ?? 300), seed: 20261130 });
-  });
+        const used = connections.reduce((sum, each) => sum + rangesOf(each.tcb, sent, base).length, 0);
+        expect(sent.inUse).toBe(used);
+        for (const { tcb } of connections) sent.clear(tcb);
+        expect(sent.inUse).toBe(0);
+      });
+      fc.assert(run, { numRuns: CASES, seed: SEED });
+    },
+  );
 });
 
 describe('any peer', () => {
-  test('whatever is acknowledged and SACKed, bytes that no block names are never SACKed, and no counter drifts', () => {
-    const any = fc.record({ which: fc.constantFrom(...OPERATIONS), a: fc.nat(9000), b: fc.nat(3000) });
-    const run = fc.property(fc.array(any, { maxLength: 80 }), numbers, (steps, base) => {
-      const sent = new SentRanges(1);
-      const tcb = fresh(0, base);
-      const { report } = sent;
-      const named = new Uint8Array(80 * 9000);
-      let now = 0;
-      let una = 0;
-      let next = 0;
-      const at = (n: number): number => (base + n) | 0;
-      for (const { which, a, b } of steps) {
-        report.begin(tcb, false, 0, now);
-        const ranges = rangesOf(tcb, sent, base);
-        const chosen = ranges[b % Math.max(1, ranges.length)];
-        if (which === 'send') {
-          for (let left = 1 + (b % 5); left > 0; left--) {
-            next += 1 + (a % 1500);
-            tcb.sndNxt = tcb.sndMax = at(next);
-            sent.append(tcb, tcb.sndMax, now);
+  test(
+    'whatever is acknowledged and SACKed, bytes that no block names are never SACKed, and no counter drifts',
+    PATIENCE,
+    () => {
+      const any = fc.record({ which: fc.constantFrom(...OPERATIONS), a: fc.nat(9000), b: fc.nat(3000) });
+      const run = fc.property(fc.array(any, { maxLength: 80 }), numbers, (steps, base) => {
+        const sent = new SentRanges(1);
+        const tcb = fresh(0, base);
+        const { report } = sent;
+        const named = new Uint8Array(80 * 9000);
+        let now = 0;
+        let una = 0;
+        let next = 0;
+        const at = (n: number): number => (base + n) | 0;
+        for (const { which, a, b } of steps) {
+          report.begin(tcb, false, 0, now);
+          const ranges = rangesOf(tcb, sent, base);
+          const chosen = ranges[b % Math.max(1, ranges.length)];
+          if (which === 'send') {
+            for (let left = 1 + (b % 5); left > 0; left--) {
+              next += 1 + (a % 1500);
+              tcb.sndNxt = tcb.sndMax = at(next);
+              sent.append(tcb, tcb.sndMax, now);
+            }
+          } else if (which === 'ack') {
+            una = Math.min(next, una + (b % 800));
+            sent.acknowledge(tcb, at(una), report);
+            tcb.sndUna = at(una);
+          } else if (which === 'sack') {
+            // Half of them at the edges of something.
+            const aligned = a % 2 === 0 && chosen !== undefined;
+            const left = aligned ? chosen.start : Math.min(next, una + a);
+            const right = aligned ? chosen.end : Math.min(next, left + b);
+            if (right > left) sent.sack(tcb, at(left), at(right), report);
+            named.fill(1, left, right);
+          } else if (which === 'lose') {
+            if (chosen !== undefined && (chosen.flags & Sacked) === 0) {
+              sent.markLost(tcb, chosen.range, chosen.end - chosen.start);
+            }
+          } else if (which === 'resend' && chosen !== undefined) {
+            const from = chosen.start + (a % (chosen.end - chosen.start));
+            const end = Math.min(chosen.end, from + 1 + b);
+            sent.sentAgain(tcb, chosen.range, at(chosen.start), at(from), at(end), now);
+          } else if (which === 'unlose') sent.unmarkLost(tcb);
+          else if (which === 'tick') now++;
+          else if (which === 'renege' && ranges.length > 0 && (ranges[0]!.flags & Sacked) === 0) {
+            sent.markFirstLost(tcb, at(Math.min(ranges[0]!.end, una + 1 + b)));
           }
-        } else if (which === 'ack') {
-          una = Math.min(next, una + (b % 800));
-          sent.acknowledge(tcb, at(una), report);
-          tcb.sndUna = at(una);
-        } else if (which === 'sack') {
-          // Half of them at the edges of something.
-          const aligned = a % 2 === 0 && chosen !== undefined;
-          const left = aligned ? chosen.start : Math.min(next, una + a);
-          const right = aligned ? chosen.end : Math.min(next, left + b);
-          if (right > left) sent.sack(tcb, at(left), at(right), report);
-          named.fill(1, left, right);
-        } else if (which === 'lose') {
-          if (chosen !== undefined && (chosen.flags & Sacked) === 0) {
-            sent.markLost(tcb, chosen.range, chosen.end - chosen.start);
+          const after = rangesOf(tcb, sent, base);
+          check(tcb, after, base);
+          expect(tcb.sackedBytes + tcb.lostBytes).toBeLessThanOrEqual(next - una);
+          for (const { start, end, flags } of after) {
+            if ((flags & Sacked) !== 0) expect(named.subarray(start, end).every(byte => byte === 1)).toBe(true);
           }
-        } else if (which === 'resend' && chosen !== undefined) {
-          const from = chosen.start + (a % (chosen.end - chosen.start));
-          const end = Math.min(chosen.end, from + 1 + b);
-          sent.sentAgain(tcb, chosen.range, at(chosen.start), at(from), at(end), now);
-        } else if (which === 'unlose') sent.unmarkLost(tcb);
-        else if (which === 'tick') now++;
-        else if (which === 'renege' && ranges.length > 0 && (ranges[0]!.flags & Sacked) === 0) {
-          sent.markFirstLost(tcb, at(Math.min(ranges[0]!.end, una + 1 + b)));
+          expect(sent.inUse).toBe(after.length);
         }
-        const after = rangesOf(tcb, sent, base);
-        check(tcb, after, base);
-        expect(tcb.sackedBytes + tcb.lostBytes).toBeLessThanOrEqual(next - una);
-        for (const { start, end, flags } of after) {
-          if ((flags & Sacked) !== 0) expect(named.subarray(start, end).every(byte => byte === 1)).toBe(true);
-        }
-        expect(sent.inUse).toBe(after.length);
-      }
-    });
-    fc.assert(run, { numRuns: Number(process.env.TCP_CASES ?? 300), seed: 20261130 });
+      });
+      fc.assert(run, { numRuns: CASES, seed: SEED });
+    },
+  );
+
+  test('what was SACKed in one piece and taken back is cut where its segments end, be they of several lengths (seed 12)', () => {
+    const one = new Honest(0, 1000, new SentRanges(1));
+    for (const length of [1460, 1460, 700]) one.send(length, 0);
+    one.sack(0, 2, 0);
+    one.renege();
+    one.sack(0, 1, 0);
+    one.compare();
+    expect(one.tcb.sackedBytes).toBe(1460);
   });
 
   test('single octets SACKed out of full segments count for nothing, and cost nothing', () => {
