@@ -13,8 +13,9 @@
  */
 import { countOnAnswers } from './delayed-ack.ts';
 import type { Effects } from './effects.ts';
+import { markAllLost } from './recovery.ts';
 import { acknowledgeSend, type NetBufferCursor } from './send-queue.ts';
-import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { CaState, type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
 
 /** Bits of TcpParams.fastOpen, with the numbers of Linux's tcp_fastopen. */
 export const TcpFastOpen = {
@@ -101,16 +102,23 @@ export function synLeft(tcb: Tcb, text: number): void {
 }
 
 /**
- * SYN,ACK has come: what it acknowledges of the SYN's text is done, the rest is as if it had never been sent. An application
- * that has more to say already is one that answers.
+ * SYN,ACK has come: what it acknowledges of the SYN's text is done, the rest was lost on the way or refused, and is sent again
+ * at once as it was: not because of congestion, so cwnd and SSTHRESH stay (as Linux). An application that has more to say
+ * already is one that answers.
  */
-export function synTextAcked(tcb: Tcb, buffers: NetBufferCursor, fx: Effects): void {
+export function synTextAcked(tcb: Tcb, buffers: NetBufferCursor, now: number, fx: Effects): void {
   const count = (tcb.sndUna - tcb.iss - 1) | 0;
   const rest = (tcb.sndMax - tcb.sndUna) | 0;
-  tcb.sndMax = tcb.sndUna;
   if (count > 0) {
     if (rest === 0) tcb.delegatedFlags |= TcpDelegatedFlag.SynData;
     acknowledgeSend(tcb, count, buffers, fx);
+  }
+  if (rest > 0) {
+    tcb.sndNxt = tcb.sndMax;
+    fx.sent.append(tcb, tcb.sndMax, now);
+    markAllLost(tcb, fx);
+    tcb.recover = tcb.sndMax;
+    tcb.caState = CaState.Loss;
   }
   if (tcb.sendDataBytes > rest) countOnAnswers(tcb);
 }

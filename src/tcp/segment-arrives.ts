@@ -85,7 +85,7 @@ function synSent(
     stopRtx(tcb);
     setState(tcb, TcpEvent.SynAckArrives);
     enterEstablished(tcb, fx);
-    synTextAcked(tcb, buffers, fx);
+    synTextAcked(tcb, buffers, now, fx);
     noteActivity(tcb, now, fx);
     if (segment.payloadLength > 0 || (flags & TcpFlag.Fin) !== 0) textAndFin(tcb, segment, buffers, now, fx);
     closeIfAsked(tcb);
@@ -287,7 +287,7 @@ function synReceivedAck(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, 
   updateSendWindow(tcb, segment.segSeq, segment.segAck, segmentWindow(tcb, segment.window, isSyn));
   setState(tcb, TcpEvent.HandshakeAcked);
   enterEstablished(tcb, fx);
-  if (!isEarly) synTextAcked(tcb, buffers, fx);
+  if (!isEarly) synTextAcked(tcb, buffers, now, fx);
   return true;
 }
 
