@@ -114,11 +114,9 @@ export class MachineThread<Control> {
     const late = new Promise<undefined>(resolve => {
       timer = setTimeout(() => resolve(undefined), patienceMs);
     });
-    const answer = await Promise.race([
-      ask(this.control).catch(() => undefined),
-      late,
-      this.#exited.then(() => undefined),
-    ]);
+    // What it says last may come in one turn with its exit, and the way of an answer is the longer one.
+    const silent = this.#exited.then(() => new Promise<undefined>(resolve => setImmediate(() => resolve(undefined))));
+    const answer = await Promise.race([ask(this.control).catch(() => undefined), late, silent]);
     await Promise.race([this.#exited, late]);
     clearTimeout(timer);
     if (!this.#dead) await this.#worker.terminate();
