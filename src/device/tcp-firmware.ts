@@ -111,20 +111,7 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
   #disconnect(tcb: Tcb, slot: number, chain: number, flags: number): void {
     const pending = chain === 0 ? NO_BUFFER : chain;
     if (flags === DisconnectFlag.Abortive) {
-      const isDue = (tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0 && tcb.state !== TcpState.Closed;
-      // A graceful disconnect that waits for the ACK of its FIN is answered as well: it will not be done, or not here (D22).
-      const earlier = this.pendingDisconnect[slot]!;
-      const instead = isDue ? NdisStatus.UploadInProgress : NdisStatus.RequestAborted;
-      if (earlier !== 0) this.completeDisconnect(tcb, earlier, instead);
-      if (isDue || tcb.state === TcpState.Closed) {
-        // The host does it again where the state will be; or it ended here before, and nothing will happen any more: success,
-        // but for sends that only the terminate gives back.
-        const ended = tcb.sendDataHead === 0 ? NdisStatus.Success : NdisStatus.RequestAborted;
-        this.completeDisconnect(tcb, pending, isDue ? NdisStatus.UploadInProgress : ended);
-        return;
-      }
-      this.pendingDisconnect[slot] = pending;
-      abort(tcb, this);
+      this.#abort(tcb, slot, pending);
       return;
     }
     this.pendingDisconnect[slot] = NO_BUFFER;
@@ -136,6 +123,27 @@ export class TcpFirmware extends NicTcp implements TimerHandler {
       ok = close(tcb, this.now, this);
     }
     if (!ok && !this.#queuesBehind(tcb, chain)) this.completeDisconnect(tcb, pending, NdisStatus.RequestAborted);
+  }
+
+  #abort(tcb: Tcb, slot: number, pending: number): void {
+    // A graceful disconnect that waits for the ACK of its FIN is answered as well: it will not be done, or not here (D22).
+    const earlier = this.pendingDisconnect[slot]!;
+    const isOver = tcb.state === TcpState.Closed;
+    const { UploadInProgress, RequestAborted, Success } = NdisStatus;
+    if (!isOver && (tcb.privateFlags & TcpPrivateFlag.UploadDue) !== 0) {
+      // The host does it again where the state will be.
+      if (earlier !== 0) this.completeDisconnect(tcb, earlier, UploadInProgress);
+      this.completeDisconnect(tcb, pending, UploadInProgress);
+      return;
+    }
+    if (earlier !== 0) this.completeDisconnect(tcb, earlier, RequestAborted);
+    if (isOver) {
+      // Nothing will happen any more: success, but for sends that only the terminate gives back.
+      this.completeDisconnect(tcb, pending, tcb.sendDataHead === 0 ? Success : RequestAborted);
+      return;
+    }
+    this.pendingDisconnect[slot] = pending;
+    abort(tcb, this);
   }
 
   /** Receives are posted, or (0) a refusal is over: what was held goes on its way. One that stands still takes none. */

@@ -150,29 +150,29 @@ export class WireWatch implements FrameTap {
       speaker.cable = cable;
     }
     speaker.heardUs = nowUs;
-    this.#onlyForward(speaker, tcp);
-    this.#edge(speaker, tcp);
+    this.#onlyForward(key, speaker, tcp);
+    this.#edge(key, speaker, tcp);
   }
 
-  #onlyForward(speaker: Speaker, tcp: TcpHeader): void {
+  #onlyForward(key: string, speaker: Speaker, tcp: TcpHeader): void {
     if (speaker.hasAck && !seqLeq(speaker.ack, tcp.segAck)) {
-      this.#broken(tcp, `ACK goes back from ${speaker.ack} to ${tcp.segAck} (invariant 8)`);
+      broken(key, `ACK goes back from ${speaker.ack} to ${tcp.segAck} (invariant 8)`);
     }
     speaker.hasAck = true;
     speaker.ack = tcp.segAck;
     if (!tcp.hasTimestamp) return;
     if (speaker.hasStamp && !seqLeq(speaker.stamp, tcp.tsVal)) {
-      this.#broken(tcp, `TSval goes back from ${speaker.stamp} to ${tcp.tsVal} (invariant 8)`);
+      broken(key, `TSval goes back from ${speaker.stamp} to ${tcp.tsVal} (invariant 8)`);
     }
     speaker.hasStamp = true;
     speaker.stamp = tcp.tsVal;
   }
 
-  #edge(speaker: Speaker, tcp: TcpHeader): void {
+  #edge(key: string, speaker: Speaker, tcp: TcpHeader): void {
     const offer = edgeOf(speaker, tcp);
     const shrinks = this.#shrinks(speaker, offer);
     if (shrinks && !this.#mayShrink(this.#datagram, tcp)) {
-      this.#broken(tcp, `the right edge of its window shrinks from ${speaker.edge} to ${offer.edge} (invariant 9)`);
+      broken(key, `the right edge of its window shrinks from ${speaker.edge} to ${offer.edge} (invariant 9)`);
     }
     // Within the rounding the edge seen may lie a little below the one that was promised: that one stays the promise.
     if (!speaker.hasEdge || shrinks || seqLt(speaker.edge, offer.edge)) speaker.edge = offer.edge;
@@ -181,12 +181,6 @@ export class WireWatch implements FrameTap {
 
   #shrinks(speaker: Speaker, { edge, rounding }: Offer): boolean {
     return speaker.hasEdge && seqLt((edge + rounding) | 0, speaker.edge);
-  }
-
-  /** Of the segment in hand. */
-  #broken({ srcPort, dstPort }: TcpHeader, what: string): never {
-    const [source, destination] = [this.#source, this.#destination].map(textOf);
-    throw new AssertionError(`${source}:${srcPort} > ${destination}:${dstPort}: ${what}`);
   }
 }
 
@@ -212,7 +206,7 @@ function wordsAt(view: DataView, at: number): string {
   return String.fromCharCode(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7));
 }
 
-function textOf(words: string): string {
+function addressText(words: string): string {
   const pair = (index: number): number => (words.charCodeAt(index) << 16) | words.charCodeAt(index + 1);
   if (words.length === 2) return formatIpv4(pair(0));
   return `[${formatIpv6(Int32Array.of(pair(0), pair(2), pair(4), pair(6)), 0)}]`;
@@ -220,4 +214,11 @@ function textOf(words: string): string {
 
 function keyOf(vid: number, source: string, srcPort: number, destination: string, dstPort: number): string {
   return source + destination + String.fromCharCode(srcPort, dstPort, vid);
+}
+
+function broken(key: string, what: string): never {
+  const [srcPort, dstPort, vid] = [-3, -2, -1].map(index => key.charCodeAt(key.length + index));
+  const half = (key.length - 3) / 2;
+  const ends = `${addressText(key.slice(0, half))}:${srcPort} > ${addressText(key.slice(half, -3))}:${dstPort}`;
+  throw new AssertionError(`${ends}${vid === 0 ? '' : ` vlan ${vid}`}: ${what}`);
 }

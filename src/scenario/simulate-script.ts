@@ -10,8 +10,7 @@ import type { Prng } from '../base/prng.ts';
 import type { Neighbor } from '../host/neighbor.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import type { Simulation } from '../simulation.ts';
-import { insertTag, tciOf } from '../wire/vlan.ts';
-import { emitAnnouncement } from './announcement.ts';
+import { announce } from './announcement.ts';
 
 const KINDS = ['outage', 'outage', 'flap', 'blackout', 'fail-over', 'stall', 'query', 'update', 'move'] as const;
 export type ActionKind = (typeof KINDS)[number];
@@ -176,18 +175,11 @@ export class ScriptRunner {
     this.#due.push({ us: nowUs + ANNOUNCE_EVERY_US, end: () => back(nowUs + ANNOUNCE_EVERY_US) });
   }
 
-  /** To every NIC, as the switch would flood it. */
   #announce(neighbor: Neighbor, macHi: number, macLo: number): void {
-    const { view } = this.#sim.memory;
-    let at = this.#scratch + 32;
+    const { memory, fabric, host } = this.#sim;
+    const at = this.#scratch + 32;
     assert((at & 3) === 0, 'the scratch frame is aligned');
-    const { addresses } = this.#sim.host.host;
-    let length = emitAnnouncement(view, at, addresses, neighbor.address, macHi, macLo);
     const vid = this.#vids[neighbor.iface.index] ?? 0;
-    if (vid !== 0) {
-      at = insertTag(view, at, length, tciOf(0, 0, vid));
-      length += 4;
-    }
-    for (const cable of this.#sim.fabric.cables) cable.deliver(at, length);
+    announce(fabric, memory.view, at, host.host.addresses, neighbor.address, macHi, macLo, vid);
   }
 }

@@ -13,8 +13,7 @@ import type { TliConnection } from '../host/connection.ts';
 import type { Interface } from '../host/interface.ts';
 import type { Simulation } from '../simulation.ts';
 import type { AddressTable } from '../wire/address-table.ts';
-import { insertTag, tciOf } from '../wire/vlan.ts';
-import { emitAnnouncement } from './announcement.ts';
+import { announce } from './announcement.ts';
 import { pick } from './simulate-plan.ts';
 import type { ConnectionScript } from './transparency-script.ts';
 
@@ -190,10 +189,10 @@ function move(scene: ActionScene, action: ActionPlan, iface: Interface): void {
     );
   const back = (count: number): void => {
     if (count > ANNOUNCEMENTS_MIN && isHeard()) return;
-    announce(scene, own, iface, macHi, macLo);
+    announceAll(scene, own, iface, macHi, macLo);
     scene.after(ANNOUNCE_EVERY_US, () => back(count + 1));
   };
-  announce(scene, own, iface, macHi, macLo ^ 0xff);
+  announceAll(scene, own, iface, macHi, macLo ^ 0xff);
   scene.after(action.forUs, () => back(0));
 }
 
@@ -202,17 +201,16 @@ function addressesOf({ address, ipv6 }: Interface): number[] {
   return address === 0 ? numbers : [address, ...numbers];
 }
 
-/** To every NIC, as the switch would flood it. */
-function announce(scene: ActionScene, addresses: AddressTable, iface: Interface, macHi: number, macLo: number): void {
+function announceAll(
+  scene: ActionScene,
+  addresses: AddressTable,
+  iface: Interface,
+  macHi: number,
+  macLo: number,
+): void {
   for (const address of addressesOf(iface)) {
     const { memory, fabric } = scene.sim;
-    let at = scene.scratch + ANNOUNCE_ROOM;
-    let length = emitAnnouncement(memory.view, at, addresses, address, macHi, macLo);
-    const vid = scene.vidOf(iface);
-    if (vid !== 0) {
-      at = insertTag(memory.view, at, length, tciOf(0, 0, vid));
-      length += 4;
-    }
-    for (const cable of fabric.cables) cable.deliver(at, length);
+    const at = scene.scratch + ANNOUNCE_ROOM;
+    announce(fabric, memory.view, at, addresses, address, macHi, macLo, scene.vidOf(iface));
   }
 }

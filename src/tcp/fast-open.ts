@@ -13,9 +13,9 @@
  */
 import { countOnAnswers } from './delayed-ack.ts';
 import type { Effects } from './effects.ts';
-import { markAllLost } from './recovery.ts';
+import { sendAllAgain } from './recovery.ts';
 import { acknowledgeSend, type NetBufferCursor } from './send-queue.ts';
-import { CaState, type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
 
 /** Bits of TcpParams.fastOpen, with the numbers of Linux's tcp_fastopen. */
 export const TcpFastOpen = {
@@ -116,9 +116,7 @@ export function synTextAcked(tcb: Tcb, buffers: NetBufferCursor, now: number, fx
   if (rest > 0) {
     tcb.sndNxt = tcb.sndMax;
     fx.sent.append(tcb, tcb.sndMax, now);
-    markAllLost(tcb, fx);
-    tcb.recover = tcb.sndMax;
-    tcb.caState = CaState.Loss;
+    sendAllAgain(tcb, fx);
   }
   if (tcb.sendDataBytes > rest) countOnAnswers(tcb);
 }

@@ -5,12 +5,11 @@
  * So the connection sends again from SND.UNA, within the restart window (RFC 5681 4.1), and acknowledges what it has, for
  * the peer's segments may have found an answer lost. The idea is that of draft-eggert-tcpm-tcp-retransmit-now.
  */
-import { flightSize, initialWindow } from './congestion.ts';
+import { flightSize } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { repeatSyn } from './fast-open.ts';
-import { endFrto, markAllLost } from './recovery.ts';
-import { CaState, type Tcb, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
-import { isRtxRunning } from './timers.ts';
+import { sendAllAgain } from './recovery.ts';
+import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
 import { transmit } from './transmit.ts';
 
 export function pathChanged(tcb: Tcb, now: number, fx: Effects): void {
@@ -37,17 +36,4 @@ export function segmentSizeChanged(tcb: Tcb, mss: number, now: number, fx: Effec
   if (!smaller || tcb.state < TcpState.Established || tcb.state === TcpState.TimeWait) return;
   if (tcb.sndWnd > 0 && flightSize(tcb) > mss) sendAllAgain(tcb, fx);
   transmit(tcb, now, fx);
-}
-
-/** Within the restart window (RFC 5681 4.1); what is SACKed stays where it is. */
-function sendAllAgain(tcb: Tcb, fx: Effects): void {
-  tcb.probeSize = 0;
-  markAllLost(tcb, fx);
-  tcb.cwnd = Math.min(tcb.cwnd, initialWindow(tcb, fx));
-  tcb.recover = tcb.sndNxt;
-  tcb.caState = CaState.Loss;
-  // An earlier reduction is not what an ACK of the originals speaks of.
-  tcb.lossFlags &= ~TcpLossFlag.Undo;
-  endFrto(tcb);
-  if (isRtxRunning(tcb, TcpTimer.LossProbe)) tcb.rtxKind = TcpTimer.Retransmit;
 }

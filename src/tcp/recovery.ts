@@ -12,7 +12,14 @@
  */
 import { seqGeq, seqGt } from '../base/seq.ts';
 import type { AckReport } from './ack-report.ts';
-import { currentSsthresh, flightSize, inFlight, isUncontrolled, ssthreshAfterLoss } from './congestion.ts';
+import {
+  currentSsthresh,
+  flightSize,
+  inFlight,
+  initialWindow,
+  isUncontrolled,
+  ssthreshAfterLoss,
+} from './congestion.ts';
 import { cubicReset } from './cubic.ts';
 import type { Effects } from './effects.ts';
 import { probeLost } from './mtu-probe.ts';
@@ -298,7 +305,7 @@ function markTimedOut(tcb: Tcb, now: number, fx: Effects): void {
 }
 
 /** The path carries smaller segments, or is another one: what is in flight is probably lost. */
-export function markAllLost(tcb: Tcb, fx: Effects): void {
+function markAllLost(tcb: Tcb, fx: Effects): void {
   const { sent } = fx;
   let start = tcb.sndUna;
   clearDuplicateAcks(tcb);
@@ -307,4 +314,20 @@ export function markAllLost(tcb: Tcb, fx: Effects): void {
     if ((sent.flags(at) & SentFlag.Sacked) === 0) sent.markLost(tcb, at, (end - start) | 0);
     start = end;
   }
+}
+
+/**
+ * What is in flight is lost, but not by congestion, and goes again within the restart window (RFC 5681 4.1); what is SACKed
+ * stays where it is.
+ */
+export function sendAllAgain(tcb: Tcb, fx: Effects): void {
+  tcb.probeSize = 0;
+  markAllLost(tcb, fx);
+  tcb.cwnd = Math.min(tcb.cwnd, initialWindow(tcb, fx));
+  tcb.recover = tcb.sndNxt;
+  tcb.caState = CaState.Loss;
+  // An earlier reduction is not what an ACK of the originals speaks of.
+  tcb.lossFlags &= ~TcpLossFlag.Undo;
+  endFrto(tcb);
+  if (isRtxRunning(tcb, TcpTimer.LossProbe)) tcb.rtxKind = TcpTimer.Retransmit;
 }

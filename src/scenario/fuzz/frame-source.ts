@@ -10,6 +10,7 @@ import type { Memory } from '../../memory/memory.ts';
 import { ETHERNET } from '../../wire/ethernet.ts';
 import { IPV4 } from '../../wire/ipv4.ts';
 import { IPV6, NextHeader } from '../../wire/ipv6.ts';
+import { FRAGMENT } from '../../wire/ipv6-extensions.ts';
 import { oneOf } from './draw.ts';
 import { FrameLayout } from './frame-layout.ts';
 import { GeneratedFrames, type Mac } from './generated-frames.ts';
@@ -18,8 +19,6 @@ import { FUZZ_FRAME_MAX, Mutations } from './mutations.ts';
 import { FRAME_ROOM, type RecordedFrames } from './recorded-frames.ts';
 
 const FRAGMENTS_MAX = 8;
-/** Of IPv6. */
-const FRAGMENT_HEADER = 8;
 /** The frame in hand, and fragments of it that wait. */
 export const SOURCE_BYTES = FRAME_ROOM * (1 + FRAGMENTS_MAX);
 const MUTATIONS = [0, 1, 1, 1, 1, 2, 2, 3, 5] as const;
@@ -142,14 +141,14 @@ export class FrameSource {
     const header = transportAt - this.at;
     const { isIpv6, protocol } = this.#layout;
     kernels.copy(to, this.at, header);
-    const extension = isIpv6 ? FRAGMENT_HEADER : 0;
+    const extension = isIpv6 ? FRAGMENT.headerLength : 0;
     kernels.copy(to + header + extension, transportAt + from, count);
     if (isIpv6) {
       view.setUint8(toIp + IPV6.nextHeader, NextHeader.Fragment);
-      view.setUint16(toIp + IPV6.payloadLength, FRAGMENT_HEADER + count);
+      view.setUint16(toIp + IPV6.payloadLength, FRAGMENT.headerLength + count);
       view.setUint16(to + header, protocol << 8);
-      view.setUint16(to + header + 2, ((fragment & 0x1fff) << 3) | (fragment >>> 13));
-      view.setInt32(to + header + 4, identification);
+      view.setUint16(to + header + FRAGMENT.offsetAndFlags, ((fragment & 0x1fff) << 3) | (fragment >>> 13));
+      view.setInt32(to + header + FRAGMENT.identification, identification);
     } else {
       view.setUint16(toIp + IPV4.identification, identification);
       view.setUint16(toIp + IPV4.fragment, fragment);

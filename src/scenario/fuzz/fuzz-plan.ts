@@ -71,12 +71,12 @@ export function drawFuzz(prng: Prng, seed: number): FuzzPlan {
         vid,
         snap: prng.chance(0.1),
         probesAddresses: prng.chance(0.1),
-        more: [{ address: FAR_NET | (vid << 8) | (host + 1), prefixLength: 24 }],
+        more: [{ address: farAddressOf(host, vid), prefixLength: 24 }],
         ipv6: hasIpv6 ? ipv6Of(host, vid) : undefined,
       })),
       // The other host is the router to its own far address: what redirects are about.
       routes: vids.map((vid, iface) => ({
-        prefix: FAR_NET | (vid << 8) | (2 - host),
+        prefix: farAddressOf(1 - host, vid),
         prefixLength: 32,
         gateway: addressOf(1 - host, vid),
         iface,
