@@ -89,6 +89,7 @@ export class Chimney implements ConnectionWatcher, Mover {
 
   candidate(connection: TliConnection): void {
     if (connection.listed || connection.handler === null) return;
+    connection.reviewDue = false;
     // What is there already, or on its way, listed as young could not be taken back.
     const state = this.#tli.stateOf(connection);
     if (state === OffloadState.Offloaded || state === OffloadState.Offloading) return;
@@ -251,7 +252,8 @@ export class Chimney implements ConnectionWatcher, Mover {
     for (let looks = promoted.length + young.length; looks > 0 && request.count < limit; looks--) {
       const connection = promoted.length > 0 ? promoted.shift() : young.shift();
       const { slot } = connection;
-      if (connection.handler === null || !this.#offload.accepts(slot)) this.#giveUp(connection);
+      const isOver = connection.handler === null || !this.#offload.accepts(slot);
+      if (isOver || this.placement.isUnwanted(connection)) this.#giveUp(connection);
       else if (!this.#offload.isSettled(slot)) young.push(connection);
       else {
         connection.listed = false;
@@ -355,7 +357,7 @@ export class Chimney implements ConnectionWatcher, Mover {
       this.#tli.handedOver(connection);
       this.#offload.releaseHeld(slot);
       const isOver = connection.handler === null || this.#offload.isUploadDue(slot);
-      if (queue.uploadingAll || isOver) this.takeBack(connection);
+      if (queue.uploadingAll || isOver || this.placement.isUnwanted(connection)) this.takeBack(connection);
     }
     queue.offloaded -= refused;
     if (refused === 0) return;
@@ -381,6 +383,7 @@ export class Chimney implements ConnectionWatcher, Mover {
       this.#handOvers.traceHeld(connection, this.#tli);
       this.#tli.takenBack(connection, lost, queue.uploadingAll);
       if (!lost && !closed) this.#offload.releaseHeld(slot);
+      if (connection.reviewDue) this.candidate(connection);
     }
   }
 

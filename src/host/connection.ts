@@ -117,6 +117,8 @@ export class TliConnection {
   everOffloaded = false;
   /** When it last changed hands, or a device refused it, µs; -1 for never. */
   movedUs = -1;
+  /** Policy or directives have changed while it was listed or between owners: it is looked at when it has arrived. */
+  reviewDue = false;
   /** Directives up to this one were ended by a device (directives.ts). */
   directiveEnded = 0;
   #measuredUs = -1;

@@ -7,7 +7,8 @@
  *
  * Hysteresis: what has moved, or was refused, stays where it is for the residence time; a candidate takes a place only
  * from one that it outranks by the margin. So no connection moves more often than once in a residence time, and two of
- * similar activity do not take turns. A change of policy or directives counts at once.
+ * similar activity do not take turns. A change of policy or directives counts at once, for what is on its way when it
+ * has arrived.
  */
 import type { EventLog } from '../base/event-log.ts';
 import { OffloadState } from '../offload/offload-state.ts';
@@ -118,10 +119,27 @@ export class Placement {
   #look(connection: TliConnection, nowUs: number): void {
     connection.measure(nowUs, REVIEW_US);
     const state = this.#tli.stateOf(connection);
+    const isThere = !connection.listed && (state === OffloadState.InHost || state === OffloadState.Offloaded);
+    if (!isThere) {
+      connection.reviewDue ||= this.#isStrict;
+      return;
+    }
     const rests = connection.movedUs >= 0 && nowUs - connection.movedUs < this.#residenceUs();
-    if (connection.listed || (rests && !this.#isStrict)) return;
+    if (rests && !this.#isStrict) return;
     if (state === OffloadState.InHost) this.#lookInHost(connection);
-    else if (state === OffloadState.Offloaded) this.#lookOnDevice(connection);
+    else this.#lookOnDevice(connection);
+  }
+
+  /** Policy or directives changed while it was on its way to the device, and it is not to be there any more. */
+  isUnwanted(connection: TliConnection): boolean {
+    if (!connection.reviewDue) return false;
+    connection.reviewDue = false;
+    return !this.#mayStay(connection, this.#directives.of(connection));
+  }
+
+  #mayStay(connection: TliConnection, directive: Directive): boolean {
+    if (directive !== Directive.None) return directive === Directive.Offload;
+    return this.#mover.policy.keeps?.(connection) !== false;
   }
 
   #residenceUs(): number {
@@ -145,9 +163,9 @@ export class Placement {
   #lookOnDevice(connection: TliConnection): void {
     const { policy } = this.#mover;
     const directive = this.#directives.of(connection);
-    if (directive === Directive.Offload) return;
-    if (directive === Directive.KeepInHost || policy.keeps?.(connection) === false) this.#mover.takeBack(connection);
-    else this.#mover.queueOf(connection).victims.add(connection, -rankOf(policy, connection, directive));
+    if (!this.#mayStay(connection, directive)) this.#mover.takeBack(connection);
+    else if (directive !== Directive.Offload)
+      this.#mover.queueOf(connection).victims.add(connection, -rankOf(policy, connection, directive));
   }
 
   #end(): void {

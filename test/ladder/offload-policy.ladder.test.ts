@@ -446,4 +446,54 @@ describe('a policy that changes', () => {
  2103ms  check      c1 offload=Offloaded
 `,
   );
+
+  machineLadder(
+    'what is on its way down when it changes comes back as soon as it is there (R34, ¶62)',
+    { ...ONE, policy: byPort([443], 0) },
+    `
+    0ms  im         hold initiateOffloadComplete
+    0ms  admin      policy everything
+    0ms  log        offload-policy machine everything
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    1ms  admin      policy nothing
+    1ms  log        offload-policy machine nothing
+    2ms  check      c1 offload=Offloading
+    3ms  im         release
+    3ms  blocks     nic0 initiate complete N+{P+{T}}
+    3ms  blocks     nic0 terminate N={P={T}}
+    3ms  blocks     nic0 terminate complete N={P={T}}
+ 5000ms  check      host offloaded=0 blocks=0
+`,
+  );
+
+  machineLadder(
+    'what waits for its list when it changes is not sent down (R34, ¶125)',
+    { ...ONE, policy: byPort([443], 50_000) },
+    `
+    1ms  admin      offload c1
+    1ms  log        offload-directed machine offload, local *:80, remote 10.1.0.1/32:5001
+    3ms  admin      keep-in-host c1
+    3ms  log        offload-directed machine keep in host, local *:80, remote 10.1.0.1/32:5001
+ 5000ms  check      host offloaded=0 blocks=0
+`,
+  );
+
+  machineLadder(
+    'what is on its way up when it changes again goes down as soon as it is back (R34, digest 3.3)',
+    { ...ONE, policy: AT_ONCE },
+    `
+    0ms  im         hold terminateOffloadComplete
+    1ms  admin      policy nothing
+    1ms  log        offload-policy machine nothing
+    1ms  blocks     nic0 terminate N={P={T}}
+    2ms  admin      policy everything
+    2ms  log        offload-policy machine everything
+    3ms  check      c1 offload=Uploading
+    4ms  im         release
+    4ms  blocks     nic0 terminate complete N={P={T}}
+    4ms  blocks     nic0 initiate N+{P+{T}}
+    4ms  blocks     nic0 initiate complete N+{P+{T}}
+    5ms  check      c1 offload=Offloaded
+`,
+  );
 });
