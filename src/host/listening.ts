@@ -114,8 +114,9 @@ export class HostListening extends HostTcp {
     const { flags } = segment;
     const kind = flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst);
     const listener = this.listeners.at(ip.destination, segment.dstPort);
-    if (listener !== null && kind === TcpFlag.Syn) {
-      this.#synArrives(listener, iface, ip, iss);
+    if (listener !== null && (kind & TcpFlag.Ack) === 0) {
+      // RFC 9293 3.10.7.2: without SYN and ACK it is dropped; a SYN with FIN too, as Linux.
+      if (kind === TcpFlag.Syn && (flags & TcpFlag.Fin) === 0) this.#synArrives(listener, iface, ip, iss);
       return -1;
     }
     if (listener !== null && kind === TcpFlag.Ack && this.#mayBeCookie(listener)) {
