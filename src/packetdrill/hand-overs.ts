@@ -1,6 +1,7 @@
 /**
  * Offload and upload in the middle of a script. Time stands still meanwhile, so that the script sees nothing of it: the parts
- * of the machine work until the connection is where it should be.
+ * of the machine work until the connection is where it should be. An ACK that was delayed leaves now (digest 3.6, D08); the
+ * script's lines are none the wiser (packet-lines.ts).
  */
 import type { TliConnection } from '../host/connection.ts';
 import { mayOffload } from '../tcp/tcb.ts';
@@ -48,10 +49,13 @@ export class HandOvers {
   }
 
   #move(begin: () => void): void {
+    const { port } = this.#machine;
     this.isMoving = true;
+    port.atHandOver = true;
     begin();
     this.#machine.settle();
     this.isMoving = false;
+    port.atHandOver = false;
   }
 
   #live(): TliConnection[] {

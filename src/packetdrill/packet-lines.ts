@@ -17,11 +17,17 @@ import { ScriptError } from './script-error.ts';
 import { ScriptSocket, SocketStage } from './script-socket.ts';
 import { SeenPacket } from './seen-packet.ts';
 import type { Settings } from './settings.ts';
+import type { SentDatagram } from './wire-port.ts';
 
 /** How long after its time a packet is waited for. */
 const PATIENCE_US = 2_000_000;
 const ANY_TIME_US = 600_000_000;
 const FIRST_REMOTE_PORT = 40_001;
+
+interface NextPacket {
+  readonly packet: SeenPacket;
+  readonly isEarly: boolean;
+}
 
 export class PacketLines {
   readonly #machine: DrillMachine;
@@ -32,13 +38,15 @@ export class PacketLines {
   /** Whose packets the script talks about. */
   underTest: ScriptSocket | null = null;
   readonly sockets: ScriptSocket[] = [];
+  /** ACKs that a hand-over has sent before their time (digest 3.6, D08). */
+  readonly #early = new Set<SentDatagram>();
 
   constructor(machine: DrillMachine, settings: Settings, clock: ScriptClock) {
     this.#machine = machine;
     this.#settings = settings;
     this.#clock = clock;
     this.#inbound = new InboundDatagrams(settings);
-    machine.port.onSent = datagram => this.#record(new SeenPacket(datagram, settings.ends));
+    machine.port.onSent = datagram => this.#record(datagram);
   }
 
   make(protocol: ScriptSocket['protocol']): ScriptSocket {
@@ -85,11 +93,16 @@ export class PacketLines {
 
   // --- outbound ---
 
-  #record(packet: SeenPacket): void {
+  #record(datagram: SentDatagram): void {
+    const packet = new SeenPacket(datagram, this.#settings.ends);
     if (packet.protocol !== IpProtocol.Tcp) return;
     const isOf = ({ remotePort, localPort }: ScriptSocket): boolean =>
       remotePort === packet.dstPort && (localPort === packet.srcPort || localPort === 0);
-    this.sockets.findLast(isOf)?.record.sent(packet.flags, packet.segSeq, packet.payloadLength);
+    const socket = this.sockets.findLast(isOf);
+    if (socket === undefined) return;
+    socket.record.sent(packet.flags, packet.segSeq, packet.payloadLength);
+    const isMore = (packet.flags & TcpFlag.Ack) !== 0 && socket.record.acknowledges(packet.segAck);
+    if (datagram.atHandOver && isMore && packet.isBareAck) this.#early.add(datagram);
   }
 
   expect(event: ScriptEvent, line: PacketAction, due: DueTime): void {
@@ -117,9 +130,12 @@ export class PacketLines {
     const packets: SeenPacket[] = [];
     const specs: TcpSpec[] = [];
     let length = 0;
+    let isEarly = false;
     do {
-      const packet = this.#next(due, socket);
-      if (packet === null) throw this.#mismatch(event, 'payload length', packets, socket);
+      const seen = this.#next(due, socket, specs.length === 0 ? expected : null);
+      if (seen === null) throw this.#mismatch(event, 'payload length', packets, socket);
+      const { packet } = seen;
+      isEarly ||= seen.isEarly;
       if (packets.length === 0) noteOutbound(socket, expected, packet);
       const spec = packet.tcp(socket);
       if (specs.length > 0 && !continues(specs.at(-1)!, spec)) {
@@ -138,7 +154,9 @@ export class PacketLines {
     packets.forEach((packet, i) => {
       if (!bytesAreRight(packet, specs[i]!)) throw this.#mismatch(event, 'payload bytes', packets, socket);
     });
-    this.#verifyTime(event, due, packets, socket);
+    // It counts for what would have come now: the line has its time, and so have those that count from it.
+    if (isEarly) this.#machine.advanceTo(due.us);
+    else this.#verifyTime(event, due, packets, socket);
   }
 
   #verifyTime(event: ScriptEvent, due: DueTime, packets: readonly SeenPacket[], socket: ScriptSocket): void {
@@ -147,7 +165,7 @@ export class PacketLines {
   }
 
   #expectUdp(event: ScriptEvent, action: PacketAction, expected: UdpSpec, due: DueTime, socket: ScriptSocket): void {
-    const packet = this.#next(due, socket);
+    const packet = this.#next(due, socket, null)?.packet ?? null;
     if (packet === null) throw this.#mismatch(event, '', [], socket);
     if (packet.payloadLength !== expected.length) {
       const seen = `${timeText(DrillMachine.scriptTime(packet.us))} > udp (${packet.payloadLength})`;
@@ -158,13 +176,19 @@ export class PacketLines {
     this.#clock.verify(event.line, due, DrillMachine.scriptTime(packet.us), 'outbound packet');
   }
 
-  /** What the host sends next on the socket under test; null when nothing comes. */
-  #next(due: DueTime, socket: ScriptSocket): SeenPacket | null {
+  /**
+   * What the host sends next on the socket under test; null when nothing comes. An early ACK for which there is no line is
+   * passed over: without the hand-over, what comes next would have acknowledged that.
+   */
+  #next(due: DueTime, socket: ScriptSocket, expected: TcpSpec | null): NextPacket | null {
     const { port } = this.#machine;
     const untilUs = due.isAny ? this.#machine.nowUs + ANY_TIME_US : Math.max(due.us, due.endUs) + PATIENCE_US;
     while (this.#machine.run(() => port.sent.length > 0, untilUs)) {
-      const packet = new SeenPacket(port.sent.shift()!, this.#settings.ends);
-      if (this.#isOf(packet, socket)) return packet;
+      const datagram = port.sent.shift()!;
+      const isEarly = this.#early.delete(datagram);
+      const packet = new SeenPacket(datagram, this.#settings.ends);
+      if (!this.#isOf(packet, socket)) continue;
+      if (!isEarly || expected === null || isAnswered(expected, packet.tcp(socket))) return { packet, isEarly };
     }
     return null;
   }
@@ -193,6 +217,11 @@ export class PacketLines {
     });
     return new Mismatch(event.line, `${what}\n  expected: ${event.text}\n${lines.join('\n')}`);
   }
+}
+
+/** The line is about this ACK. */
+function isAnswered(expected: TcpSpec, early: TcpSpec): boolean {
+  return expected.flags === TcpFlag.Ack && expected.length === 0 && expected.ack === early.ack;
 }
 
 function noteInbound(socket: ScriptSocket, { flags, seq }: TcpSpec): void {

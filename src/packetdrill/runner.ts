@@ -185,7 +185,12 @@ export class Runner implements SocketWorld, CallObserver {
   socketMade(file: TcpSocket, fd: number): void {
     const socket = this.#packets.make('tcp');
     socket.fd = fd;
+    this.#pair(file, socket);
+  }
+
+  #pair(file: TcpSocket, socket: ScriptSocket): void {
     this.#scriptSockets.set(file, socket);
+    socket.written = () => file.sendBuffer.written;
   }
 
   udpSocketMade(file: UdpSocket, fd: number): void {
@@ -209,7 +214,7 @@ export class Runner implements SocketWorld, CallObserver {
     // What it was connected to before is another connection, whose packets may still be told of.
     if (socket.remotePort !== 0) {
       socket = this.#packets.make('tcp');
-      this.#scriptSockets.set(file, socket);
+      this.#pair(file, socket);
     }
     socket.stage = SocketStage.Connecting;
     socket.remotePort = this.settings.connectPort;
@@ -222,7 +227,7 @@ export class Runner implements SocketWorld, CallObserver {
     );
     if (socket === undefined) return;
     socket.fd = fd;
-    this.#scriptSockets.set(file, socket);
+    this.#pair(file, socket);
   }
 }
 

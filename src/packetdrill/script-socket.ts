@@ -40,6 +40,8 @@ export class ScriptSocket {
   readonly #tsByScript = new Map<number, number>();
   /** What went over the wire for it. */
   readonly record = new WireRecord();
+  /** Bytes that the application has written to it in all. */
+  written: () => number = () => 0;
 
   constructor(protocol: 'tcp' | 'udp' | 'icmp') {
     this.protocol = protocol;
@@ -77,9 +79,9 @@ export class ScriptSocket {
     return this.scriptTimestamp(live);
   }
 
-  /** The host has sent more of its stream than what ends with this segment. */
+  /** There is more of the host's stream than what ends with this segment. */
   textGoesOnBehind({ flags, seq, length }: { flags: number; seq: number; length: number }): boolean {
-    return length > 0 && this.record.goesOnBehind((this.localSeq(flags, seq) + length) | 0);
+    return length > 0 && this.record.goesOnBehind((this.localSeq(flags, seq) + length) | 0, this.written());
   }
 
   /** Labels are the host's own choice; the script says where it stays and where it is another. */

@@ -3,7 +3,7 @@
  * their order with the padding, so that it compares with a line and prints as one.
  */
 import { IpProtocol } from '../wire/ipv4.ts';
-import { TCP } from '../wire/tcp.ts';
+import { TCP, TcpFlag } from '../wire/tcp.ts';
 import { TcpOption } from '../wire/tcp-options.ts';
 import { UDP } from '../wire/udp.ts';
 import type { IpSpec, TcpOptionSpec, TcpSpec } from './ast.ts';
@@ -48,12 +48,21 @@ export class SeenPacket {
     return this.view.getInt32(this.#at + TCP.segSeq);
   }
 
+  get segAck(): number {
+    return this.view.getInt32(this.#at + TCP.segAck);
+  }
+
+  /** An ACK and nothing else. */
+  get isBareAck(): boolean {
+    return this.flags === TcpFlag.Ack && this.payloadLength === 0;
+  }
+
   /** In the script's terms. */
   tcp(socket: ScriptSocket): TcpSpec {
     const { view, flags, payloadAt } = this;
     const at = this.#at;
-    const ack = view.getInt32(at + TCP.segAck);
-    const hasAck = (flags & 0x10) !== 0;
+    const ack = this.segAck;
+    const hasAck = (flags & TcpFlag.Ack) !== 0;
     return {
       protocol: 'tcp',
       srcPort: 0,

@@ -17,6 +17,8 @@ import { emitNeighborAdvertisement, NaFlag, ND_HOP_LIMIT } from '../wire/nd.ts';
 export interface SentDatagram {
   readonly us: number;
   readonly view: DataView;
+  /** A connection was changing hands. */
+  readonly atHandOver: boolean;
 }
 
 const REMOTE_MAC = { hi: 0x0250, lo: 0x00000001 };
@@ -36,6 +38,8 @@ export class WirePort implements Port {
   readonly #arp = new ArpPacket();
   uplink: SwitchPort | null = null;
   readonly sent: SentDatagram[] = [];
+  /** A connection is changing hands. */
+  atHandOver = false;
   /** Hears of each. */
   onSent: (datagram: SentDatagram) => void = () => {};
 
@@ -69,7 +73,8 @@ export class WirePort implements Port {
 
   #take(at: number, length: number): void {
     const bytes = this.#memory.u8.slice(at, at + length);
-    const datagram = { us: this.#clock.nowUs(), view: new DataView(bytes.buffer) };
+    const { atHandOver } = this;
+    const datagram = { us: this.#clock.nowUs(), view: new DataView(bytes.buffer), atHandOver };
     this.sent.push(datagram);
     this.onSent(datagram);
   }

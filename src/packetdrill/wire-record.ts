@@ -37,6 +37,7 @@ export class WireRecord {
   #segments: SentSegment[] = [];
   #lastDataInUs = 0;
   #lastAckInUs = 0;
+  #lastAckOut: number | null = null;
 
   /** A segment of the host's. */
   sent(flags: number, seq: number, length: number): void {
@@ -53,6 +54,13 @@ export class WireRecord {
     }
     if (length > 0) this.#sentData(isSyn ? (seq + 1) | 0 : seq, length);
     else if ((flags & TcpFlag.Fin) !== 0 && seqGt((seq + 1) | 0, this.#highest)) this.#highest = (seq + 1) | 0;
+  }
+
+  /** The segment that was sent acknowledges; true: more than those before it. */
+  acknowledges(ack: number): boolean {
+    const isMore = this.#lastAckOut === null || seqGt(ack, this.#lastAckOut);
+    if (isMore) this.#lastAckOut = ack;
+    return isMore;
   }
 
   #sentData(seq: number, length: number): void {
@@ -108,9 +116,9 @@ export class WireRecord {
     }
   }
 
-  /** Bytes behind this number have been sent too. */
-  goesOnBehind(seq: number): boolean {
-    return this.#isOpen && seqGt(this.#highest, seq);
+  /** Behind this number there is more of the stream, of which the application has written so many bytes in all. */
+  goesOnBehind(seq: number, written: number): boolean {
+    return this.#isOpen && (seqGt(this.#highest, seq) || (seq - this.#iss - 1) >>> 0 < written);
   }
 
   info(nowUs: number): Readonly<Record<string, number>> {
