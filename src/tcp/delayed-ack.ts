@@ -1,9 +1,10 @@
 /**
  * When text is acknowledged (RFC 9293 3.8.6.3, RFC 5681 4.2), as Linux decides it:
  *
- *   at once      out of order, filling a gap, twice, FIN; every second full-sized segment; while quick ACKs are left
+ *   at once      out of order, filling a gap, twice; every second full-sized segment; while quick ACKs are left
  *   when read    a small segment, or one with PSH, of a peer that is not answered: the application has taken all there is
- *   later        else, in the hope that it rides on an answer; after 40 to 200 ms, as far apart as segments come
+ *   later        else, and the peer's FIN, in the hope that it rides on an answer; after 40 to 200 ms, as far apart as
+ *                segments come
  *
  * Quick ACKs are so many segments that are acknowledged one by one: at the beginning, when the peer has slow start before
  * it, after an idle time, and after a sign of loss. A connection whose application answers ("ping-pong") takes none; a delayed
@@ -81,6 +82,17 @@ export function acknowledgeText(tcb: Tcb, now: number, fx: Effects): void {
   else startDelayedAck(tcb, delay(tcb, fx), now, fx);
 }
 
+/**
+ * The peer sends no more. Most applications close now too, and the ACK rides on our FIN: as Linux, it waits for that, unless
+ * there was no text before it, or no room for more.
+ */
+export function acknowledgeFin(tcb: Tcb, now: number, fx: Effects): void {
+  countOnAnswers(tcb);
+  countUnacked(tcb, 1);
+  if (tcb.ackTimeout === 0 || tcb.rcvWnd === 0) tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  else acknowledgeText(tcb, now, fx);
+}
+
 /** Linux: more than one full segment for the usual frequency of two; what is one byte larger counts. */
 function hasEnough(tcb: Tcb, fx: Effects): boolean {
   return tcb.unackedBytes > (fx.params.ackFrequency - 1) * tcb.rcvMss;
@@ -105,6 +117,12 @@ export function isPingPong(tcb: Tcb): boolean {
 /** Data leaves: an answer, if something came just before. */
 export function answered(tcb: Tcb, now: number): void {
   if ((now - tcb.lastReceiveAt) >>> 0 < tcb.ackTimeout * TIMEOUT_UNIT) tcb.delegatedFlags |= TcpDelegatedFlag.PingPong;
+}
+
+/** Text on a SYN is acknowledged with that: it says nothing about when others are to be. */
+export function forgetTextOnSyn(tcb: Tcb): void {
+  tcb.ackTimeout = 0;
+  tcb.quickAcks = 0;
 }
 
 /** ACKs wait for answers of the application, which are to be expected. */

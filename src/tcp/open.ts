@@ -5,7 +5,7 @@
 import type { TcpHeader } from '../wire/tcp.ts';
 import { defaultSendMss, familyFlag, mssFor } from './address-family.ts';
 import { initialWindow, startCongestionControl } from './congestion.ts';
-import { startAcknowledging } from './delayed-ack.ts';
+import { forgetTextOnSyn, startAcknowledging } from './delayed-ack.ts';
 import { agreedEcn, offersEcn } from './ecn.ts';
 import type { Effects } from './effects.ts';
 import type { TcpParams } from './params.ts';
@@ -108,6 +108,7 @@ export function fastPassiveOpen(
   fx.established(tcb);
   if (segment.payloadLength > 0) {
     receiveText(tcb, segment, buffers, now, fx);
+    forgetTextOnSyn(tcb);
     tcb.delegatedFlags |= TcpDelegatedFlag.SynData;
   }
   transmit(tcb, now, fx);

@@ -8,7 +8,7 @@ import { seqGt, seqLeq, seqLt } from '../base/seq.ts';
 import { TcpFlag, type TcpHeader, segLenOf } from '../wire/tcp.ts';
 import { AckOutcome, acknowledge, measureSyn } from './acknowledge.ts';
 import { endValidation } from './blind-attack.ts';
-import { enterQuickAcks } from './delayed-ack.ts';
+import { acknowledgeFin, enterQuickAcks } from './delayed-ack.ts';
 import { isEcnSetup, takeEcn } from './ecn.ts';
 import { CloseReason, type Effects } from './effects.ts';
 import { repeatSyn, synTextAcked } from './fast-open.ts';
@@ -325,7 +325,10 @@ function textAndFin(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now:
   tcb.rcvNxt = (tcb.rcvNxt + 1) | 0;
   if (tcb.rcvWnd > 0) tcb.rcvWnd--;
   tcb.delegatedFlags |= TcpDelegatedFlag.FinReceived;
-  tcb.privateFlags |= TcpPrivateFlag.AckNow;
+  // Everything has come: as Linux, nothing is reported any more.
+  tcb.dsackLength = 0;
+  if (state === TcpState.Established) acknowledgeFin(tcb, now, fx);
+  else tcb.privateFlags |= TcpPrivateFlag.AckNow;
   setState(tcb, TcpEvent.FinArrives);
   fx.peerClosed(tcb);
   if (state === TcpState.FinWait2) enterTimeWait(tcb, now, fx);

@@ -326,7 +326,6 @@ describe('one connection', () => {
     3ms  nic0       > c1 . 1:1(0) ack 151
     4ms  c1         < P. 151:201(50) ack 1
     5ms  c1         < F. 201:201(0) ack 1
-    5ms  host       > c1 . 1:1(0) ack 202
     6ms  app        c1 resume
     6ms  app        c1 received 100
     6ms  app        c1 received 50
@@ -334,6 +333,7 @@ describe('one connection', () => {
     6ms  app        c1 ended
     7ms  check      c1 state=CLOSE-WAIT rcvNxt=202
     7ms  check      nic0 buffers=0
+   44ms  host       > c1 . 1:1(0) ack 202
 `,
   );
 
@@ -524,11 +524,11 @@ describe('half closed', () => {
     0ms  blocks     nic0 initiate N+{P+{T}}
     0ms  blocks     nic0 initiate complete N+{P+{T}}
     1ms  c1         < FP. 1:11(10) ack 1
-    1ms  nic0       > c1 . 1:1(0) ack 12
     1ms  app        c1 received 10
     1ms  app        c1 ended
     2ms  tli        upload c1
     2ms  blocks     nic0 terminate N={P={T}}
+    2ms  nic0       > c1 . 1:1(0) ack 12
     2ms  blocks     nic0 terminate complete N={P={T}}
     2ms  check      c1 state=CLOSE-WAIT rcvNxt=12
     3ms  app        c1 send+close 100
@@ -551,7 +551,6 @@ describe('half closed', () => {
     0ms  blocks     nic0 initiate complete N+{P+{T}}
     1ms  c1         < FP. 1:101(100) ack 1
     1ms  app        c1 leaves 100
-    1ms  nic0       > c1 . 1:1(0) ack 102
     2ms  app        c1 close
     2ms  nic0       > c1 F. 1:1(0) ack 102
     3ms  c1         < . 102:102(0) ack 2

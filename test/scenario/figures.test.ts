@@ -150,8 +150,8 @@ describe('Figure 7', () => {
       '742, 744 nic0 > framing terminate complete N={P={T}}',
       '746 framing > network terminate complete',
       '748 network > transport terminate complete',
-      'tli > app c1 sent 4000 bytes',
       'tli > app c1 received 700 bytes',
+      'tli > app c1 sent 4000 bytes',
       'tli > app c1 closed Normal',
     ]);
     expect(ladderText(run('fig7'))).toMatch(
