@@ -34,6 +34,8 @@ import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
 import { isAcceptable, segmentWindow, updateSendWindow } from './window.ts';
 
+/** No SYN is sent for longer. */
+const SYN_LIFE_TICKS = 10 * 60_000;
 /** RFC 7323 5.5: a timestamp older than 24 days says nothing any more. */
 const PAWS_TICKS = 24 * 24 * 3600 * 1000;
 
@@ -69,6 +71,7 @@ function synSent(
   // First, check the ACK bit.
   const acked = (flags & TcpFlag.Ack) !== 0;
   if (acked && (seqLeq(segment.segAck, tcb.iss) || seqGt(segment.segAck, tcb.sndMax))) return resetFor(segment, reply);
+  if (acked && (flags & TcpFlag.Rst) === 0 && !echoesUs(tcb, segment, now)) return resetFor(segment, reply);
   // Second, check the RST bit.
   if ((flags & TcpFlag.Rst) !== 0) {
     if (acked) endConnection(tcb, CloseReason.Refused, fx);
@@ -98,6 +101,12 @@ function synSent(
   }
   transmit(tcb, now, fx);
   return false;
+}
+
+/** What a SYN,ACK echoes has been on our clock since the first SYN, or it answers another connection's (as Linux). */
+function echoesUs(tcb: Tcb, segment: TcpHeader, now: number): boolean {
+  if ((tcb.constFlags & TcpConstFlag.Timestamp) === 0 || !segment.hasTimestamp || segment.tsEcr === 0) return true;
+  return (now + tcb.tsOffset - segment.tsEcr) >>> 0 < SYN_LIFE_TICKS;
 }
 
 /** 3.10.7.4 */
