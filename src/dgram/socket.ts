@@ -14,6 +14,7 @@ import { isLinkLocalWord } from '../wire/ipv6-address.ts';
 import type { SocketAddressInfo } from '../net/address-info.ts';
 import { type Family, familyOf, isError, resolve } from '../net/addresses.ts';
 import { argumentError, codedError, endError, type NetError, received, transferError } from '../net/errors.ts';
+import { ProcessHold } from '../net/process-hold.ts';
 import {
   bindArguments,
   type BindOptions,
@@ -45,8 +46,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   readonly type: SocketType;
   readonly #core: UdpCore;
   readonly #socket: UdpSocket;
-  #isReferenced = true;
-  #isHeld = false;
+  readonly #hold: ProcessHold;
   #isScheduled = false;
 
   constructor(core: UdpCore, options: SocketOptions) {
@@ -55,6 +55,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.type = options.type;
     const version = options.type === 'udp4' ? 4 : options.ipv6Only === true ? 6 : 0;
     this.#socket = core.udp.open(this, version);
+    this.#hold = new ProcessHold(core, () => this.#socket.localPort !== 0 && !this.#socket.isClosed);
     this.#socket.reuse = options.reuseAddr ?? false;
     this.#socket.reportsAllErrors = options.reportAllErrors ?? false;
     if (options.recvBufferSize !== undefined) this.setRecvBufferSize(options.recvBufferSize);
@@ -101,7 +102,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #bindTo(address: number, port: number, text: string): NetError | null {
     const result = this.#core.udp.bind(this.#socket, address, port);
     if (result !== '') return endError('bind', result, text, port);
-    this.#hold();
+    this.#hold.update();
     return null;
   }
 
@@ -225,7 +226,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#check();
     if (closed !== undefined) this.once('close', closed);
     this.#core.udp.close(this.#socket);
-    this.#hold();
+    this.#hold.update();
     process.nextTick(() => this.emit('close'));
     return this;
   }
@@ -288,24 +289,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   ref(): this {
-    this.#isReferenced = true;
-    this.#hold();
+    this.#hold.reference(true);
     return this;
   }
 
   unref(): this {
-    this.#isReferenced = false;
-    this.#hold();
+    this.#hold.reference(false);
     return this;
-  }
-
-  #hold(): void {
-    const { localPort, isClosed } = this.#socket;
-    const wanted = this.#isReferenced && localPort !== 0 && !isClosed;
-    if (wanted === this.#isHeld) return;
-    this.#isHeld = wanted;
-    if (wanted) this.#core.hold();
-    else this.#core.release();
   }
 
   #check(): void {

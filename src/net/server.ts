@@ -18,6 +18,7 @@ import {
   type ServerOptions,
   type SocketOptions,
 } from './options.ts';
+import { ProcessHold } from './process-hold.ts';
 import { Socket } from './socket.ts';
 
 /** As in Node. */
@@ -42,8 +43,7 @@ export class Server extends EventEmitter implements AsyncDisposable {
   readonly #options: ServerOptions;
   #local: SocketAddressInfo | null = null;
   #connections = 0;
-  #isReferenced = true;
-  #isHeld = false;
+  readonly #hold: ProcessHold;
 
   constructor(
     core: NetCore,
@@ -55,6 +55,7 @@ export class Server extends EventEmitter implements AsyncDisposable {
     this.#core = core;
     this.#newSocket = newSocket;
     this.#options = options;
+    this.#hold = new ProcessHold(core, () => this.#local !== null);
     if (listener !== undefined) this.on('connection', listener);
   }
 
@@ -121,7 +122,7 @@ export class Server extends EventEmitter implements AsyncDisposable {
     const taken = this.#core.listen(port, this.#acceptor, options);
     if (taken === 0) return listenError('EADDRINUSE', address, port);
     this.#local = { address, family, port: taken };
-    this.#hold();
+    this.#hold.update();
     return null;
   }
 
@@ -168,7 +169,7 @@ export class Server extends EventEmitter implements AsyncDisposable {
     if (this.#local !== null) {
       this.#core.unlisten(this.#local.port);
       this.#local = null;
-      this.#hold();
+      this.#hold.update();
     }
     this.#emitCloseIfDrained();
     return this;
@@ -198,23 +199,13 @@ export class Server extends EventEmitter implements AsyncDisposable {
   }
 
   ref(): this {
-    this.#isReferenced = true;
-    this.#hold();
+    this.#hold.reference(true);
     return this;
   }
 
   unref(): this {
-    this.#isReferenced = false;
-    this.#hold();
+    this.#hold.reference(false);
     return this;
-  }
-
-  #hold(): void {
-    const wanted = this.#isReferenced && this.#local !== null;
-    if (wanted === this.#isHeld) return;
-    this.#isHeld = wanted;
-    if (wanted) this.#core.hold();
-    else this.#core.release();
   }
 }
 

@@ -68,15 +68,15 @@ describe.each(['ipv4', 'ipv6'])('%s', version => {
     const socket = socketOf();
     socket.localIsn = 5000;
     socket.remoteIsn = -100;
-    const seen = new SeenPacket({ us: 0, view }, ends);
+    const seen = new SeenPacket({ us: 0, atHandOver: false, view }, ends);
     expect(seen.toRemote).toBe(false);
     expect(tcpText(seen.tcp(socket), seen.ip)).toBe('. 1:1(0) ack 51 win 257 <nop,nop,sack 11:21>');
   });
 
   test('ECN and TTL of a line are in the header', () => {
-    const seen = new SeenPacket({ us: 0, view: make('< [ce] . 1:1(0) ack 1 win 5') }, ends);
+    const seen = new SeenPacket({ us: 0, atHandOver: false, view: make('< [ce] . 1:1(0) ack 1 win 5') }, ends);
     expect(seen.ip).toMatchObject({ ecn: 3, tos: 3, ttl: 255 });
-    expect(new SeenPacket({ us: 0, view: make('< [ttl 9] . 1:1(0) ack 1 win 5') }, ends).ip.ttl).toBe(9);
+    expect(new SeenPacket({ us: 0, atHandOver: false, view: make('< [ttl 9] . 1:1(0) ack 1 win 5') }, ends).ip.ttl).toBe(9);
   });
 
   test('an ICMP error quotes the segment that it is about', () => {

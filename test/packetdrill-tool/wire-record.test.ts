@@ -51,3 +51,16 @@ test('what comes in is counted, new bytes once', () => {
     tcpi_last_data_recv: 30,
   });
 });
+
+test('text goes on behind a number when more was sent, or more is written', () => {
+  const record = opened(100);
+  record.sent(Ack, 101, 1000);
+  expect(record.goesOnBehind(600, 0)).toBe(true);
+  expect(record.goesOnBehind(1101, 1000)).toBe(false);
+  expect(record.goesOnBehind(1101, 1001)).toBe(true);
+});
+
+test('an ACK is more than those before it, or is not', () => {
+  const record = opened(100);
+  expect([-5, -5, -6, 3].map(ack => record.acknowledges(ack))).toEqual([true, false, false, true]);
+});
