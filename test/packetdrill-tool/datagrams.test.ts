@@ -76,7 +76,9 @@ describe.each(['ipv4', 'ipv6'])('%s', version => {
   test('ECN and TTL of a line are in the header', () => {
     const seen = new SeenPacket({ us: 0, atHandOver: false, view: make('< [ce] . 1:1(0) ack 1 win 5') }, ends);
     expect(seen.ip).toMatchObject({ ecn: 3, tos: 3, ttl: 255 });
-    expect(new SeenPacket({ us: 0, atHandOver: false, view: make('< [ttl 9] . 1:1(0) ack 1 win 5') }, ends).ip.ttl).toBe(9);
+    expect(
+      new SeenPacket({ us: 0, atHandOver: false, view: make('< [ttl 9] . 1:1(0) ack 1 win 5') }, ends).ip.ttl,
+    ).toBe(9);
   });
 
   test('an ICMP error quotes the segment that it is about', () => {
