@@ -89,7 +89,13 @@ export class PacketLines {
     if (packet.protocol !== IpProtocol.Tcp) return;
     const isOf = ({ remotePort, localPort }: ScriptSocket): boolean =>
       remotePort === packet.dstPort && (localPort === packet.srcPort || localPort === 0);
-    this.sockets.findLast(isOf)?.record.sent(packet.flags, packet.segSeq, packet.payloadLength);
+    const socket = this.sockets.findLast(isOf);
+    if (socket === undefined) return;
+    const { flags, segSeq, payloadLength } = packet;
+    socket.record.sent(flags, segSeq, payloadLength);
+    if (payloadLength === 0 || (flags & TcpFlag.Syn) !== 0) return;
+    const from = socket.record.offsetOf(segSeq);
+    socket.onText(from, from + payloadLength, DrillMachine.scriptTime(packet.us));
   }
 
   expect(event: ScriptEvent, line: PacketAction, due: DueTime): void {

@@ -70,7 +70,7 @@ export class Runner implements SocketWorld, CallObserver {
     this.handOvers = new HandOvers(this.machine);
     this.machine.sim.onRound = () => {
       if (this.handOvers.isMoving) return;
-      this.#calls.lookForRoom();
+      this.#calls.look();
       this.#blocking.retry();
     };
     for (const [name, value] of Object.entries(CODE_NAMES)) this.#python.set(name, value);
@@ -168,6 +168,15 @@ export class Runner implements SocketWorld, CallObserver {
     return { ...tcpInfoOf(tcb, context), ...underTest!.record.info(this.machine.nowUs) };
   }
 
+  #pair(file: TcpSocket, socket: ScriptSocket): void {
+    this.#scriptSockets.set(file, socket);
+    socket.onText = (from, to, us) => {
+      const { stamps } = file;
+      if (stamps.areAwaited && !this.handOvers.isMoving) stamps.lookForAck(file.sending, us);
+      stamps.onWire(from, to, us);
+    };
+  }
+
   #fileOf(socket: ScriptSocket): TcpSocket | undefined {
     for (const [file, each] of this.#scriptSockets) if (each === socket) return file;
     return undefined;
@@ -185,7 +194,7 @@ export class Runner implements SocketWorld, CallObserver {
   socketMade(file: TcpSocket, fd: number): void {
     const socket = this.#packets.make('tcp');
     socket.fd = fd;
-    this.#scriptSockets.set(file, socket);
+    this.#pair(file, socket);
   }
 
   udpSocketMade(file: UdpSocket, fd: number): void {
@@ -209,7 +218,7 @@ export class Runner implements SocketWorld, CallObserver {
     // What it was connected to before is another connection, whose packets may still be told of.
     if (socket.remotePort !== 0) {
       socket = this.#packets.make('tcp');
-      this.#scriptSockets.set(file, socket);
+      this.#pair(file, socket);
     }
     socket.stage = SocketStage.Connecting;
     socket.remotePort = this.settings.connectPort;
@@ -222,7 +231,7 @@ export class Runner implements SocketWorld, CallObserver {
     );
     if (socket === undefined) return;
     socket.fd = fd;
-    this.#scriptSockets.set(file, socket);
+    this.#pair(file, socket);
   }
 }
 

@@ -55,6 +55,12 @@ export class SendBuffer {
     this.#recordEnd = this.written;
   }
 
+  /** Are the bytes before these two offsets in the same piece? */
+  sharePiece(one: number, other: number): boolean {
+    const pieceOf = (offset: number): number | undefined => this.#ends.find(end => end >= offset);
+    return pieceOf(one) === pieceOf(other);
+  }
+
   inherit(from: SendBuffer): void {
     this.limit = from.limit;
     this.isLocked = from.isLocked;

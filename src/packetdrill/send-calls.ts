@@ -17,6 +17,15 @@ const ADDRESS = 4;
 export type Opener = (socket: TcpSocket) => CallResult | null;
 
 export function sendCall(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {
+  const send = sending(args, socket, count, flags, open);
+  return () => {
+    const result = send();
+    if (result !== null && result.value > 0) socket.stamps.wrote(socket.sendBuffer);
+    return result;
+  };
+}
+
+function sending(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {
   if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
   const { name } = args.call;
   const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';

@@ -18,6 +18,7 @@ import { DrillMachine } from './machine.ts';
 import { SocketOptions } from './socket-options.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { receivedByte } from './stream-bytes.ts';
+import { TransmitStamps } from './transmit-stamps.ts';
 
 const SOL_SOCKET = 1;
 const SOL_TCP = 6;
@@ -31,6 +32,7 @@ export class TcpSocket implements TliHandler {
   readonly world: SocketWorld;
   readonly options: SocketOptions;
   readonly sendBuffer: SendBuffer;
+  readonly stamps = new TransmitStamps(() => this.wakeups++);
   stage: TcpStage = TcpStage.Closed;
   nonBlocking = false;
   connection: TliConnection | null = null;

@@ -55,6 +55,11 @@ export class WireRecord {
     else if ((flags & TcpFlag.Fin) !== 0 && seqGt((seq + 1) | 0, this.#highest)) this.#highest = (seq + 1) | 0;
   }
 
+  /** Where in the host's stream the number is. */
+  offsetOf(seq: number): number {
+    return (seq - this.#iss - 1) | 0;
+  }
+
   #sentData(seq: number, length: number): void {
     this.#dataSegmentsOut++;
     this.#bytesSent += length;
