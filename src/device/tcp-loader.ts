@@ -15,6 +15,7 @@ import type { NicBoot } from '../ring/nic-layout.ts';
 import { segmentSizeFor } from '../tcp/segment-size.ts';
 import { adoptOutOfOrder } from '../tcp/reassembly.ts';
 import { resumePushing } from '../tcp/nagle.ts';
+import { findRecordEnds } from '../tcp/record-end.ts';
 import { mayOffload, TcpConstFlag, TcpDelegatedFlag } from '../tcp/tcb.ts';
 import { isChainGranted } from './granted.ts';
 import type { InvertedTree } from './inverted-tree.ts';
@@ -107,6 +108,7 @@ export class TcpLoader {
     tcb.effectiveMss = Math.min(tcb.effectiveMss, segmentSizeFor(tcb, this.#tree.pathState.pathMtu));
     importDelegated(tcb, firmware.now, firmware);
     resumePushing(tcb, firmware.buffers);
+    findRecordEnds(tcb, firmware.buffers);
     adoptOutOfOrder(tcb, this.#outOfOrder, firmware.buffers);
     this.#sent.take(tcb, blockAt, firmware.now, firmware.sent);
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0;

@@ -2,6 +2,7 @@
  * A connection as an application of the TLI switch sees it. Objects are reused slot by slot; none is made per connection
  * in steady state.
  */
+import { NetBufferFlag } from '../memory/net-buffer.ts';
 import type { CongestionControl } from '../tcp/tcb.ts';
 import type { AddressTable } from '../wire/address-table.ts';
 import type { TliSwitch } from './tli.ts';
@@ -40,6 +41,10 @@ export interface ConnectionWatcher {
   takeBack(connection: TliConnection): void;
   /** Cached state of an offloaded connection changed: the device has to hear of it (update offload). */
   cachedChanged(connection: TliConnection): void;
+}
+
+function sendFlags(more: boolean, endsRecord: boolean): number {
+  return (more ? NetBufferFlag.More : 0) | (endsRecord ? NetBufferFlag.EndOfRecord : 0);
 }
 
 /** A shorter time says nothing of a rate. */
@@ -158,20 +163,20 @@ export class TliConnection {
 
   /**
    * Sends bytes that stay where they are until `sent(cookie)`: memory that devices were granted. `more` (MSG_MORE): others
-   * follow soon, which the last of these may wait for.
+   * follow soon, which the last of these may wait for. `endsRecord` (MSG_EOR): none that follow share a segment with these.
    */
-  send(address: number, length: number, cookie: number, more = false): boolean {
-    return this.#tli.sends.send(this, address, length, cookie, false, more);
+  send(address: number, length: number, cookie: number, more = false, endsRecord = false): boolean {
+    return this.#tli.sends.send(this, address, length, cookie, false, sendFlags(more, endsRecord));
   }
 
   /** Sends and closes this direction; the FIN rides on the last bytes. */
   sendAndDisconnect(address: number, length: number, cookie: number): boolean {
-    return this.#tli.sends.send(this, address, length, cookie, true, false);
+    return this.#tli.sends.send(this, address, length, cookie, true, 0);
   }
 
   /** Copies the bytes and sends the copy; false when no buffers are free: see `TliSwitch.whenRoom`. */
-  write(bytes: Uint8Array, cookie: number, more = false): boolean {
-    return this.#tli.sends.write(this, bytes, cookie, more);
+  write(bytes: Uint8Array, cookie: number, more = false, endsRecord = false): boolean {
+    return this.#tli.sends.write(this, bytes, cookie, sendFlags(more, endsRecord));
   }
 
   /**

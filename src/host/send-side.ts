@@ -17,6 +17,9 @@ import type { TliConnection } from './connection.ts';
 import type { Transport } from './transport.ts';
 import { Upcall } from './upcalls.ts';
 
+/** What an application says of its bytes, wherever they go. */
+const SEND_FLAGS = NetBufferFlag.More | NetBufferFlag.EndOfRecord;
+
 export class SendSide {
   readonly #memory: Memory;
   readonly #transport: Transport;
@@ -33,13 +36,14 @@ export class SendSide {
     this.#buffer = NetBuffer.view(memory);
   }
 
+  /** `flags`: of SEND_FLAGS, for the end of the bytes. */
   send(
     connection: TliConnection,
     address: number,
     length: number,
     cookie: number,
     last: boolean,
-    more: boolean,
+    flags: number,
   ): boolean {
     if (connection.sendClosed || connection.handler === null) return false;
     const descriptor = this.#descriptors.allocate();
@@ -47,13 +51,13 @@ export class SendSide {
     const buffer = this.#buffer.at(descriptor);
     buffer.dataAddress = address;
     buffer.dataLength = length;
-    buffer.flags = more ? NetBufferFlag.More : 0;
+    buffer.flags = flags;
     connection.bytesSent += length;
     this.submit(connection, descriptor, cookie, last);
     return true;
   }
 
-  write(connection: TliConnection, bytes: Uint8Array, cookie: number, more: boolean): boolean {
+  write(connection: TliConnection, bytes: Uint8Array, cookie: number, flags: number): boolean {
     if (connection.sendClosed || connection.handler === null) return false;
     const needed = Math.max(1, Math.ceil(bytes.length / this.#copies.dataBytes));
     if (this.#copies.available < needed) return false;
@@ -66,7 +70,7 @@ export class SendSide {
       buffer.dataLength = part.length;
       this.#memory.u8.set(part, buffer.dataAddress);
       // In between there is always more.
-      buffer.flags = more || i < needed - 1 ? NetBufferFlag.More : 0;
+      buffer.flags = i < needed - 1 ? NetBufferFlag.More : flags;
       // Only the last piece reports: it is acknowledged last.
       this.submit(connection, address, i === needed - 1 ? cookie : 0, false);
     }
@@ -92,7 +96,7 @@ export class SendSide {
   submit(connection: TliConnection, address: number, cookie: number, last: boolean, again = false): void {
     const buffer = this.#buffer.at(address);
     buffer.next = 0;
-    buffer.flags &= NetBufferFlag.More;
+    buffer.flags &= SEND_FLAGS;
     buffer.status = NdisStatus.Pending;
     buffer.cookie = cookie;
     buffer.connection = this.#transport.table.handleOf(connection.slot);

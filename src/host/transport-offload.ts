@@ -26,6 +26,7 @@ import { SentTransfer } from '../offload/sent-transfer.ts';
 import { copyRange, StateRange } from '../offload/state-objects.ts';
 import { TCP_TRANSFER_OFFSET, TcpTransfer } from '../offload/tcp-transfer.ts';
 import { resumePushing } from '../tcp/nagle.ts';
+import { findRecordEnds } from '../tcp/record-end.ts';
 import { CACHED_COMMANDS, mayOffload, type Tcb, TcpPrivateFlag, TcpState } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
 import { callRoute } from './call-route.ts';
@@ -278,6 +279,7 @@ export class TransportOffload implements SegmentDiversion {
   #import(tcb: Tcb, address: number): void {
     importDelegated(tcb, this.#transport.now, this.#transport);
     resumePushing(tcb, this.#transport.buffers);
+    findRecordEnds(tcb, this.#transport.buffers);
     this.#sent.take(tcb, address, this.#transport.now, this.#transport.sent);
   }
 

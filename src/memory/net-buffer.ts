@@ -43,4 +43,6 @@ export const NetBufferFlag = {
   CongestionExperienced: 16,
   /** Send: MSG_MORE — more bytes follow soon, which these may wait for. */
   More: 32,
+  /** Send: MSG_EOR — no byte behind these shares a segment with one of them (tcp/record-end.ts). */
+  EndOfRecord: 64,
 } as const;

@@ -19,7 +19,7 @@ const ALWAYS = ERR | HUP;
 /** All events of a socket at the moment. */
 export function eventsOf(socket: TcpSocket): number {
   if (socket.stage === TcpStage.Listening) return socket.queue.length > 0 ? IN | RDNORM : 0;
-  let events = socket.error === '' ? 0 : ERR;
+  let events = socket.error === '' && socket.stamps.queue.length === 0 ? 0 : ERR;
   const isOver = socket.stage === TcpStage.Closed || socket.stage === TcpStage.Over;
   const readDone = socket.readShut || socket.peerEnded || socket.stage === TcpStage.Over;
   const writeDone = socket.writeShut || socket.stage === TcpStage.Over;

@@ -11,11 +11,22 @@ import { mayOpenFast } from './send-calls.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { applyCongestionControl } from './socket-options.ts';
 import { type TcpSocket, TcpStage } from './tcp-socket.ts';
+import { StampFlag } from './transmit-stamps.ts';
 
 const SOL_SOCKET = 1;
 const SOL_TCP = 6;
 const SOL_IP = 0;
-const SO = { Error: 4, SndBuf: 7, RcvBuf: 8, Linger: 13, AcceptConn: 30, Type: 3, Protocol: 38, Domain: 39 } as const;
+const SO = {
+  Type: 3,
+  Error: 4,
+  SndBuf: 7,
+  RcvBuf: 8,
+  Linger: 13,
+  AcceptConn: 30,
+  TimeStamping: 37,
+  Protocol: 38,
+  Domain: 39,
+} as const;
 const TCP = {
   MaxSeg: 2,
   Congestion: 13,
@@ -92,6 +103,7 @@ export function setsockopt(socket: TcpSocket, args: CallArguments): CallResult {
     socket.options.set(level, name, number);
     return ok();
   }
+  if (level === SOL_SOCKET && name === SO.TimeStamping) return setTimeStamping(socket, number, args.line);
   const known = KNOWN[`${level}:${name}`];
   if (known === undefined) throw new Unsupported(args.line, `setsockopt ${level}:${name}`);
   if (number < (known.least ?? -Infinity) || number > (known.most ?? Infinity)) {
@@ -104,6 +116,21 @@ export function setsockopt(socket: TcpSocket, args: CallArguments): CallResult {
   if (connection !== null) socket.options.apply(level, name, connection);
   if (listener !== null && level === SOL_TCP && name === TCP.MaxSeg)
     listener.options = { ...listener.options, mss: number };
+  return ok();
+}
+
+/** Transmit time stamps in software; others, and what would say more of a packet, are not there. */
+function setTimeStamping(socket: TcpSocket, flags: number, line: number): CallResult {
+  const known = Object.values(StampFlag).reduce<number>((all, flag) => all | flag, 0);
+  const { sending } = socket;
+  if (socket.stage !== TcpStage.Connected || sending === null) {
+    throw new Unsupported(line, 'SO_TIMESTAMPING without a connection');
+  }
+  const isSeen = flags === 0 || (flags & StampFlag.Software) !== 0;
+  if ((flags & ~known) !== 0 || !isSeen)
+    throw new Unsupported(line, 'SO_TIMESTAMPING other than of transmits in software');
+  socket.stamps.set(flags, sending.written - sending.queued);
+  socket.options.set(SOL_SOCKET, SO.TimeStamping, flags);
   return ok();
 }
 

@@ -100,9 +100,13 @@ export class PacketLines {
       remotePort === packet.dstPort && (localPort === packet.srcPort || localPort === 0);
     const socket = this.sockets.findLast(isOf);
     if (socket === undefined) return;
-    socket.record.sent(packet.flags, packet.segSeq, packet.payloadLength);
-    const isMore = (packet.flags & TcpFlag.Ack) !== 0 && socket.record.acknowledges(packet.segAck);
+    const { flags, segSeq, payloadLength } = packet;
+    socket.record.sent(flags, segSeq, payloadLength);
+    const isMore = (flags & TcpFlag.Ack) !== 0 && socket.record.acknowledges(packet.segAck);
     if (datagram.atHandOver && isMore && packet.isBareAck) this.#early.add(datagram);
+    if (payloadLength === 0 || (flags & TcpFlag.Syn) !== 0) return;
+    const from = socket.record.offsetOf(segSeq);
+    socket.onText(from, from + payloadLength, DrillMachine.scriptTime(packet.us));
   }
 
   expect(event: ScriptEvent, line: PacketAction, due: DueTime): void {

@@ -70,7 +70,7 @@ export class Runner implements SocketWorld, CallObserver {
     this.handOvers = new HandOvers(this.machine);
     this.machine.sim.onRound = () => {
       if (this.handOvers.isMoving) return;
-      this.#calls.lookForRoom();
+      this.#calls.look();
       this.#blocking.retry();
     };
     for (const [name, value] of Object.entries(CODE_NAMES)) this.#python.set(name, value);
@@ -168,6 +168,16 @@ export class Runner implements SocketWorld, CallObserver {
     return { ...tcpInfoOf(tcb, context), ...underTest!.record.info(this.machine.nowUs) };
   }
 
+  #pair(file: TcpSocket, socket: ScriptSocket): void {
+    this.#scriptSockets.set(file, socket);
+    socket.written = () => file.sendBuffer.written;
+    socket.onText = (from, to, us) => {
+      const { stamps } = file;
+      if (stamps.areAwaited && !this.handOvers.isMoving) stamps.lookForAck(file.sending, us);
+      stamps.onWire(from, to, us);
+    };
+  }
+
   #fileOf(socket: ScriptSocket): TcpSocket | undefined {
     for (const [file, each] of this.#scriptSockets) if (each === socket) return file;
     return undefined;
@@ -186,11 +196,6 @@ export class Runner implements SocketWorld, CallObserver {
     const socket = this.#packets.make('tcp');
     socket.fd = fd;
     this.#pair(file, socket);
-  }
-
-  #pair(file: TcpSocket, socket: ScriptSocket): void {
-    this.#scriptSockets.set(file, socket);
-    socket.written = () => file.sendBuffer.written;
   }
 
   udpSocketMade(file: UdpSocket, fd: number): void {

@@ -38,6 +38,8 @@ export class ScriptSocket {
   #scriptLabel = 0;
   #label = 0;
   readonly #tsByScript = new Map<number, number>();
+  /** Bytes [from, to) of the host's stream were on the wire at that time. */
+  onText: (from: number, to: number, us: number) => void = () => {};
   /** What went over the wire for it. */
   readonly record = new WireRecord();
   /** Bytes that the application has written to it in all. */

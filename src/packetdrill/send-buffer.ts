@@ -27,6 +27,8 @@ export class SendBuffer {
   /** Ends of pieces, as offsets in the stream; the last is where the next byte goes. */
   #ends: number[] = [];
   written = 0;
+  /** Where the last record ended (MSG_EOR): the piece before it is not filled up. */
+  #recordEnd = -1;
   /** A write found no room: tell when there is some. */
   wantsRoom = false;
 
@@ -43,8 +45,20 @@ export class SendBuffer {
   /** Another connection begins. */
   restart(): void {
     this.#ends = [];
+    this.#recordEnd = -1;
     this.written = 0;
     this.wantsRoom = false;
+  }
+
+  /** What was written last ends a record. */
+  endRecord(): void {
+    this.#recordEnd = this.written;
+  }
+
+  /** Are the bytes before these two offsets in the same piece? */
+  sharePiece(one: number, other: number): boolean {
+    const pieceOf = (offset: number): number | undefined => this.#ends.find(end => end >= offset);
+    return pieceOf(one) === pieceOf(other);
   }
 
   inherit(from: SendBuffer): void {
@@ -72,7 +86,7 @@ export class SendBuffer {
       const ends = this.#ends;
       const start = ends.length > 1 ? ends.at(-2)! : this.written - state.queued;
       const length = ends.length > 0 ? ends.at(-1)! - start : 0;
-      const isOpen = ends.length > 0 && start >= sent && length < goal;
+      const isOpen = ends.length > 0 && start >= sent && length < goal && ends.at(-1) !== this.#recordEnd;
       if (!isOpen && !this.#hasMemory(state, sent)) break;
       const part = Math.min(left, isOpen ? goal - length : goal);
       if (isOpen) ends.pop();

@@ -17,11 +17,20 @@ const ADDRESS = 4;
 export type Opener = (socket: TcpSocket) => CallResult | null;
 
 export function sendCall(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {
+  const send = sending(args, socket, count, flags, open);
+  return () => {
+    const result = send();
+    if (result !== null && result.value > 0) socket.stamps.wrote(socket.sendBuffer);
+    return result;
+  };
+}
+
+function sending(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {
   if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
-  if ((flags & MSG.Eor) !== 0) throw new Unsupported(args.line, 'record boundaries (MSG_EOR)');
   const { name } = args.call;
   const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';
   const wantsOpen = (flags & MSG.FastOpen) !== 0;
+  const endsRecord = (flags & MSG.Eor) !== 0;
   const mayWait = (): boolean => (flags & MSG.DontWait) === 0 && !socket.nonBlocking;
   let done = 0;
   let isWaiting = false;
@@ -34,7 +43,7 @@ export function sendCall(args: CallArguments, socket: TcpSocket, count: number, 
       isOpening = wantsOpen ? socket.stage !== TcpStage.Connected : socket.isDeferred;
       const refused = wantsOpen ? openFast(args, socket, open) : null;
       if (refused !== null) return refused;
-      if (isOpening) done = socket.sendEarly(count, mayWait());
+      if (isOpening) done = socket.sendEarly(count, mayWait(), endsRecord);
       if (isOpening && !mayWait()) return done > 0 ? ok(done) : failed('EINPROGRESS');
     }
     if (isOpening) {
@@ -42,7 +51,7 @@ export function sendCall(args: CallArguments, socket: TcpSocket, count: number, 
       if (opened === null || opened.value < 0) return opened;
       isOpening = false;
     }
-    const result = socket.write(count - done, isWaiting, (flags & MSG.More) !== 0);
+    const result = socket.write(count - done, isWaiting, (flags & MSG.More) !== 0, endsRecord);
     isWaiting = true;
     if (result !== null && result.value < 0) return done > 0 ? ok(done) : result;
     done += result?.value ?? 0;

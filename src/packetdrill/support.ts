@@ -20,7 +20,6 @@ const CALLS: Readonly<Record<string, string>> = {
 const NAMES: readonly (readonly [RegExp, string])[] = [
   [/ZEROCOPY/, 'zerocopy'],
   [/^TCP_MD5SIG/, 'TCP MD5 signatures'],
-  [/TIMESTAMPING|^SCM_/, 'time stamps of sockets (SO_TIMESTAMPING)'],
   [/^IPPROTO_MPTCP$|^MPTCP/, 'MPTCP'],
   [/^TCP_REPAIR/, 'TCP_REPAIR'],
   [/^MSG_SPLICE_PAGES$/, 'splice()'],

@@ -7,6 +7,7 @@ import { CallArguments } from './call-arguments.ts';
 import type { CallAction } from './ast.ts';
 import { numberOf } from './constants.ts';
 import { Epoll } from './epoll.ts';
+import { receiveStamp } from './error-queue.ts';
 import { epollCtl, epollWait, poll } from './poll-calls.ts';
 import { receivedMessage } from './message-calls.ts';
 import { getsockopt, setsockopt } from './option-calls.ts';
@@ -45,9 +46,13 @@ export class SystemCalls {
     this.#observer = observer;
   }
 
-  /** Something has happened: there may be room to write. */
-  lookForRoom(): void {
-    for (const file of this.#files.values()) if (file instanceof TcpSocket) file.lookForRoom();
+  /** Something has happened: there may be room to write, and time stamps to read. */
+  look(): void {
+    for (const file of this.#files.values()) {
+      if (!(file instanceof TcpSocket)) continue;
+      file.lookForRoom();
+      if (file.stamps.areAwaited) file.stamps.look(file.sending, this.#world.machine.nowUs);
+    }
   }
 
   /** How a call line is done. */
@@ -105,6 +110,7 @@ export class SystemCalls {
       case 'recvfrom':
         return this.#receive(args, args.number(2), args.number(3));
       case 'recvmsg':
+        if ((args.number(2) & MSG.ErrQueue) !== 0) return this.#errorQueue(args, this.#messageLength(args));
         return receivedMessage(
           args,
           this.#tcp(args, 0),
@@ -286,13 +292,25 @@ export class SystemCalls {
 
   #receive(args: CallArguments, count: number, flags: number): Attempt {
     const socket = this.#tcp(args, 0);
-    if ((flags & MSG.ErrQueue) !== 0) return () => failed('EAGAIN');
+    if ((flags & MSG.ErrQueue) !== 0) return this.#noErrors(socket, args.line);
     if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
     const isNull = !args.isEllipsis(1) && args.call.name !== 'readv' && args.call.name !== 'recvmsg';
     return this.#blocking(socket, (flags & MSG.DontWait) !== 0, () => {
       if (isNull && socket.unread > 0 && count > 0) return failed('EFAULT');
       return socket.read(count, (flags & MSG.Peek) !== 0);
     });
+  }
+
+  #errorQueue(args: CallArguments, length: number): Attempt {
+    const socket = this.#tcp(args, 0);
+    return () => receiveStamp(args, socket, length, this.#world.settings);
+  }
+
+  #noErrors({ stamps }: TcpSocket, line: number): Attempt {
+    return () => {
+      if (stamps.queue.length > 0) throw new Unsupported(line, 'time stamps read without recvmsg');
+      return failed('EAGAIN');
+    };
   }
 
   #send(args: CallArguments, count: number, flags: number): Attempt {

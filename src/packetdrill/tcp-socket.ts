@@ -18,6 +18,7 @@ import { DrillMachine } from './machine.ts';
 import { SocketOptions } from './socket-options.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { receivedByte } from './stream-bytes.ts';
+import { TransmitStamps } from './transmit-stamps.ts';
 
 const SOL_SOCKET = 1;
 const SOL_TCP = 6;
@@ -31,6 +32,7 @@ export class TcpSocket implements TliHandler {
   readonly world: SocketWorld;
   readonly options: SocketOptions;
   readonly sendBuffer: SendBuffer;
+  readonly stamps = new TransmitStamps(() => this.wakeups++);
   stage: TcpStage = TcpStage.Closed;
   nonBlocking = false;
   connection: TliConnection | null = null;
@@ -250,17 +252,17 @@ export class TcpSocket implements TliHandler {
    * Before there is a connection: the SYN leaves with what it can carry of `count` bytes, and a call that waits leaves the
    * rest behind it. Returns how many were taken.
    */
-  sendEarly(count: number, waits: boolean): number {
+  sendEarly(count: number, waits: boolean, endsRecord: boolean): number {
     const onSyn = this.isDeferred ? Math.min(count, this.sending!.mss) : 0;
     if (count === 0) this.connection!.openNow();
-    if (onSyn > 0) this.#sendWhole(onSyn);
-    if (waits && count > onSyn) this.#sendWhole(count - onSyn);
+    if (onSyn > 0) this.#sendWhole(onSyn, endsRecord && onSyn === count);
+    if (waits && count > onSyn) this.#sendWhole(count - onSyn, endsRecord);
     return waits ? count : onSyn;
   }
 
-  #sendWhole(count: number): void {
+  #sendWhole(count: number, endsRecord: boolean): void {
     this.sendBuffer.takeWhole(count);
-    this.#send(count, false);
+    this.#send(count, false, endsRecord);
   }
 
   /** Of a connect that waits. */
@@ -292,8 +294,8 @@ export class TcpSocket implements TliHandler {
     return count === 0 ? ok(0) : null;
   }
 
-  /** Null: no room for a single byte. `isWaiting`: the call has been told so before; `more`: MSG_MORE. */
-  write(count: number, isWaiting: boolean, more = false): CallResult | null {
+  /** Null: no room for a single byte. `isWaiting`: the call has been told so before; `more`: MSG_MORE, `endsRecord`: MSG_EOR. */
+  write(count: number, isWaiting: boolean, more = false, endsRecord = false): CallResult | null {
     if (this.stage === TcpStage.Connecting) return null;
     if (this.error !== '') return failed(this.takeError());
     if (this.stage !== TcpStage.Connected || this.writeShut) return failed('EPIPE');
@@ -301,18 +303,24 @@ export class TcpSocket implements TliHandler {
     if (isWaiting && this.sendBuffer.wantsRoom) return null;
     const taken = this.sendBuffer.take(count, this.sending!);
     if (taken === 0) return count === 0 ? ok(0) : null;
-    this.#send(taken, more && taken === count);
+    // Of a call that is cut short, neither.
+    const isWhole = taken === count;
+    this.#send(taken, more && isWhole, endsRecord && isWhole);
     return ok(taken);
   }
 
-  #send(count: number, more: boolean): void {
+  #send(count: number, more: boolean, endsRecord: boolean): void {
+    if (endsRecord) this.sendBuffer.endRecord();
     const { machine } = this.world;
     let offset = this.sendBuffer.written - count;
     for (let left = count; left > 0;) {
       const part = Math.min(left, DrillMachine.sendMax);
       const address = machine.streamAt(offset, part);
-      const isMore = more && part === left;
-      assert(this.connection!.send(address, part, part, isMore), 'there is a descriptor for a send');
+      const isEnd = part === left;
+      assert(
+        this.connection!.send(address, part, part, more && isEnd, endsRecord && isEnd),
+        'there is a descriptor for a send',
+      );
       offset += part;
       left -= part;
     }

@@ -63,6 +63,11 @@ export class WireRecord {
     return isMore;
   }
 
+  /** Where in the host's stream the number is. */
+  offsetOf(seq: number): number {
+    return (seq - this.#iss - 1) | 0;
+  }
+
   #sentData(seq: number, length: number): void {
     this.#dataSegmentsOut++;
     this.#bytesSent += length;

@@ -98,7 +98,7 @@ class End implements Effects, TimerHandler {
   received = 0;
   isOpen = false;
   readonly #memory: Memory;
-  readonly #buffers;
+  readonly buffers;
   readonly #rxPool: BufferPool;
   readonly #txPool: BufferPool;
   readonly #writer: SegmentWriter;
@@ -116,7 +116,7 @@ class End implements Effects, TimerHandler {
     this.challenges = new ChallengeBudget(params.challengeAcksPerSecond, new Prng(1));
     this.flight = flight;
     this.tcb = TcbLayout.view(memory).at(regions.tcb.offset);
-    this.#buffers = NetBuffer.view(memory);
+    this.buffers = NetBuffer.view(memory);
     this.#rxPool = new BufferPool(memory, regions.rx, RX_POOL, 1);
     this.#txPool = new BufferPool(memory, regions.tx, TX_POOL, 2);
     this.#writer = new SegmentWriter(memory, new AddressTable(1));
@@ -145,17 +145,17 @@ class End implements Effects, TimerHandler {
     let previous = 0;
     while (this.#queued + PIECE_BYTES <= LOSS.bufferBytes) {
       const address = this.#txPool.allocate();
-      const buffer = this.#buffers.at(address);
+      const buffer = this.buffers.at(address);
       buffer.next = 0;
       buffer.dataAddress = this.#patternAt + (this.#sent % PATTERN_BYTES);
       buffer.dataLength = PIECE_BYTES;
       this.#sent += PIECE_BYTES;
       this.#queued += PIECE_BYTES;
       if (previous === 0) first = address;
-      else this.#buffers.at(previous).next = address;
+      else this.buffers.at(previous).next = address;
       previous = address;
     }
-    const isTaken = send(this.tcb, first, this.#buffers, this.now, this);
+    const isTaken = send(this.tcb, first, this.buffers, this.now, this);
     assert(isTaken, 'an open connection takes data');
   }
 
@@ -168,7 +168,7 @@ class End implements Effects, TimerHandler {
       passiveOpen(this.tcb, header, iss, iss, this.now, this);
       return;
     }
-    segmentArrives(this.tcb, header, this.#buffers, this.now, this, this.#reply);
+    segmentArrives(this.tcb, header, this.buffers, this.now, this, this.#reply);
   }
 
   /** What is due by now; a blocked sender tries again. */
@@ -204,7 +204,7 @@ class End implements Effects, TimerHandler {
   takePayload(at: number, length: number): number {
     const address = this.#rxPool.allocate();
     if (address === 0) return 0;
-    const buffer = this.#buffers.at(address);
+    const buffer = this.buffers.at(address);
     buffer.dataAddress = this.#rxPool.dataOf(address);
     buffer.dataLength = length;
     this.#memory.kernels.copy(buffer.dataAddress, at, length);
@@ -213,7 +213,7 @@ class End implements Effects, TimerHandler {
 
   /** The application reads at once: before the ACK, which says how much more may come. */
   indicateReceive(tcb: Tcb, buffer: number): void {
-    const { dataAddress, dataLength } = this.#buffers.at(buffer);
+    const { dataAddress, dataLength } = this.buffers.at(buffer);
     const { u8 } = this.#memory;
     const expected = this.#patternAt + (this.received % PATTERN_BYTES);
     assert(u8[dataAddress] === u8[expected], 'the first byte is the one that is due');

@@ -5,6 +5,7 @@
 import type { ChallengeBudget } from './challenge-budget.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpParams } from './params.ts';
+import type { NetBufferCursor } from './send-queue.ts';
 import type { SentRanges } from './sent-ranges.ts';
 
 /** Why a connection ended, as `closed` reports it. */
@@ -32,6 +33,8 @@ export interface Effects {
   readonly challenges: ChallengeBudget;
   /** What the owner's connections have sent: one store for all of them. */
   readonly sent: SentRanges;
+  /** Over the descriptors of send queues; stands anywhere when `transmit` has returned. */
+  readonly buffers: NetBufferCursor;
   /**
    * Sends one segment: flags, SEG.SEQ and `length` payload bytes taken from the send queue at `seq`.
    * False when there is no room: nothing was sent, `transmit` will be called again.

@@ -13,6 +13,7 @@
  */
 import { countOnAnswers } from './delayed-ack.ts';
 import type { Effects } from './effects.ts';
+import { withinRecord } from './record-end.ts';
 import { sendAllAgain } from './recovery.ts';
 import { acknowledgeSend, type NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
@@ -69,10 +70,11 @@ export function repeatSyn(tcb: Tcb): void {
 }
 
 /** Bytes of text that the SYN that is due may carry: the first of a Fast Open, as far as its peer takes them. */
-export function synText(tcb: Tcb): number {
+export function synText(tcb: Tcb, fx: Effects): number {
   const isFirst = tcb.state === TcpState.SynSent && tcb.sndMax === tcb.iss;
   if (!isFirst || (tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) === 0) return 0;
-  return Math.min(tcb.sendDataBytes, tcb.effectiveMss);
+  // It stands where the SYN does, for once (synLeft).
+  return withinRecord(tcb, tcb.iss, Math.min(tcb.sendDataBytes, tcb.effectiveMss), fx);
 }
 
 /** The SYN that is in flight carries text. */

@@ -7,6 +7,7 @@ import type { AckReport } from './ack-report.ts';
 import { flightSize } from './congestion.ts';
 import type { Effects } from './effects.ts';
 import { beginReduction, endReduction } from './prr.ts';
+import { withinRecord } from './record-end.ts';
 import { segmentRoom } from './sack-report.ts';
 import { CaState, type Tcb, TcpConstFlag, TcpLossFlag, TcpState, TcpTimer } from './tcb.ts';
 import { isRtxRunning, rto, startRtx } from './timers.ts';
@@ -54,6 +55,11 @@ export function lastSegment(tcb: Tcb, fx: Effects): Readonly<typeof last> {
   last.rangeStart = start;
   last.length = Math.min(segmentRoom(tcb), Math.ceil(length / sent.segments(tcb.sentTail)));
   last.start = (tcb.sndMax - last.length) | 0;
+  // Ranges that were merged do not know where their last segment begins (sent-ranges.ts); the end of a record does.
+  for (let part; (part = withinRecord(tcb, last.start, last.length, fx)) < last.length;) {
+    last.start = (last.start + part) | 0;
+    last.length -= part;
+  }
   return last;
 }
 

@@ -14,6 +14,7 @@
 import { seqGeq, seqLt } from '../base/seq.ts';
 import { currentSsthresh, inFlight } from './congestion.ts';
 import type { Effects } from './effects.ts';
+import { untilRecordEnd } from './record-end.ts';
 import { segmentRoom } from './sack-report.ts';
 import { segmentSizeAtMost, segmentSizeFor } from './segment-size.ts';
 import { SentFlag } from './sent-flag.ts';
@@ -104,6 +105,7 @@ export function nextSegmentRoom(tcb: Tcb, left: number, now: number, fx: Effects
   const needed = size + FOLLOWERS * mss;
   const flight = (tcb.sndNxt - tcb.sndUna) | 0;
   if (left < needed || flight + needed > tcb.sndWnd) return room;
+  if (untilRecordEnd(tcb, tcb.sndNxt, left, size, fx) < size) return room;
   // It takes the place of two: the window is let drain until there is that much room.
   if (inFlight(tcb) + 2 * mss <= tcb.cwnd && inFlight(tcb) + size <= tcb.cwnd) return size;
   return flight === 0 ? room : 0;

@@ -18,9 +18,13 @@ import { NetBufferFlag } from '../memory/net-buffer.ts';
 import type { NetBufferCursor } from './send-queue.ts';
 import { type Tcb, TcpCachedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
 
-/** May `length` bytes that are no full segment leave, of `left` that wait? A closing connection has nothing to wait for. */
-export function maySendPartial(tcb: Tcb, length: number, left: number, fin: boolean): boolean {
-  if (length !== left) return length >= tcb.maxSndWnd >> 1;
+/**
+ * May `length` bytes that are no full segment leave? `record` of them or more wait for the same one, `left` in all: those of
+ * another record fill nothing up. A closing connection has nothing to wait for.
+ */
+export function maySendPartial(tcb: Tcb, length: number, record: number, left: number, fin: boolean): boolean {
+  if (length !== record) return length >= tcb.maxSndWnd >> 1;
+  if (record < left) return true;
   const { cachedFlags, privateFlags } = tcb;
   if (fin || (privateFlags & TcpPrivateFlag.PushNow) !== 0) return true;
   if ((cachedFlags & TcpCachedFlag.Corked) !== 0 || (privateFlags & TcpPrivateFlag.MoreToCome) !== 0) return false;

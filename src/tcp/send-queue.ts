@@ -10,9 +10,9 @@
  */
 import { seqLt } from '../base/seq.ts';
 import type { Cursor } from '../memory/record.ts';
-import type { NetBuffer } from '../memory/net-buffer.ts';
+import { type NetBuffer, NetBufferFlag } from '../memory/net-buffer.ts';
 import type { Effects } from './effects.ts';
-import { type Tcb, TcpState } from './tcb.ts';
+import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
 
 export type NetBufferCursor = Cursor<typeof NetBuffer.fields>;
 
@@ -24,6 +24,7 @@ export function enqueueSend(tcb: Tcb, first: number, buffers: NetBufferCursor): 
   while (address !== 0) {
     buffers.at(address).bytesTransferred = 0;
     tcb.sendDataBytes += buffers.dataLength;
+    if ((buffers.flags & NetBufferFlag.EndOfRecord) !== 0) tcb.privateFlags |= TcpPrivateFlag.RecordEnds;
     tcb.sendDataTail = address;
     address = buffers.next;
   }

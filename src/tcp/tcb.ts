@@ -340,6 +340,8 @@ export const TcpPrivateFlag = {
   AckOnRead: 8192,
   /** The same for a second one: also in ping-pong. */
   AckOnReadTwice: 16384,
+  /** A record has ended in the send queue, at some time (MSG_EOR, tcp/record-end.ts). */
+  RecordEnds: 32768,
 } as const;
 
 /** The timers a connection may run; all of these exclude one another and share rtxAt. */

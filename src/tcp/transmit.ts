@@ -11,12 +11,13 @@ import { ackSent, answered } from './delayed-ack.ts';
 import { ecnFlags, ecnSent } from './ecn.ts';
 import type { Effects } from './effects.ts';
 import { isSynDue, maySendEarly, synLeft, synText } from './fast-open.ts';
-import { segmentRoom } from './sack-report.ts';
 import { isWatching, lastSegment, probeSent, scheduleProbe, ticksUntilRto } from './loss-probe.ts';
 import { maySendPartial, noteSmall } from './nagle.ts';
 import { nextSegmentRoom, noteProbe } from './mtu-probe.ts';
 import { isReducing } from './prr.ts';
+import { endsRecord, untilRecordEnd, withinRecord } from './record-end.ts';
 import { endFrto } from './recovery.ts';
+import { segmentRoom } from './sack-report.ts';
 import { finOutstanding } from './send-queue.ts';
 import { SentFlag } from './sent-flag.ts';
 import { CaState, type Tcb, TcpLossFlag, TcpPrivateFlag, TcpState, TcpTimer } from './tcb.ts';
@@ -43,7 +44,7 @@ export function transmit(tcb: Tcb, now: number, fx: Effects): void {
 function transmitSyn(tcb: Tcb, now: number, fx: Effects): void {
   if (isSynDue(tcb)) {
     const flags = tcb.state === TcpState.SynSent ? TcpFlag.Syn : TcpFlag.Syn | TcpFlag.Ack;
-    const text = synText(tcb);
+    const text = synText(tcb, fx);
     if (!emit(tcb, flags, tcb.iss, text, fx)) return;
     synLeft(tcb, text);
     tcb.lastSendAt = now;
@@ -76,7 +77,7 @@ function retransmitLost(tcb: Tcb, now: number, fx: Effects): boolean {
     const beyond = (start - tcb.sndUna) | 0;
     // Into a window that shrank goes what fits of the first (RFC 9293 MUST-34, SHLD-16); a closed one is probed instead.
     const room = segmentRoom(tcb);
-    const whole = Math.min(room, lostRun(at, start, room, fx));
+    const whole = withinRecord(tcb, start, Math.min(room, lostRun(at, start, room, fx)), fx);
     const length = beyond > 0 ? whole : Math.min(whole, tcb.sndWnd);
     if (length === 0 || beyond + length > tcb.sndWnd || tcb.cwnd - inFlight(tcb) < length) return true;
     // Silly windows are not filled with each ACK either, only by the time-out (RFC 9293 MUST-38; fuzz seed 101064).
@@ -121,7 +122,8 @@ function resend(
   const payload = Math.min(length, tcb.sendDataBytes - offset);
   let flags: number = TcpFlag.Ack;
   if (length > payload) flags |= TcpFlag.Fin;
-  if (payload > 0 && offset + payload === tcb.sendDataBytes) flags |= TcpFlag.Psh;
+  const isLast = offset + payload === tcb.sendDataBytes;
+  if (payload > 0 && (isLast || endsRecord(tcb, start, payload, fx))) flags |= TcpFlag.Psh;
   if (!emit(tcb, flags, start, payload, fx)) return -1;
   const stop = (start + length) | 0;
   let range = first;
@@ -168,12 +170,13 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0, isProbe = fa
     // Anew for each segment: the first one out may take a D-SACK with it.
     const left = queued - offset;
     const mss = extra > 0 ? segmentRoom(tcb) : nextSegmentRoom(tcb, left, now, fx);
-    let length = Math.min(left, mss, tcb.sndWnd - offset);
+    const record = untilRecordEnd(tcb, tcb.sndNxt, left, mss, fx);
+    let length = Math.min(record, mss, tcb.sndWnd - offset);
     if (length < 0) length = 0;
     const last = length === left;
     const withFin = last && fin && tcb.sndWnd > offset + length;
     if (left > 0) {
-      if (length === 0 || (length < mss && !isProbe && !maySendPartial(tcb, length, left, fin))) break;
+      if (length === 0 || (length < mss && !isProbe && !maySendPartial(tcb, length, record, left, fin))) break;
       // The window does not hold back the last segment of all.
       limited = !(withFin && left <= mss) && tcb.cwnd - inFlight(tcb) + more < length;
       if (limited) break;
@@ -184,7 +187,7 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0, isProbe = fa
     let flags: number = TcpFlag.Ack;
     if (withFin) flags |= TcpFlag.Fin;
     // RFC 9293 MUST-61: PSH on the last buffered segment, unless the user has said that more is to come.
-    if (last && length > 0 && (tcb.privateFlags & TcpPrivateFlag.Unpushed) === 0) flags |= TcpFlag.Psh;
+    if (length > 0 && (last ? !isUnpushed(tcb) : endsRecord(tcb, tcb.sndNxt, length, fx))) flags |= TcpFlag.Psh;
     if (offset === 0 && length > 0) wakeUp(tcb, now, fx);
     hadRoom = emit(tcb, flags, tcb.sndNxt, length, fx);
     if (!hadRoom) break;
@@ -199,9 +202,13 @@ function transmitNew(tcb: Tcb, now: number, fx: Effects, extra = 0, isProbe = fa
   return hadRoom;
 }
 
+function isUnpushed(tcb: Tcb): boolean {
+  return (tcb.privateFlags & TcpPrivateFlag.Unpushed) !== 0;
+}
+
 /** RFC 9293 3.8.6.2.1 (4): what fits into a window smaller than a segment. */
 export function transmitOverride(tcb: Tcb, now: number, fx: Effects): void {
-  const length = Math.min(tcb.sndWnd, segmentRoom(tcb), tcb.sendDataBytes);
+  const length = withinRecord(tcb, tcb.sndUna, Math.min(tcb.sndWnd, segmentRoom(tcb), tcb.sendDataBytes), fx);
   if (length > 0 && emit(tcb, TcpFlag.Ack | TcpFlag.Psh, tcb.sndUna, length, fx)) {
     advanceSndNxt(tcb, length, length, now, fx);
     watchNew(tcb, now, fx);

@@ -15,6 +15,43 @@ const TEAM = {
 
 describe('an active-backup team', () => {
   machineLadder(
+    'sends again on the other member record by record, the host and then the NIC (MSG_EOR)',
+    { ...TEAM, peers: { c1: '10.1.0.1:5001 via 10.0.0.251' }, quiet: true, tcp: { lossProbe: false } },
+    `
+    0ms  app        c1 nodelay 1
+    0ms  tli        offload c1
+    0ms  blocks     nic0 initiate N+{P+{T}}
+    0ms  blocks     nic0 initiate complete N+{P+{T}}
+    1ms  app        c1 send+eor 100
+    1ms  nic0       > c1 P. 1:101(100) ack 1
+    1ms  app        c1 send+eor 50
+    1ms  nic0       > c1 P. 101:151(50) ack 1
+    1ms  app        c1 send 10
+    1ms  nic0       > c1 P. 151:161(10) ack 1
+    2ms  policy     everything
+    2ms  team       fail nic0
+    2ms  log        failover nic0 to nic1: administrator, 1 connections
+    2ms  log        offload-pause team0
+    2ms  log        upload-all team0 1 connections
+    2ms  blocks     nic0 terminate N={P={T}}
+    2ms  host@nic1  > arp announce 10.0.0.1 (02:43:4e:00:00:01)
+    2ms  blocks     nic0 terminate complete N={P={T}}
+    2ms  log        offload-resume team0 64 connections
+    2ms  blocks     nic1 initiate N+{P+{T}}
+    2ms  host@nic1  > c1 P. 1:101(100) ack 1
+    2ms  host@nic1  > c1 P. 101:151(50) ack 1
+    2ms  host@nic1  > c1 P. 151:161(10) ack 1
+    2ms  blocks     nic1 initiate complete N+{P+{T}}
+    9ms  c1         < . 1:1(0) ack 101
+    9ms  app        c1 sent 100
+ 1009ms  nic1       > c1 P. 101:151(50) ack 1
+ 1009ms  nic1       > c1 P. 151:161(10) ack 1
+ 1020ms  c1         < . 1:1(0) ack 161
+ 1020ms  app        c1 sent 50
+ 1020ms  app        c1 sent 10
+    `,
+  );
+  machineLadder(
     'fails over in the steps of Figure 9; sequence numbers go on on the other NIC, the MAC stays (R36, R37, R38, acts 910 to 940)',
     TEAM,
     `

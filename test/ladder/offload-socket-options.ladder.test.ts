@@ -1,4 +1,4 @@
-/** Socket options whose work TCP does, on a device as on the host: cork, MSG_MORE, user timeout, shutdown and close. */
+/** Socket options whose work TCP does, on a device as on the host: cork, MSG_MORE, MSG_EOR, user timeout, shutdown and close. */
 import { describe } from 'vitest';
 import { machineLadder } from '../support/machine-ladder.ts';
 
@@ -69,6 +69,66 @@ describe('what holds a short segment back', () => {
     9ms  host       > c1 P. 101:151(50) ack 1
    10ms  c1         < . 1:1(0) ack 151
    10ms  app        c1 sent 50
+    `,
+  );
+});
+
+describe('ends of records (MSG_EOR)', () => {
+  machineLadder(
+    'what the host has sent the device sends again record by record, and the host what the device has sent (R4)',
+    { ...ONE, tcp: { lossProbe: false } },
+    `
+    0ms  app        c1 nodelay 1
+    0ms  app        c1 send+eor 100
+    0ms  host       > c1 P. 1:101(100) ack 1
+    0ms  app        c1 send 50
+    0ms  host       > c1 P. 101:151(50) ack 1
+    1ms  tli        offload c1
+    1ms  blocks     nic0 initiate N+{P+{T}}
+    1ms  blocks     nic0 initiate complete N+{P+{T}}
+    2ms  app        c1 send+eor 60
+    2ms  nic0       > c1 P. 151:211(60) ack 1
+    3ms  app        c1 send 70
+    3ms  nic0       > c1 P. 211:281(70) ack 1
+  200ms  nic0       > c1 P. 1:101(100) ack 1
+  200ms  nic0       > c1 P. 101:211(110) ack 1
+  200ms  nic0       > c1 P. 211:281(70) ack 1
+  201ms  tli        upload c1
+  201ms  blocks     nic0 terminate N={P={T}}
+  201ms  blocks     nic0 terminate complete N={P={T}}
+  600ms  host       > c1 P. 1:101(100) ack 1
+  600ms  host       > c1 P. 101:211(110) ack 1
+  600ms  host       > c1 P. 211:281(70) ack 1
+  610ms  c1         < . 1:1(0) ack 281
+  610ms  app        c1 sent 100
+  610ms  app        c1 sent 50
+  610ms  app        c1 sent 60
+  610ms  app        c1 sent 70
+    `,
+  );
+  machineLadder(
+    'go along with what has not left: a device keeps apart what a cork held on the host, the host what it holds on the device',
+    ONE,
+    `
+    0ms  app        c1 cork 1
+    0ms  app        c1 send+eor 40
+    1ms  tli        offload c1
+    1ms  blocks     nic0 initiate N+{P+{T}}
+    1ms  blocks     nic0 initiate complete N+{P+{T}}
+    2ms  app        c1 send+eor 50
+    2ms  nic0       > c1 P. 1:41(40) ack 1
+    3ms  tli        upload c1
+    3ms  blocks     nic0 terminate N={P={T}}
+    3ms  blocks     nic0 terminate complete N={P={T}}
+    4ms  app        c1 send 60
+    4ms  host       > c1 P. 41:91(50) ack 1
+    5ms  app        c1 cork 0
+   10ms  c1         < . 1:1(0) ack 91
+   10ms  app        c1 sent 40
+   10ms  app        c1 sent 50
+   10ms  host       > c1 P. 91:151(60) ack 1
+   20ms  c1         < . 1:1(0) ack 151
+   20ms  app        c1 sent 60
     `,
   );
 });

@@ -22,6 +22,23 @@ describe('a send buffer', () => {
     expect(buffer.take(1000, state(58_000, 0, 10_000))).toBe(0);
   });
 
+  test('begins a piece behind the end of a record (MSG_EOR), which takes memory of its own', () => {
+    const buffer = new SendBuffer(5000, 4_194_304, FOREVER);
+    buffer.take(10_000, state(0, 0, 0));
+    expect(buffer.take(500, state(10_000, 0, 10_000))).toBe(0);
+    // 10,000 have been acknowledged, and nothing leaves any more.
+    const closed = (written: number): SendState => state(written, 10_000, 10_000, 0);
+    expect(buffer.take(500, closed(10_000))).toBe(500);
+    buffer.endRecord();
+    expect(buffer.take(500, closed(10_500))).toBe(500);
+    expect(buffer.take(500, closed(11_000))).toBe(500);
+    buffer.endRecord();
+    // Two pieces of 500 and 1000, each with its overhead, leave room for one more; it would have been filled up otherwise.
+    expect(buffer.take(20_000, closed(11_500))).toBe(16_000);
+    buffer.endRecord();
+    expect(buffer.take(1, closed(27_500))).toBe(0);
+  });
+
   test('takes no more than may be unsent', () => {
     const buffer = new SendBuffer(50_000, 4_194_304, FOREVER);
     buffer.notsentLowat = 32_000;

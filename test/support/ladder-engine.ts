@@ -11,7 +11,7 @@
  *   `);
  *
  * Injected: `peer` segments (`[ce]` before the flags: marked on the way); `app` connect, listen, send n [n…], send+more n (MSG_MORE),
- * send+close n, close, abort, consume n, set FLAG, clear FLAG (TcpCachedFlag), push (TCP_NODELAY does it); `link room n` (so
+ * send+eor n (MSG_EOR), send+more+eor n, send+close n, close, abort, consume n, set FLAG, clear FLAG (TcpCachedFlag), push (TCP_NODELAY does it); `link room n` (so
  * many segments find room; `link room` for no limit) and `link pool n`. Checked: every `host` segment, with nothing
  * missing and nothing more; `app` upcalls where they are listed; `tcb` fields; `app refused call` that a call is refused.
  * Of a `host` line, window and options count only where they are written; TS values are ticks since the ladder began.
@@ -412,6 +412,9 @@ class Runner {
         return endpoint.send(...numbers);
       case 'send+more':
         return endpoint.sendMore(...numbers);
+      case 'send+eor':
+      case 'send+more+eor':
+        return endpoint.sendRecord(name !== 'send+eor', ...numbers);
       case 'set':
       case 'clear':
         endpoint.setFlag(TcpCachedFlag[argument as keyof typeof TcpCachedFlag], name === 'set');

@@ -602,11 +602,15 @@ export class LadderMachine implements TliHandler, FrameTap {
     switch (verb) {
       case 'send':
       case 'send+more':
+      case 'send+eor':
       case 'send+close':
         peer.sent += count;
         assert(count <= STREAM_BYTES - 256, 'the memory is long enough');
         if (verb !== 'send+close')
-          assert(connection.send(address, count, count, verb === 'send+more'), 'the send is taken');
+          assert(
+            connection.send(address, count, count, verb === 'send+more', verb === 'send+eor'),
+            'the send is taken',
+          );
         else assert(connection.sendAndDisconnect(address, count, count), 'the send is taken');
         return;
       case 'close':
@@ -775,7 +779,7 @@ function sideBySide(expected: readonly string[], actual: readonly string[]): str
 }
 
 const APP_CALLS =
-  'send send+more send+close close shutdown leave abort hold resume rcvbuf maxrt keepalive nodelay quickack cork'.split(
+  'send send+more send+eor send+close close shutdown leave abort hold resume rcvbuf maxrt keepalive nodelay quickack cork'.split(
     ' ',
   );
 

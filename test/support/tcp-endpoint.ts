@@ -136,6 +136,8 @@ export class Endpoint implements Effects, TimerHandler {
   readonly #txFrame: Region;
   readonly #reply = new ResetReply();
   readonly #completionOrder: number[] = [];
+  /** Offsets in the stream. */
+  #recordEnds: number[] = [];
   #rightEdge = 0;
 
   constructor(options: EndpointOptions = {}) {
@@ -209,6 +211,7 @@ export class Endpoint implements Effects, TimerHandler {
     this.peerClosedCount = 0;
     this.closeReason = -1;
     this.#completionOrder.length = 0;
+    this.#recordEnds = [];
     this.#rightEdge = 0;
   }
 
@@ -268,6 +271,11 @@ export class Endpoint implements Effects, TimerHandler {
     return this.#write(lengths, false, NetBufferFlag.More);
   }
 
+  /** MSG_EOR, and perhaps MSG_MORE: no segment may go beyond the end of these (emitSegment). */
+  sendRecord(isMore: boolean, ...lengths: number[]): boolean {
+    return this.#write(lengths, false, NetBufferFlag.EndOfRecord | (isMore ? NetBufferFlag.More : 0));
+  }
+
   /** What an owner does when an option changes that is a cached flag. */
   setFlag(flag: number, isOn: boolean): void {
     const { tcb, now } = this;
@@ -300,7 +308,10 @@ export class Endpoint implements Effects, TimerHandler {
     this.#completionOrder.push(...addresses);
     this.written += total;
     const call = andClose ? sendAndClose : send;
+    const endsBefore = this.#recordEnds.length;
+    if (total > 0 && (lastFlags & NetBufferFlag.EndOfRecord) !== 0) this.#recordEnds.push(this.written);
     if (call(this.tcb, chain, this.buffers, this.now, this)) return true;
+    this.#recordEnds.length = endsBefore;
     this.written -= total;
     this.#completionOrder.length -= addresses.length;
     for (const address of addresses) this.txPool.free(address);
@@ -444,6 +455,8 @@ export class Endpoint implements Effects, TimerHandler {
     assert(this.view.getInt32(at + total) === 0x5ca1ab1e, 'nothing is written behind the segment');
     const header = this.#record(at, total, trafficClassOf(tcb, seq, length) & 3);
     const first = (seq - this.iss - 1) >>> 0;
+    const crossed = this.#recordEnds.find(end => first < end && end < first + length);
+    assert(crossed === undefined, `a record ends at ${crossed}, in the middle of ${first}:${first + length}`);
     for (let i = 0; i < length; i++) {
       const found = this.memory.u8[header.payloadAt + i]!;
       assert(found === streamByte(first + i), `emitted byte ${first + i} is ${streamByte(first + i)}, not ${found}`);

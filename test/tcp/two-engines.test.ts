@@ -22,6 +22,9 @@ interface Flight {
 interface Side {
   readonly endpoint: Endpoint;
   readonly prng: Prng;
+  /** Whether a write ends a record (MSG_EOR): the endpoint sees to it that no segment goes beyond. */
+  readonly records: Prng;
+  readonly recordChance: number;
   bytesLeft: number;
   closeAsked: boolean;
   seen: number;
@@ -104,6 +107,8 @@ class World {
     const side = (endpoint: Endpoint): Side => ({
       endpoint,
       prng: prng.fork('side'),
+      records: prng.fork('records'),
+      recordChance: [0, 0, 0.2, 0.8][prng.below(4)]!,
       bytesLeft: prng.chance(0.1) ? 0 : prng.below([200, 5000, 40_000][prng.below(3)]!),
       closeAsked: false,
       seen: 0,
@@ -195,10 +200,15 @@ class World {
       total += length;
     }
     const closing = side.bytesLeft === total && prng.chance(0.5);
-    const accepted = closing ? endpoint.sendAndClose(...lengths) : endpoint.send(...lengths);
+    const accepted = closing ? endpoint.sendAndClose(...lengths) : this.#send(side, lengths);
     if (!accepted) return;
     side.bytesLeft -= total;
     if (closing) side.closeAsked = true;
+  }
+
+  #send({ endpoint, records, recordChance }: Side, lengths: readonly number[]): boolean {
+    if (!records.chance(recordChance)) return endpoint.send(...lengths);
+    return endpoint.sendRecord(records.chance(0.2), ...lengths);
   }
 
   /** Puts what the engine sent on the link, and looks whether everything holds. */

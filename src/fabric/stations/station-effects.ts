@@ -31,6 +31,7 @@ export class StationEffects implements Effects {
   readonly params: TcpParams;
   readonly challenges: ChallengeBudget;
   readonly sent: SentRanges;
+  readonly buffers: NetBufferCursor;
   /** Ticks; set at every step of the population. */
   now: number;
   /** The segment that the engine works on. */
@@ -63,6 +64,7 @@ export class StationEffects implements Effects {
     this.params = params;
     this.challenges = new ChallengeBudget(params.challengeAcksPerSecond, prng);
     this.sent = new SentRanges(connections.table.capacity);
+    this.buffers = NetBuffer.view(memory);
     this.now = now;
     this.#memory = memory;
     this.#connections = connections;
