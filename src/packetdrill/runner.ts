@@ -162,9 +162,8 @@ export class Runner implements SocketWorld, CallObserver {
     const pathMtu = transport.pathOf(own).mtu;
     const { advertisedMss } = own;
     const tcb = this.tcbs.of(connection);
-    const { now, params } = transport;
-    const { dupAckThreshold } = params;
-    const context = { pathMtu, now, rto: rto(tcb, transport), dupAckThreshold, advertisedMss };
+    const { now } = transport;
+    const context = { pathMtu, now, rto: rto(tcb, transport), advertisedMss };
     return { ...tcpInfoOf(tcb, context), ...underTest!.record.info(this.machine.nowUs) };
   }
 
