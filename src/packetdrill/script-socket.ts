@@ -5,6 +5,7 @@
  * end's ISN is the script's; the host chooses its own. A TS val that the host sent is known by the script's name for it.
  */
 import { TcpFlag } from '../wire/tcp.ts';
+import type { Arrival } from './receive-rtt.ts';
 import { WireRecord } from './wire-record.ts';
 
 export const SocketStage = {
@@ -40,6 +41,8 @@ export class ScriptSocket {
   readonly #tsByScript = new Map<number, number>();
   /** What went over the wire for it. */
   readonly record = new WireRecord();
+  /** Text that came for it, since somebody has looked. */
+  arrivals: Arrival[] = [];
 
   constructor(protocol: 'tcp' | 'udp' | 'icmp') {
     this.protocol = protocol;
