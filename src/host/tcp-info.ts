@@ -3,7 +3,7 @@
  * or what a device answers to a query (R22).
  */
 import { SSTHRESH_MAX } from '../tcp/reno.ts';
-import { type Tcb, TcpConstFlag, TcpDelegatedFlag, TcpLossFlag, TcpState } from '../tcp/tcb.ts';
+import { type Tcb, TcpConstFlag, TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 
 /** TCP_ESTABLISHED … TCP_CLOSING by TcpState. */
 const LINUX_STATES: Readonly<Record<number, number>> = {
@@ -38,12 +38,11 @@ export interface TcpInfoContext {
   readonly now: number;
   /** The retransmission time-out, ticks. */
   readonly rto: number;
-  readonly dupAckThreshold: number;
   /** Of our SYN, which no device has sent. */
   readonly advertisedMss: number;
 }
 
-export function tcpInfoOf(tcb: Tcb, { pathMtu, now, rto, dupAckThreshold, advertisedMss }: TcpInfoContext): TcpInfo {
+export function tcpInfoOf(tcb: Tcb, { pathMtu, now, rto, advertisedMss }: TcpInfoContext): TcpInfo {
   const mss = Math.max(1, tcb.effectiveMss);
   const segments = (bytes: number): number => Math.ceil(Math.max(0, bytes) / mss);
   const inFlight = (tcb.sndMax - tcb.sndUna) | 0;
@@ -85,7 +84,7 @@ export function tcpInfoOf(tcb: Tcb, { pathMtu, now, rto, dupAckThreshold, advert
     tcpi_snd_wnd: tcb.sndWnd,
     tcpi_rcv_wnd: tcb.rcvWnd,
     tcpi_rcv_space: tcb.initialRcvWnd,
-    // RFC 8985 replaces what Linux goes on measuring here once it has seen reordering.
-    ...((tcb.lossFlags & TcpLossFlag.ReorderingSeen) === 0 && { tcpi_reordering: dupAckThreshold }),
+    tcpi_reordering: tcb.reordering,
+    tcpi_reord_seen: tcb.reorderingSeen,
   };
 }

@@ -102,6 +102,8 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.curSeq = tcb.sndUna;
   tcb.dsackLength = 0;
   goOnAcknowledging(tcb, now);
+  // A giver that does not know it (the shipped structure) leaves it zero.
+  if (tcb.reordering === 0) tcb.reordering = fx.params.dupAckThreshold;
   tcb.minRttAt = now;
   hyStartReset(tcb);
   tcb.rtoBackoff = 0;

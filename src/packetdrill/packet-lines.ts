@@ -29,6 +29,11 @@ interface NextPacket {
   readonly isEarly: boolean;
 }
 
+interface Ports {
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+
 export class PacketLines {
   readonly #machine: DrillMachine;
   readonly #settings: Settings;
@@ -56,6 +61,11 @@ export class PacketLines {
     return socket;
   }
 
+  /** The script's name for what has these ports; the last of them. */
+  socketOf({ localPort, remotePort }: Ports): ScriptSocket | undefined {
+    return this.sockets.findLast(each => each.remotePort === remotePort && each.localPort === localPort);
+  }
+
   // --- inbound ---
 
   send(event: ScriptEvent, action: PacketAction): void {
@@ -63,7 +73,7 @@ export class PacketLines {
     const { payload } = action;
     if (payload.protocol === 'tcp') {
       noteInbound(socket, payload);
-      recordInbound(socket, payload, this.#machine.nowUs);
+      recordInbound(socket, payload, this.#machine.nowUs, this.#settings);
     }
     const bytes = this.#inbound.make(this.#withCookies(action), socket, event.line);
     this.#machine.call(() => this.#machine.port.send(bytes));
@@ -240,10 +250,16 @@ function noteInbound(socket: ScriptSocket, { flags, seq }: TcpSpec): void {
   }
 }
 
-function recordInbound(socket: ScriptSocket, { flags, seq, ack, length, options }: TcpSpec, nowUs: number): void {
+function recordInbound(socket: ScriptSocket, spec: TcpSpec, nowUs: number, settings: Settings): void {
+  const { flags, ack, length, options } = spec;
+  const seq = socket.remoteSeq(flags, spec.seq);
   const sacks = (options ?? []).flatMap(option => (option.kind === 'sack' ? option.blocks.flat() : []));
   const edges = sacks.map(edge => socket.localSeq(flags, edge));
-  socket.record.received(flags, socket.remoteSeq(flags, seq), socket.localSeq(flags, ack), length, edges, nowUs);
+  socket.record.received(flags, seq, socket.localSeq(flags, ack), length, edges, nowUs);
+  if (length === 0) return;
+  const ecr = (options ?? []).find(option => option.kind === 'TS')?.ecr;
+  const echo = ecr === undefined ? undefined : socket.liveTimestamp(ecr, settings.tsEcrScaled);
+  socket.arrivals.push({ seq, length, echo });
 }
 
 /** The first segment for a line tells the host's ISN and port. */

@@ -13,6 +13,7 @@ import type { PacketAction, Script, ScriptEvent } from './ast.ts';
 import { BlockingCalls } from './blocking-calls.ts';
 import { CODE_NAMES } from './code-names.ts';
 import { HandOvers } from './hand-overs.ts';
+import type { ConnectionWatch } from './connection-watch.ts';
 import { DrillMachine } from './machine.ts';
 import { Mismatch } from './mismatch.ts';
 import { PacketLines } from './packet-lines.ts';
@@ -50,6 +51,7 @@ export class Runner implements SocketWorld, CallObserver {
   readonly #python = new Python();
   readonly handOvers: HandOvers;
   readonly #scriptSockets = new Map<TcpSocket, ScriptSocket>();
+  readonly #watches = new Set<ConnectionWatch>();
   #established = false;
 
   constructor(script: Script, ownership: Ownership) {
@@ -72,6 +74,7 @@ export class Runner implements SocketWorld, CallObserver {
       if (this.handOvers.isMoving) return;
       this.#calls.look();
       this.#blocking.retry();
+      this.#look();
     };
     for (const [name, value] of Object.entries(CODE_NAMES)) this.#python.set(name, value);
   }
@@ -145,6 +148,20 @@ export class Runner implements SocketWorld, CallObserver {
     }
   }
 
+  /** Something has happened, or may have. */
+  #look(): void {
+    for (const watch of this.#watches) {
+      const { connection } = watch;
+      if (connection.handler === null || !this.machine.host.tli.connections.isCurrent(connection)) {
+        this.#watches.delete(watch);
+        continue;
+      }
+      const socket = this.#packets.socketOf(connection);
+      watch.look(this.tcbs.of(connection), socket?.arrivals ?? [], this.machine.sim.clock.nowUs());
+      if (socket !== undefined) socket.arrivals = [];
+    }
+  }
+
   /** Of the socket under test, if it has a file. */
   #tcpInfo(): Readonly<Record<string, number>> {
     const { underTest } = this.#packets;
@@ -162,10 +179,10 @@ export class Runner implements SocketWorld, CallObserver {
     const pathMtu = transport.pathOf(own).mtu;
     const { advertisedMss } = own;
     const tcb = this.tcbs.of(connection);
-    const { now, params } = transport;
-    const { dupAckThreshold } = params;
-    const context = { pathMtu, now, rto: rto(tcb, transport), dupAckThreshold, advertisedMss };
-    return { ...tcpInfoOf(tcb, context), ...underTest!.record.info(this.machine.nowUs) };
+    const { now } = transport;
+    const context = { pathMtu, now, rto: rto(tcb, transport), advertisedMss };
+    const watched = file.watch?.info(this.machine.sim.clock.nowUs());
+    return { ...tcpInfoOf(tcb, context), ...underTest!.record.info(this.machine.nowUs), ...watched };
   }
 
   #pair(file: TcpSocket, socket: ScriptSocket): void {
@@ -184,6 +201,10 @@ export class Runner implements SocketWorld, CallObserver {
   }
 
   // --- SocketWorld ---
+
+  began(watch: ConnectionWatch): void {
+    this.#watches.add(watch);
+  }
 
   established(connection: TliConnection): void {
     this.handOvers.add(connection);
@@ -226,10 +247,7 @@ export class Runner implements SocketWorld, CallObserver {
   }
 
   accepted(file: TcpSocket, fd: number): void {
-    const port = file.remotePort;
-    const socket = this.#packets.sockets.findLast(
-      each => each.remotePort === port && each.localPort === file.localPort,
-    );
+    const socket = this.#packets.socketOf(file);
     if (socket === undefined) return;
     socket.fd = fd;
     this.#pair(file, socket);

@@ -5,6 +5,7 @@
  * end's ISN is the script's; the host chooses its own. A TS val that the host sent is known by the script's name for it.
  */
 import { TcpFlag } from '../wire/tcp.ts';
+import type { Arrival } from './receive-rtt.ts';
 import { WireRecord } from './wire-record.ts';
 
 export const SocketStage = {
@@ -44,6 +45,8 @@ export class ScriptSocket {
   readonly record = new WireRecord();
   /** Bytes that the application has written to it in all. */
   written: () => number = () => 0;
+  /** Text that came for it, since somebody has looked. */
+  arrivals: Arrival[] = [];
 
   constructor(protocol: 'tcp' | 'udp' | 'icmp') {
     this.protocol = protocol;

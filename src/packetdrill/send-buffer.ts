@@ -84,7 +84,7 @@ export class SendBuffer {
     let left = count;
     while (left > 0) {
       const ends = this.#ends;
-      const start = ends.length > 1 ? ends.at(-2)! : this.written - state.queued;
+      const start = ends.length > 1 ? ends.at(-2)! : state.written - state.queued;
       const length = ends.length > 0 ? ends.at(-1)! - start : 0;
       const isOpen = ends.length > 0 && start >= sent && length < goal && ends.at(-1) !== this.#recordEnd;
       if (!isOpen && !this.#hasMemory(state, sent)) break;

@@ -3,6 +3,7 @@
  * The runner implements it; sockets know no more of a script.
  */
 import type { TliConnection } from '../host/connection.ts';
+import type { ConnectionWatch } from './connection-watch.ts';
 import type { DrillMachine } from './machine.ts';
 import type { Settings } from './settings.ts';
 import type { TcbView } from './tcb-view.ts';
@@ -11,6 +12,8 @@ export interface SocketWorld {
   readonly machine: DrillMachine;
   readonly settings: Settings;
   readonly tcbs: TcbView;
+  /** A socket has a connection from now on. */
+  began(watch: ConnectionWatch): void;
   /** A handshake is complete. */
   established(connection: TliConnection): void;
 }

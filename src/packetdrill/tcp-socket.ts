@@ -12,6 +12,7 @@ import type { TliSwitch } from '../host/tli.ts';
 import { CloseReason } from '../tcp/effects.ts';
 import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 import { type CallResult, failed, ok } from './call-result.ts';
+import { ConnectionWatch } from './connection-watch.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { type SendState, sendStateOf } from './send-state.ts';
 import { DrillMachine } from './machine.ts';
@@ -36,6 +37,8 @@ export class TcpSocket implements TliHandler {
   stage: TcpStage = TcpStage.Closed;
   nonBlocking = false;
   connection: TliConnection | null = null;
+  /** Of the connection, or the last one. */
+  watch: ConnectionWatch | null = null;
   /** Pending error (SO_ERROR), '' for none. */
   error = '';
   localPort = 0;
@@ -114,6 +117,8 @@ export class TcpSocket implements TliHandler {
     // The window opens when the application reads, not when the socket takes.
     connection.creditsLater = true;
     this.options.applyTo(connection);
+    this.watch = new ConnectionWatch(connection, this.sendBuffer);
+    this.world.began(this.watch);
   }
 
   received(_connection: TliConnection, address: number, length: number): number {

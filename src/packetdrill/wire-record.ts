@@ -3,9 +3,11 @@
  * are the host's, as struct tcp_info has them.
  *
  *   sent segments  → segs_out, data_segs_out, bytes_sent, bytes_retrans, total_retrans
- *   ACKs and SACKs → delivered, bytes_acked
+ *   ACKs and SACKs → delivered, delivered_ce, bytes_acked, dsack_dups
+ *   text           → bytes_received, rcv_ooopack
  */
 import { seqGeq, seqGt, seqLeq, seqLt } from '../base/seq.ts';
+import { ReceivedText } from './received-text.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 
 interface SentSegment {
@@ -27,6 +29,13 @@ export class WireRecord {
   #bytesReceived = 0;
   /** One for the SYN, or the SYN with ACK. */
   #delivered = 0;
+  /** Of these, by ACKs with ECE (RFC 3168 6.1.2), if the SYN,ACK has agreed to it. */
+  #deliveredCe = 0;
+  #hasEcn = false;
+  #duplicates = 0;
+  /** The largest segment sent. */
+  #largest = 0;
+  readonly #text = new ReceivedText();
   #bytesAcked = 0;
   #isOpen = false;
   #hasTextOnSyn = false;
@@ -42,6 +51,7 @@ export class WireRecord {
   /** A segment of the host's. */
   sent(flags: number, seq: number, length: number): void {
     this.#segmentsOut++;
+    this.#noteEcn(flags);
     const isSyn = (flags & TcpFlag.Syn) !== 0;
     if (isSyn && !this.#isOpen) {
       this.#isOpen = true;
@@ -71,6 +81,7 @@ export class WireRecord {
   #sentData(seq: number, length: number): void {
     this.#dataSegmentsOut++;
     this.#bytesSent += length;
+    this.#largest = Math.max(this.#largest, length);
     const to = (seq + length) | 0;
     if (seqLt(seq, this.#highest)) {
       this.#retransmissions++;
@@ -84,7 +95,10 @@ export class WireRecord {
   /** A segment to the host; `sacks`: edges, on the wire. */
   received(flags: number, seq: number, ack: number, length: number, sacks: readonly number[], nowUs: number): void {
     this.#segmentsIn++;
-    if ((flags & TcpFlag.Syn) !== 0) this.#lastDataInUs = nowUs;
+    this.#noteEcn(flags);
+    const isSyn = (flags & TcpFlag.Syn) !== 0;
+    if (isSyn) this.#lastDataInUs = nowUs;
+    this.#text.came(isSyn, seq, length);
     if (length > 0) {
       this.#dataSegmentsIn++;
       this.#lastDataInUs = nowUs;
@@ -96,8 +110,26 @@ export class WireRecord {
     }
     if ((flags & TcpFlag.Ack) === 0 || !this.#isOpen) return;
     this.#lastAckInUs = nowUs;
+    const before = this.#delivered;
+    this.#noteDuplicate(ack, sacks);
     if (seqGt(ack, this.#una) && seqLeq(ack, this.#highest)) this.#acknowledged(ack);
     for (let i = 0; i + 1 < sacks.length; i += 2) this.#deliver(sacks[i]!, sacks[i + 1]!);
+    if (this.#hasEcn && !isSyn && (flags & TcpFlag.Ece) !== 0) this.#deliveredCe += this.#delivered - before;
+  }
+
+  /** RFC 3168 6.1.1: a SYN,ACK with ECE alone. */
+  #noteEcn(flags: number): void {
+    const { Syn, Ack, Ece, Cwr } = TcpFlag;
+    if ((flags & (Syn | Ack)) === (Syn | Ack)) this.#hasEcn = (flags & (Ece | Cwr)) === Ece;
+  }
+
+  /** RFC 2883 4: the first block lies below SEG.ACK, or within the second. */
+  #noteDuplicate(ack: number, [left, right, outerLeft, outerRight]: readonly number[]): void {
+    if (left === undefined || right === undefined || !seqLt(left, right) || seqGt(right, this.#highest)) return;
+    const isWithin =
+      outerLeft !== undefined && outerRight !== undefined && seqGeq(left, outerLeft) && seqLeq(right, outerRight);
+    if (!seqLt(left, ack) && !isWithin) return;
+    this.#duplicates += Math.max(1, Math.ceil(((right - left) | 0) / Math.max(1, this.#largest)));
   }
 
   #acknowledged(ack: number): void {
@@ -138,6 +170,9 @@ export class WireRecord {
       tcpi_data_segs_in: this.#dataSegmentsIn,
       tcpi_bytes_received: this.#bytesReceived,
       tcpi_delivered: this.#delivered,
+      tcpi_delivered_ce: this.#deliveredCe,
+      tcpi_dsack_dups: this.#duplicates,
+      tcpi_rcv_ooopack: this.#text.outOfOrder,
       tcpi_bytes_acked: Math.max(0, this.#bytesAcked),
       tcpi_last_data_recv: since(this.#lastDataInUs),
       tcpi_last_ack_recv: since(this.#lastAckInUs),

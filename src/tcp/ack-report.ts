@@ -46,9 +46,17 @@ export class AckReport {
   hasSackSample = false;
   sackFirstSentAt = 0;
   sackLastSentAt = 0;
-  /** The lowest newly delivered byte that was sent once. */
+  /** The lowest newly acknowledged byte that was sent once. */
   hasOrder = false;
   lowest = 0;
+  /** The same of what was SACKed. */
+  hasSackOrder = false;
+  sackLowest = 0;
+  /** Begin of what a D-SACK names and had been SACKed, although it was sent again. */
+  hasLateDuplicate = false;
+  lateDuplicate = 0;
+  /** RFC 8985 RACK.fack: the end of the highest that is SACKed, or SND.UNA. */
+  fack = 0;
   /** The latest sent of what was delivered (RFC 8985 6.2 step 2). */
   hasRack = false;
   rackSentAt = 0;
@@ -81,6 +89,8 @@ export class AckReport {
     this.hasSample = false;
     this.hasSackSample = false;
     this.hasOrder = false;
+    this.hasSackOrder = false;
+    this.hasLateDuplicate = false;
     this.hasRack = false;
     this.lost = 0;
     this.#hasEcho = hasTimestamp && tsEcr !== 0 && (tcb.constFlags & TcpConstFlag.Timestamp) !== 0;
@@ -106,7 +116,8 @@ export class AckReport {
       if (from === tcb.sndUna && this.#answersOriginal((sentAt - this.#sinceFirst) | 0)) this.isSpurious = true;
     } else if ((flags & Sacked) === 0) {
       if ((flags & Lost) === 0) this.#sample(sentAt);
-      this.#noteOrder(from);
+      if (!this.hasOrder || seqLt(from, this.lowest)) this.lowest = from;
+      this.hasOrder = true;
       if (seqLeq(end, tcb.recover)) this.originalArrived = true;
     }
     if ((flags & Sacked) !== 0) return;
@@ -118,9 +129,11 @@ export class AckReport {
   sacked(tcb: Tcb, from: number, end: number, length: number, sentAt: number, flags: number): void {
     this.delivered += length;
     this.hasSacked = true;
+    if (seqGt(end, this.fack)) this.fack = end;
     if ((flags & Retransmitted) === 0 && (flags & EverRetransmitted) === 0) {
       if ((flags & Lost) === 0) this.#sackSample(sentAt);
-      this.#noteOrder(from);
+      if (!this.hasSackOrder || seqLt(from, this.sackLowest)) this.sackLowest = from;
+      this.hasSackOrder = true;
       if (seqLeq(end, tcb.recover)) this.originalArrived = true;
     }
     if (!((flags & EverRetransmitted) !== 0 && this.#answersOriginal(sentAt))) this.#noteRack(tcb, end, sentAt, flags);
@@ -141,11 +154,6 @@ export class AckReport {
 
   #answersOriginal(sentAgainAt: number): boolean {
     return this.#hasEcho && seqLt(this.#tsEcr, sentAgainAt);
-  }
-
-  #noteOrder(from: number): void {
-    if (!this.hasOrder || seqLt(from, this.lowest)) this.lowest = from;
-    this.hasOrder = true;
   }
 
   /** RFC 8985 6.2 step 2: a retransmission acknowledged in less than the least round trip was not what arrived. */

@@ -14,8 +14,9 @@ import type { Effects } from './effects.ts';
 import { judgeProbe, scheduleProbe } from './loss-probe.ts';
 import { probeArrived } from './mtu-probe.ts';
 import { isReducing, reduceWindow } from './prr.ts';
-import { adaptReorderingWindow, advanceRack, noteReordering, startRackRtt } from './rack.ts';
+import { adaptReorderingWindow, advanceRack, startRackRtt } from './rack.ts';
 import { acknowledgeDuplicates, isSackUsed, recover } from './recovery.ts';
+import { isReordered, noteReordering } from './reordering.ts';
 import { challengeAck } from './reset.ts';
 import { takeSack } from './sack.ts';
 import { acknowledgeSend, finOutstanding, type NetBufferCursor } from './send-queue.ts';
@@ -110,6 +111,7 @@ function answer(
 ): AckOutcome {
   const ack = segment.segAck;
   const highest = tcb.sackedBytes > 0 ? highestSacked(tcb, fx) : tcb.sndUna;
+  report.fack = highest;
   report.hasEce = (segment.flags & TcpFlag.Ece) !== 0 && (tcb.constFlags & TcpConstFlag.Ecn) !== 0;
   takeSack(tcb, segment, fx.sent, report);
   const roundOver = seqGeq(ack, tcb.cwndUsageSeq);
@@ -135,7 +137,7 @@ function answer(
   if (isReducing(tcb)) {
     const isPartial = report.advanced && !isSackUsed(tcb) && tcb.caState === CaState.Recovery;
     reduceWindow(tcb, report.delivered, report.advanced && report.lost === 0, isPartial);
-  } else if (report.acked > 0) {
+  } else if (report.acked > 0 || (report.hasSacked && isReordered(tcb, fx))) {
     growWindow(tcb, report.delivered, rtt, now);
   }
   return outcome;
@@ -182,7 +184,7 @@ function advance(
   if (isRtxRunning(tcb, TcpTimer.Persist)) tcb.rtxCount = 0;
   endBackoff(tcb, sampled);
   tcb.dupAckCount = 0;
-  acknowledgeDuplicates(tcb, report);
+  acknowledgeDuplicates(tcb, report, fx);
   const head = tcb.sentHead;
   report.isReneging = head !== 0 && (fx.sent.flags(head) & SentFlag.Sacked) !== 0;
   return fin ? AckOutcome.FinAcked : AckOutcome.Ok;

@@ -59,7 +59,7 @@ export function inSlowStart(tcb: Tcb): boolean {
 }
 
 /** RFC 7661 4: was the window used, so that what arrived says something about it? In slow start half is enough (Linux). */
-function isCwndLimited(tcb: Tcb): boolean {
+export function isCwndLimited(tcb: Tcb): boolean {
   if (inSlowStart(tcb)) return tcb.cwnd < 2 * tcb.maxFlight;
   return (tcb.lossFlags & TcpLossFlag.CwndLimited) !== 0;
 }

@@ -45,6 +45,7 @@ function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effec
   tcb.remoteMss = defaultSendMss(tcb);
   tcb.effectiveMss = tcb.remoteMss;
   tcb.challengeAt = (now - 0x10000000) | 0;
+  tcb.reordering = params.dupAckThreshold;
   tcb.tsOffset = tsOffset;
 }
 

@@ -2,10 +2,9 @@
  * RACK: loss is detected by time (RFC 8985 6). A segment is lost when one that was sent later has been delivered, and a
  * round trip and a reordering window have passed since it was sent.
  *
- * The reordering window is nothing while no reordering has been seen and three segments are SACKed (or recovery goes on), a
- * quarter of the least round trip otherwise; D-SACKs widen it (RFC 8985 6.2 step 4), for sixteen recoveries.
+ * The reordering window is nothing while no reordering has been seen (reordering.ts) and three segments are SACKed (or
+ * recovery goes on), a quarter of the least round trip otherwise; D-SACKs widen it (RFC 8985 6.2 step 4), for sixteen recoveries.
  */
-import { seqGeq } from '../base/seq.ts';
 import { type AckReport, sentAfter } from './ack-report.ts';
 import type { Effects } from './effects.ts';
 import { SentFlag } from './sent-flag.ts';
@@ -33,11 +32,6 @@ export function advanceRack(tcb: Tcb, report: AckReport): void {
   if (!sentAfter(report.rackSentAt, report.rackEnd, tcb.rackSentAt, tcb.rackEndSeq)) return;
   tcb.rackSentAt = report.rackSentAt;
   tcb.rackEndSeq = report.rackEnd;
-}
-
-/** RFC 8985 6.2 step 3: something that was sent once arrived behind something that was SACKed before it. */
-export function noteReordering(tcb: Tcb, report: AckReport, highestSacked: number): void {
-  if (report.hasOrder && !seqGeq(report.lowest, highestSacked)) tcb.lossFlags |= TcpLossFlag.ReorderingSeen;
 }
 
 /** RFC 8985 6.2 step 4, once in a round trip: `roundOver` says that what was sent when the window was widened is acknowledged. */

@@ -25,6 +25,7 @@ import type { Effects } from './effects.ts';
 import { probeLost } from './mtu-probe.ts';
 import { beginReduction, endReduction, enterCwr, isReducing, reduceWindow } from './prr.ts';
 import { detectLoss, isTimedOut } from './rack.ts';
+import { doubtReordering, noteExcessDuplicates, noteLateOriginal } from './reordering.ts';
 import { SentFlag } from './sent-flag.ts';
 import { CaState, type Tcb, TcpConstFlag, TcpLossFlag, TcpTimer } from './tcb.ts';
 import { isRtxRunning, rto, startRtx } from './timers.ts';
@@ -117,26 +118,42 @@ export function endFrto(tcb: Tcb): void {
 /** Without SACK a duplicate ACK stands for a segment that has arrived (RFC 5681 3.2). */
 function noteDuplicateAck(tcb: Tcb, report: AckReport, fx: Effects): void {
   if (isSackUsed(tcb) || !report.isDuplicate) return;
-  const { sent } = fx;
-  let segments = 0;
-  for (let at = tcb.sentHead; at !== 0; at = sent.next(at)) segments += sent.segments(at);
+  const segments = segmentsOut(tcb, fx);
   // One segment at least is missing.
-  if (tcb.sackedSegments >= segments - 1) return;
+  if (tcb.sackedSegments >= segments - 1) {
+    noteExcessDuplicates(tcb, segments);
+    return;
+  }
   // They may be small: as large as one is on average.
   const size = Math.min(tcb.effectiveMss, Math.ceil(flightSize(tcb) / segments));
   const bytes = Math.min(tcb.sackedBytes + size, flightSize(tcb) - tcb.lostBytes);
-  if (bytes <= tcb.sackedBytes) return;
+  if (bytes <= tcb.sackedBytes) {
+    noteExcessDuplicates(tcb, segments);
+    return;
+  }
   report.delivered += bytes - tcb.sackedBytes;
   tcb.sackedSegments++;
   tcb.sackedBytes = bytes;
 }
 
+function segmentsOut(tcb: Tcb, { sent }: Effects): number {
+  let segments = 0;
+  for (let at = tcb.sentHead; at !== 0; at = sent.next(at)) segments += sent.segments(at);
+  return segments;
+}
+
 /** Without SACK: new data is acknowledged, and with it that many of the segments that duplicate ACKs stood for. */
-export function acknowledgeDuplicates(tcb: Tcb, report: AckReport): void {
+export function acknowledgeDuplicates(tcb: Tcb, report: AckReport, fx: Effects): void {
   if (isSackUsed(tcb)) return;
   const { sackedBytes: known, sackedSegments: before } = tcb;
   if (before > 0) {
+    const out = segmentsOut(tcb, fx);
+    const most = Math.max(0, out - 1);
     tcb.sackedSegments = Math.max(0, before - Math.max(0, report.ackedSegments - 1));
+    if (tcb.sackedSegments > most) {
+      noteExcessDuplicates(tcb, out + report.ackedSegments);
+      tcb.sackedSegments = most;
+    }
     const left = Math.floor((known * tcb.sackedSegments) / before);
     tcb.sackedBytes = Math.min(left, Math.max(0, flightSize(tcb) - tcb.lostBytes));
   }
@@ -158,8 +175,8 @@ function identifyLosses(tcb: Tcb, report: AckReport, now: number, fx: Effects): 
     if (timeout > 0) armReordering(tcb, timeout, now, fx);
     return;
   }
-  const threshold = fx.params.dupAckThreshold;
-  const first = tcb.caState < CaState.Recovery && tcb.sackedSegments >= threshold;
+  // DEVIATION RFC 5681 3.2: the third duplicate ACK only until it was seen that so many need not be a loss (Linux).
+  const first = tcb.caState < CaState.Recovery && tcb.sackedSegments >= tcb.reordering;
   if (!first && !(tcb.caState === CaState.Recovery && report.advanced)) return;
   if (isSackUsed(tcb)) markHolesLost(tcb, fx);
   else markFirstLost(tcb, fx);
@@ -180,7 +197,7 @@ function markHolesLost(tcb: Tcb, fx: Effects): void {
   const { sent } = fx;
   let above = tcb.sackedSegments;
   let start = tcb.sndUna;
-  for (let at = tcb.sentHead; at !== 0 && above >= fx.params.dupAckThreshold; at = sent.next(at)) {
+  for (let at = tcb.sentHead; at !== 0 && above >= tcb.reordering; at = sent.next(at)) {
     const flags = sent.flags(at);
     const end = sent.end(at);
     if ((flags & SentFlag.Sacked) !== 0) above -= sent.segments(at);
@@ -247,7 +264,7 @@ function tryUndoRecovery(tcb: Tcb, report: AckReport, fx: Effects): boolean {
 /** A partial ACK that answers the original: what was sent again was only late. */
 function tryUndoPartial(tcb: Tcb, report: AckReport, fx: Effects): boolean {
   if ((tcb.lossFlags & TcpLossFlag.Undo) === 0 || !report.isSpurious) return false;
-  tcb.lossFlags |= TcpLossFlag.ReorderingSeen;
+  noteLateOriginal(tcb, report);
   // Something else is in flight again: what it brings is not known yet.
   if (tcb.retransBytes > 0) return true;
   undoReduction(tcb, true, fx);
@@ -258,6 +275,7 @@ function tryUndoPartial(tcb: Tcb, report: AckReport, fx: Effects): boolean {
 /** RFC 5681 3.1, RFC 6298 5: everything old enough is lost; the window is a segment, on top of what may still arrive. */
 export function enterLoss(tcb: Tcb, now: number, fx: Effects): void {
   const isNew = tcb.caState < CaState.Recovery;
+  doubtReordering(tcb, fx.params.dupAckThreshold);
   markTimedOut(tcb, now, fx);
   if (tcb.caState <= CaState.Disorder || seqGeq(tcb.sndUna, tcb.recover) || isRepeated(tcb)) {
     tcb.priorSsthresh = currentSsthresh(tcb);

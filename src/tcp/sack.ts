@@ -13,7 +13,7 @@ export function takeSack(tcb: Tcb, segment: TcpHeader, sent: SentRanges, report:
   if (segment.sackCount === 0 || (tcb.constFlags & TcpConstFlag.Sack) === 0) return;
   const { sackLeft, sackRight } = segment;
   const first = isDuplicateSack(segment) ? 1 : 0;
-  if (first === 1) noteDuplicate(tcb, sackLeft[0]!, sackRight[0]!, report);
+  if (first === 1) noteDuplicate(tcb, sackLeft[0]!, sackRight[0]!, sent, report);
   for (let i = first; i < segment.sackCount; i++) {
     const left = sackLeft[i]!;
     const right = sackRight[i]!;
@@ -34,7 +34,7 @@ function isDuplicateSack(segment: TcpHeader): boolean {
 }
 
 /** One of the retransmissions was not needed. Only those count that this reduction of the window has made. */
-function noteDuplicate(tcb: Tcb, left: number, right: number, report: AckReport): void {
+function noteDuplicate(tcb: Tcb, left: number, right: number, sent: SentRanges, report: AckReport): void {
   // More than the largest window ago, or never sent: not ours (RFC 2883 5).
   if (seqGt(right, tcb.sndMax) || seqLt(left, (tcb.sndUna - tcb.maxSndWnd) | 0)) return;
   const segments = Math.max(1, Math.ceil(((right - left) | 0) / tcb.effectiveMss));
@@ -42,4 +42,8 @@ function noteDuplicate(tcb: Tcb, left: number, right: number, report: AckReport)
   const { lossFlags } = tcb;
   if ((lossFlags & TcpLossFlag.TlpRetransmission) !== 0 && right === tcb.tlpEndSeq) report.duplicateProbe = true;
   noteNamed(tcb, right, segments);
+  // What was SACKed before it was sent again for nothing had only been late (reordering.ts).
+  if (!seqGeq(left, tcb.sndUna) || !sent.arrivedTwice(tcb, left)) return;
+  report.hasLateDuplicate = true;
+  report.lateDuplicate = left;
 }

@@ -215,6 +215,14 @@ export class SentRanges {
     }
   }
 
+  /** What stands at `seq` has been SACKed, and sent more than once. */
+  arrivedTwice(tcb: Tcb, seq: number): boolean {
+    let at = tcb.sentHead;
+    while (at !== 0 && seqLeq(this.#end[at]!, seq)) at = this.#next[at]!;
+    const both = Sacked | EverRetransmitted;
+    return at !== 0 && (this.#flags[at]! & both) === both;
+  }
+
   /** Everything of the connection is forgotten. */
   clear(tcb: Tcb): void {
     while (tcb.sentHead !== 0) this.#pop(tcb);

@@ -95,7 +95,14 @@ export const TcbLayout = record('TCB', 384, {
   ),
   recover: d(word('recover: SND.MAX when fast recovery began'), '', 'sequence', 'RFC 6582'),
   rcvPending: d(word('indicated, not yet consumed by the application'), '', 'bytes', EMULATOR),
-  rtxKind: d(word('TcpTimer that Retransmit.TimeoutDelta carries'), '', 'timer', EMULATOR),
+  rtxKind: d(u8('TcpTimer that Retransmit.TimeoutDelta carries'), '', 'timer', EMULATOR),
+  reorderingSeen: d(u8('how often segments were late, at most 255'), '', 'ACKs', EMULATOR),
+  reordering: d(
+    u16('how late a segment may be and is not lost: the largest seen (reordering.ts)'),
+    '',
+    'segments',
+    EMULATOR,
+  ),
   dWnd: d(word('delay window of Compound TCP (NDIS 6.1); carried, not used'), 'DWnd', 'bytes', SHIPPED),
   // DELEGATED, loss recovery: without them a hand-over in the middle of one would begin it anew.
   congestionControl: d(u8('CongestionControl: the algorithm'), '', 'algorithm', EMULATOR),

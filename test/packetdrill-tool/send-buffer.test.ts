@@ -39,6 +39,12 @@ describe('a send buffer', () => {
     expect(buffer.take(1, closed(27_500))).toBe(0);
   });
 
+  test('does not go on filling a piece that has left whole', () => {
+    const buffer = new SendBuffer(6000, 4_194_304, FOREVER);
+    buffer.isLocked = true;
+    expect(buffer.take(20_000, { ...state(0, 0, 0), maxSndWnd: 16_000 })).toBe(8000);
+  });
+
   test('takes no more than may be unsent', () => {
     const buffer = new SendBuffer(50_000, 4_194_304, FOREVER);
     buffer.notsentLowat = 32_000;

@@ -64,3 +64,46 @@ test('an ACK is more than those before it, or is not', () => {
   const record = opened(100);
   expect([-5, -5, -6, 3].map(ack => record.acknowledges(ack))).toEqual([true, false, false, true]);
 });
+
+test('out of order is what has something missing before it, also when it comes twice', () => {
+  const record = opened(100);
+  record.received(Ack, 1001, 101, 1000, [], 0);
+  record.received(Ack, 3001, 101, 1000, [], 0);
+  record.received(Ack, 3001, 101, 1000, [], 0);
+  expect(record.info(0)).toMatchObject({ tcpi_rcv_ooopack: 3 });
+  record.received(Ack, 1, 101, 1000, [], 0);
+  record.received(Ack, 1, 101, 1000, [], 0);
+  record.received(Ack, 2001, 101, 1000, [], 0);
+  record.received(Ack, 4001, 101, 1000, [], 0);
+  expect(record.info(0)).toMatchObject({ tcpi_rcv_ooopack: 3 });
+});
+
+test('a D-SACK counts in segments of the largest size, below SEG.ACK or within the second block (RFC 2883 4)', () => {
+  const record = opened(100);
+  for (let seq = 101; seq < 8000; seq += 1000) record.sent(Ack, seq, 1000);
+  record.received(Ack, 1, 2101, 0, [101, 1101], 0);
+  record.received(Ack, 1, 2101, 0, [3101, 4101, 3101, 5101], 0);
+  expect(record.info(0)).toMatchObject({ tcpi_dsack_dups: 2 });
+  // No duplicates: plain SACKs, and something that was never sent.
+  record.received(Ack, 1, 2101, 0, [3101, 5101, 6101, 7101], 0);
+  record.received(Ack, 1, 2101, 0, [9101, 9201, 9101, 9301], 0);
+  expect(record.info(0)).toMatchObject({ tcpi_dsack_dups: 2 });
+  record.received(Ack, 1, 7101, 0, [2101, 4601], 0);
+  expect(record.info(0)).toMatchObject({ tcpi_dsack_dups: 5 });
+});
+
+test('a delivery is marked by ECE if the SYN,ACK has agreed to it (RFC 3168 6.1.1)', () => {
+  for (const [flags, marked] of [
+    [TcpFlag.Ece, 2],
+    [TcpFlag.Ece | TcpFlag.Cwr, 0],
+    [0, 0],
+  ] as const) {
+    const record = new WireRecord();
+    record.sent(Syn | TcpFlag.Ece | TcpFlag.Cwr, 100, 0);
+    record.received(Syn | Ack | flags, 0, 101, 0, [], 0);
+    for (const seq of [101, 1101, 2101]) record.sent(Ack, seq, 1000);
+    record.received(Ack, 1, 1101, 0, [], 0);
+    record.received(Ack | TcpFlag.Ece, 1, 3101, 0, [], 0);
+    expect(record.info(0)).toMatchObject({ tcpi_delivered: 4, tcpi_delivered_ce: marked });
+  }
+});
