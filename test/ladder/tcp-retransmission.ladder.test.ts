@@ -193,14 +193,16 @@ describe('round-trip time', () => {
   );
 
   ladder(
-    'a SYN that was sent again is measured by its echo, and one that we never sent is no sample (RFC 6298 3)',
+    'a SYN that was sent again is measured by its echo, and one that we never sent is answered with a reset (RFC 6298 3)',
     `
       0ms  app   connect
       0ms  host  > S 0:0(0)
    1000ms  host  > S 0:0(0)
    1050ms  peer  < S. 0:0(0) ack 1 <mss 1460,TS val 900 ecr 40000>
-   1050ms  host  > . 1:1(0) ack 1
-   1050ms  tcb   srtt=0
+   1050ms  host  > R 1:1(0)
+   1060ms  peer  < S. 0:0(0) ack 1 <mss 1460,TS val 910 ecr 1000>
+   1060ms  host  > . 1:1(0) ack 1
+   1060ms  tcb   srtt=480
     `,
     { params: { windowScaling: false, timestamps: true } },
   );
