@@ -135,7 +135,7 @@ const ANYWHERE = new Int32Array(4);
 function speakIpv6(host: Host, { local, remote, gateway, prefixLength }: Ipv6Ends): number {
   const { ipv6 } = host.network;
   const [iface] = host.interfaces;
-  const on = ipv6.enable(iface!, { duplicateProbes: 0, autoconfigure: false });
+  const on = ipv6.enable(iface!, { duplicateProbes: 0, autoconfigure: true });
   ipv6.addAddress(on, local, prefixLength);
   ipv6.addRoute(ANYWHERE, 0, gateway, iface!);
   return host.addresses.internWords(remote);

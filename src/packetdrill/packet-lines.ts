@@ -5,9 +5,10 @@
  */
 import { IpProtocol } from '../wire/ipv4.ts';
 import { TcpFlag } from '../wire/tcp.ts';
-import type { PacketAction, ScriptEvent, TcpSpec, UdpSpec } from './ast.ts';
+import type { IcmpSpec, PacketAction, ScriptEvent, TcpSpec, UdpSpec } from './ast.ts';
 import { withCookies } from './cookie-names.ts';
 import { bytesAreRight, continues, differenceOf, ipDifference, joined } from './expect.ts';
+import { icmpNumbers } from './icmp-numbers.ts';
 import { InboundDatagrams } from './inbound.ts';
 import { DrillMachine } from './machine.ts';
 import { Mismatch } from './mismatch.ts';
@@ -98,7 +99,7 @@ export class PacketLines {
     const socket = this.#socketForOutbound(event, payload.protocol === 'tcp' ? payload : null);
     if (payload.protocol === 'tcp') this.#expectTcp(event, action, payload, due, socket);
     else if (payload.protocol === 'udp') this.#expectUdp(event, action, payload, due, socket);
-    else throw new ScriptError(event.line, 'outbound ICMP is not compared');
+    else this.#expectIcmp(event, action, payload, due, socket);
   }
 
   #socketForOutbound({ line }: ScriptEvent, tcp: TcpSpec | null): ScriptSocket {
@@ -118,7 +119,7 @@ export class PacketLines {
     const specs: TcpSpec[] = [];
     let length = 0;
     do {
-      const packet = this.#next(due, socket);
+      const packet = this.#next(due, each => this.#isOf(each, socket));
       if (packet === null) throw this.#mismatch(event, 'payload length', packets, socket);
       if (packets.length === 0) noteOutbound(socket, expected, packet);
       const spec = packet.tcp(socket);
@@ -147,7 +148,7 @@ export class PacketLines {
   }
 
   #expectUdp(event: ScriptEvent, action: PacketAction, expected: UdpSpec, due: DueTime, socket: ScriptSocket): void {
-    const packet = this.#next(due, socket);
+    const packet = this.#next(due, each => this.#isOf(each, socket));
     if (packet === null) throw this.#mismatch(event, '', [], socket);
     if (packet.payloadLength !== expected.length) {
       const seen = `${timeText(DrillMachine.scriptTime(packet.us))} > udp (${packet.payloadLength})`;
@@ -158,13 +159,36 @@ export class PacketLines {
     this.#clock.verify(event.line, due, DrillMachine.scriptTime(packet.us), 'outbound packet');
   }
 
-  /** What the host sends next on the socket under test; null when nothing comes. */
-  #next(due: DueTime, socket: ScriptSocket): SeenPacket | null {
+  /** Type and code are compared, and what else the line says: an identifier, or how long the message is. */
+  #expectIcmp(event: ScriptEvent, action: PacketAction, expected: IcmpSpec, due: DueTime, socket: ScriptSocket): void {
+    const { ends } = this.#settings;
+    const { type, code } = icmpNumbers(expected, ends.version, event.line);
+    const packet = this.#next(due, each => each.protocol === ends.icmpProtocol && each.toRemote);
+    if (packet === null) throw this.#mismatch(event, '', [], socket);
+    const seen = packet.icmp;
+    const { id, echoed } = expected;
+    const isRight =
+      seen.type === type &&
+      seen.code === code &&
+      (id === 0 || seen.id === id) &&
+      (echoed.protocol !== 'raw' || seen.length === echoed.length);
+    if (!isRight) {
+      const time = timeText(DrillMachine.scriptTime(packet.us));
+      const text = `${time} > icmp type_${seen.type} code_${seen.code} id ${seen.id} [raw(${seen.length})]`;
+      throw new Mismatch(event.line, `ICMP message\n  expected: ${event.text}\n  seen:     ${text}`);
+    }
+    const difference = ipDifference(action.ip, packet.ip, socket);
+    if (difference !== '') throw new Mismatch(event.line, `${difference}\n  expected: ${event.text}`);
+    this.#clock.verify(event.line, due, DrillMachine.scriptTime(packet.us), 'outbound packet');
+  }
+
+  /** What the host sends next of what the line is about; null when nothing comes. What it sends besides is passed over. */
+  #next(due: DueTime, isMeant: (packet: SeenPacket) => boolean): SeenPacket | null {
     const { port } = this.#machine;
     const untilUs = due.isAny ? this.#machine.nowUs + ANY_TIME_US : Math.max(due.us, due.endUs) + PATIENCE_US;
     while (this.#machine.run(() => port.sent.length > 0, untilUs)) {
       const packet = new SeenPacket(port.sent.shift()!, this.#settings.ends);
-      if (this.#isOf(packet, socket)) return packet;
+      if (isMeant(packet)) return packet;
     }
     return null;
   }
