@@ -154,6 +154,11 @@ export class Network implements NetworkInput {
     this.paths.release(path);
   }
 
+  /** Routes were added or changed: connections hear of paths that carry more or less now. */
+  routesChanged(): void {
+    this.paths.applyMetrics(path => this.icmp.errors!.pathMtuChanged(path));
+  }
+
   // --- send ---
 
   /** A buffer for one datagram, or 0; its transport header goes to `payloadAt`. */

@@ -11,6 +11,7 @@ import { planMachine } from '../machine-plan.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
 import { Simulation } from '../simulation.ts';
 import type { Ipv6Ends } from './ipv6-ends.ts';
+import { addRemoteRoute, applyRoute } from './script-routes.ts';
 import type { Settings } from './settings.ts';
 import { sentByte, STREAM_PERIOD } from './stream-bytes.ts';
 import { scratchBytes, WirePort } from './wire-port.ts';
@@ -55,6 +56,8 @@ export class DrillMachine {
     this.port = new WirePort(memory, clock, region, address, { hi: macHi, lo: macLo | 0 });
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.remoteAddress = ends.version === 4 ? ends.remote : speakIpv6(this.host, ends);
+    addRemoteRoute(this.host, settings);
+    this.applyRoutes(settings);
     this.sim.run(() => false, START_US);
     this.port.sent.length = 0;
   }
@@ -110,6 +113,11 @@ export class DrillMachine {
   retune(tcp: Settings['tcp']): void {
     Object.assign(this.host.transport.params, tcp);
     for (const { firmware } of this.sim.nics) Object.assign(firmware.params, tcp);
+  }
+
+  /** What commands have said of routes. */
+  applyRoutes(settings: Settings): void {
+    for (const command of settings.routes.splice(0)) this.call(() => applyRoute(this.host, command, settings));
   }
 
   /** The policy's answer while `work` asks it. */

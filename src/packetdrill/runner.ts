@@ -122,6 +122,7 @@ export class Runner implements SocketWorld, CallObserver {
         const folder = dirname(this.#script.file);
         const sleptUs = runShell({ text: action.text, line, folder }, this.settings);
         this.machine.retune(this.settings.tcp);
+        this.machine.applyRoutes(this.settings);
         if (this.settings.forgetsPeers) this.machine.host.transport.fastOpenCache.flush();
         this.settings.forgetsPeers = false;
         this.machine.advanceTo(this.machine.nowUs + sleptUs);

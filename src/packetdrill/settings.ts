@@ -8,6 +8,7 @@ import { parseIpv6Address } from '../wire/ipv6-text.ts';
 import type { ScriptOption } from './ast.ts';
 import { Ipv4Ends } from './ipv4-ends.ts';
 import { Ipv6Ends } from './ipv6-ends.ts';
+import type { RouteCommand } from './route-commands.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
 
 export interface Settings {
@@ -31,6 +32,8 @@ export interface Settings {
   somaxconn: number;
   /** A command has said so: what is known of peers is forgotten. */
   forgetsPeers: boolean;
+  /** Changes of routes that are to be done. */
+  routes: RouteCommand[];
   tcp: { -readonly [key in keyof TcpParams]?: TcpParams[key] };
 }
 
@@ -59,6 +62,7 @@ export function defaultSettings(): Settings {
     notsentLowat: 0xffffffff,
     somaxconn: 4096,
     forgetsPeers: false,
+    routes: [],
     tcp: {
       // tcp_rmem of a Linux host, 4096 131072 6291456: half of the buffer is for payload.
       rcvBuffer: 65_536,

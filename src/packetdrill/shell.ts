@@ -8,6 +8,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { parseRouteCommand } from './route-commands.ts';
 import { Unsupported } from './script-error.ts';
 import type { Settings } from './settings.ts';
 import { applySysctl } from './sysctl.ts';
@@ -52,14 +53,21 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   } else if (name === 'sleep') {
     return Math.round(Number(rest[0]) * 1e6);
   } else if (name === 'ip') {
-    if (rest[0] === 'tcp_metrics') settings.forgetsPeers = true;
-    else if (rest[0] !== 'link') throw unknown();
+    runIp(rest, settings, line, unknown);
   } else if (name.endsWith('.sh') && depth < FOLDERS_MAX) {
     return runFile(command, script, settings, depth);
   } else {
     throw unknown();
   }
   return 0;
+}
+
+function runIp(words: readonly string[], settings: Settings, line: number, unknown: () => Unsupported): void {
+  const version = words[0] === '-4' ? 4 : words[0] === '-6' ? 6 : 0;
+  const [object, ...rest] = version === 0 ? words : words.slice(1);
+  if (object === 'tcp_metrics') settings.forgetsPeers = true;
+  else if (object === 'route') settings.routes.push(parseRouteCommand(rest, version, line));
+  else if (object !== 'link') throw unknown();
 }
 
 function assign(word: string, settings: Settings, line: number): void {
