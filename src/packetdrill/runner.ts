@@ -13,6 +13,7 @@ import type { PacketAction, Script, ScriptEvent } from './ast.ts';
 import { BlockingCalls } from './blocking-calls.ts';
 import { CODE_NAMES } from './code-names.ts';
 import { HandOvers } from './hand-overs.ts';
+import { HostReports } from './host-reports.ts';
 import { DrillMachine } from './machine.ts';
 import { Mismatch } from './mismatch.ts';
 import { PacketLines } from './packet-lines.ts';
@@ -43,6 +44,7 @@ export class Runner implements SocketWorld, CallObserver {
   readonly settings: Settings;
   readonly machine: DrillMachine;
   readonly tcbs: TcbView;
+  readonly #reports: HostReports;
   readonly #clock: ScriptClock;
   readonly #packets: PacketLines;
   readonly #calls: SystemCalls;
@@ -63,6 +65,7 @@ export class Runner implements SocketWorld, CallObserver {
     this.settings.forgetsPeers = false;
     this.machine = new DrillMachine(this.settings, largestInbound(script));
     this.tcbs = new TcbView(this.machine);
+    this.#reports = new HostReports(this.machine, this);
     this.#clock = new ScriptClock(this.settings);
     this.#packets = new PacketLines(this.machine, this.settings, this.#clock);
     this.#calls = new SystemCalls(this, this);
@@ -120,7 +123,7 @@ export class Runner implements SocketWorld, CallObserver {
         return;
       case 'command': {
         const folder = dirname(this.#script.file);
-        const sleptUs = runShell({ text: action.text, line, folder }, this.settings);
+        const sleptUs = runShell({ text: action.text, line, folder }, this.settings, this.#reports);
         this.machine.retune(this.settings.tcp);
         this.machine.applyRoutes(this.settings);
         if (this.settings.forgetsPeers) this.machine.host.transport.fastOpenCache.flush();

@@ -13,6 +13,8 @@ import { ScriptError, Unsupported } from './script-error.ts';
 
 export interface Settings {
   ends: Ipv4Ends | Ipv6Ends;
+  /** Sockets are of IPv6, with addresses of IPv4 in them: the wire has IPv4 then. */
+  mapsIpv4: boolean;
   bindPort: number;
   connectPort: number;
   mtu: number;
@@ -49,6 +51,7 @@ const IPV6_TEXTS = {
 export function defaultSettings(): Settings {
   return {
     ends: ipv4Ends(IPV4_TEXTS)!,
+    mapsIpv4: false,
     bindPort: 8080,
     connectPort: 8080,
     mtu: 1500,
@@ -89,7 +92,6 @@ export function applyOptions(options: readonly ScriptOption[], settings: Setting
     const end = ADDRESS_OPTIONS[name];
     if (end !== undefined) given[end] = value.replace(/\/.*$/, '');
     else if (name === 'netmask_ip') given.prefixLength = prefixLengthOf(parseIpv4Address(value) ?? -1);
-    // Sockets of IPv6 with addresses of IPv4: the wire has IPv4 then.
     else if (name !== 'ip_version') applyOption(option, settings);
     else if (!['ipv4', 'ipv4-mapped-ipv6', 'ipv6'].includes(value)) {
       throw new ScriptError(line, `--ip_version: no such version: ${value}`);
@@ -102,6 +104,7 @@ export function applyOptions(options: readonly ScriptOption[], settings: Setting
     throw new ScriptError(version?.line ?? 1, 'an address of the options is none');
   }
   settings.ends = ends;
+  settings.mapsIpv4 = version?.value === 'ipv4-mapped-ipv6';
 }
 
 interface AddressTexts {

@@ -42,6 +42,8 @@ describe('a script that does not pass', () => {
     ['+0 %{ assert undefined == 1 }%', "name 'undefined' is not defined"],
     ['+0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 0) = 0', 'revents'],
     ['+0 close(9) = 0', 'EBADF'],
+    ['+0 `nstat -n; nstat | grep TcpActiveOpens`', 'command failed: nstat | grep TcpActiveOpens'],
+    ['+0 `ss -n state listening | grep :8081`', 'LISTEN'],
   ])('%s', (text, reason) => {
     const report = play(SERVER + ACCEPT + text);
     expect(report.reason).toContain(reason);
@@ -62,6 +64,9 @@ describe('a script that does not pass', () => {
     ['+0 setsockopt(4, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0', 'zerocopy'],
     ['+0 sendfile(4, 5, [0], 5) = 5', 'sendfile()'],
     ['+0 `iptables -F`', 'iptables'],
+    ['+0 `nstat | grep TcpExtTCPFoo`', 'counter TcpExtTCPFoo'],
+    ['+0 `ss -n sport lt :80`', 'ss sport lt'],
+    ['+0 `ss -K`', 'ss -K'],
     ['+0 %{ import os }%', 'Python'],
     ['+0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 5', 'MPTCP'],
     ['+0 > S.5 0:0(0)', 'AccECN'],

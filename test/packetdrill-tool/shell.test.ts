@@ -6,7 +6,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { NO_METRICS } from '../../src/host/route-metrics.ts';
 import { ScriptError, Unsupported } from '../../src/packetdrill/script-error.ts';
 import { defaultSettings, type Settings } from '../../src/packetdrill/settings.ts';
-import { commandsOf, runShell } from '../../src/packetdrill/shell.ts';
+import { runShell } from '../../src/packetdrill/shell.ts';
+import { pipelinesOf } from '../../src/packetdrill/shell-words.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'chimney-drill-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -19,13 +20,9 @@ function after(text: string): Settings {
 
 describe('the shell of scripts', () => {
   test('has words, quotes, comments, continued lines, lists and redirections', () => {
-    expect(commandsOf('a "b c" \'d\' \\\n e # f\ng; h && i > /dev/null 2>&1\nx="1 $((2*1024)) y"', 1)).toEqual([
-      ['a', 'b c', 'd', 'e'],
-      ['g'],
-      ['h'],
-      ['i'],
-      ['x=1 2048 y'],
-    ]);
+    const text = 'a "b c" \'d\' \\\n e # f\ng; h && i > /dev/null 2>&1\nx="1 $((2*1024)) y"';
+    expect(pipelinesOf(text, 1)).toEqual([[['a', 'b c', 'd', 'e']], [['g']], [['h']], [['i']], [['x=1 2048 y']]]);
+    expect(pipelinesOf('a "|" | b > /dev/null | c; d', 1)).toEqual([[['a', '|'], ['b'], ['c']], [['d']]]);
   });
 
   test('sets what sysctl and set_sysctls.py say', () => {
@@ -104,7 +101,9 @@ describe('the shell of scripts', () => {
     ['sysctl -q net.ipv4.tcp_congestion_control=bbr', 'bbr'],
     ['tc qdisc replace dev tun0 root fq', 'tc qdisc'],
     ['tc qdisc add dev tun0 root pfifo limit 0', 'tc qdisc'],
-    ['nstat | grep Tcp', 'pipes'],
+    ['nstat | grep Tcp', 'nstat before'],
+    ['ss -n | grep 8080', 'ss before'],
+    ['cat x | grep y', 'pipes'],
     ['./missing.sh', 'missing.sh'],
     ['ip route del 1.2.3.4 dev tun0', 'ip route'],
     ['ip route add 1.2.3.4 dev tun0 rto_min 5ms', 'rto_min of a route'],
