@@ -11,8 +11,8 @@ const LEAST_MSS_4 = 256;
 const LEAST_MSS_6 = 1220;
 
 /**
- * The MSS option of a SYN on this path. DEVIATION from RFC 1191 3.1, which has it of the interface alone: what is known of the
- * path counts (RFC 9293 MUST-67, "the effective MTU"), for it is likely that the peer's segments come the same way. So Linux.
+ * The MSS option of a SYN on this path. DEVIATION RFC 1191 3.1: not by the interface alone, as in Linux; what is known of the
+ * path counts (RFC 9293 MUST-67, "the effective MTU"), for it is likely that the peer's segments come the same way.
  */
 export function announcedMss(tcb: Tcb, { metrics, mtu, isIpv6 }: Path): number {
   const least = isIpv6 ? LEAST_MSS_6 : LEAST_MSS_4;

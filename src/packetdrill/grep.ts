@@ -1,4 +1,7 @@
-/** The filter `grep` over lines of text, as scripts use it to look for a word in what a command reports (POSIX grep). */
+/**
+ * The filter `grep` over lines of text (POSIX grep), as scripts use it to look for a word in what a command reports.
+ * Basic and extended expressions become JavaScript's.
+ */
 import { ScriptError, Unsupported } from './script-error.ts';
 
 const FLAGS = /^-[EFGivqwe]+$/;

@@ -34,6 +34,8 @@ export interface Settings {
   somaxconn: number;
   /** A command has said so: what is known of peers is forgotten. */
   forgetsPeers: boolean;
+  /** Sizes of the files that commands have made. */
+  readonly files: Map<string, number>;
   /** Changes of routes that are to be done. */
   routes: RouteCommand[];
   tcp: { -readonly [key in keyof TcpParams]?: TcpParams[key] };
@@ -65,6 +67,7 @@ export function defaultSettings(): Settings {
     notsentLowat: 0xffffffff,
     somaxconn: 4096,
     forgetsPeers: false,
+    files: new Map(),
     routes: [],
     tcp: {
       // tcp_rmem of a Linux host, 4096 131072 6291456: half of the buffer is for payload.

@@ -18,9 +18,7 @@ import { type Pipeline, pipelinesOf } from './shell-words.ts';
 import { applySysctl } from './sysctl.ts';
 
 /** They change devices and files that are not there, or wait for nothing. */
-const HARMLESS = new Set(
-  'tc ethtool true : test [ rm dd touch chmod mkdir modprobe sync export ulimit set cd'.split(' '),
-);
+const HARMLESS = new Set('tc ethtool true : test [ chmod mkdir modprobe sync export ulimit set cd'.split(' '));
 
 /** A queue that neither drops nor paces is what a cable has anyway. */
 const PLAIN_QDISC = /^(?:qdisc|add|replace|change|del|delete|dev|root|pfifo|pfifo_fast|noqueue)$/;
@@ -76,6 +74,10 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   const name = basename(command);
   const unknown = (): Unsupported => new Unsupported(line, `shell command: ${words.join(' ').slice(0, 60)}`);
   if (name === 'tc' && !rest.every(word => PLAIN_QDISC.test(word) || word === rest[3])) throw unknown();
+  if (MAKES_FILES.has(name)) {
+    makeFiles(name, rest, settings);
+    return 0;
+  }
   if (HARMLESS.has(name) || /^sysctl_restore_.*\.sh$/.test(name)) return 0;
   if (name === 'sysctl' || name === 'set_sysctls.py') {
     for (const word of rest) if (!word.startsWith('-')) assign(word, settings, line);
@@ -91,6 +93,31 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
     throw unknown();
   }
   return 0;
+}
+
+const MAKES_FILES = new Set(['dd', 'touch', 'truncate', 'rm']);
+
+/** What open() finds afterwards. */
+function makeFiles(name: string, words: readonly string[], { files }: Settings): void {
+  const paths = words.filter(word => word.startsWith('/'));
+  const value = (key: string): string | undefined => words.find(word => word.startsWith(key))?.slice(key.length);
+  if (name === 'rm') for (const path of paths) files.delete(path);
+  else if (name === 'touch') for (const path of paths) files.set(path, files.get(path) ?? 0);
+  else if (name === 'truncate') {
+    const at = words.indexOf('-s');
+    const size = bytesOf(value('--size=') ?? words[at + 1] ?? '');
+    for (const path of paths) files.set(path, size);
+  } else {
+    const size = bytesOf(value('bs=') ?? '512') * bytesOf(value('count=') ?? '1');
+    files.set(value('of=') ?? '', size);
+  }
+}
+
+/** `4k`, `1M`, as dd and truncate have it. */
+function bytesOf(text: string): number {
+  const [, digits, unit = ''] = /^(\d+)([kKMG]?)B?$/.exec(text) ?? [];
+  const power = ['', 'K', 'M', 'G'].indexOf(unit.toUpperCase());
+  return digits === undefined ? 0 : Number(digits) * 1024 ** power;
 }
 
 function runIp(words: readonly string[], settings: Settings, line: number, unknown: () => Unsupported): void {

@@ -18,10 +18,12 @@ import { DrillMachine } from './machine.ts';
 import { SocketOptions } from './socket-options.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { receivedByte } from './stream-bytes.ts';
+import { UrgentMark } from './urgent-mark.ts';
 
 const SOL_SOCKET = 1;
 const SOL_TCP = 6;
 const SO_RCVBUF = 8;
+const SO_OOBINLINE = 10;
 const TCP = { MaxSeg: 2, SynCnt: 7, FastOpen: 23, FastOpenConnect: 30 } as const;
 
 export const TcpStage = { Closed: 0, Listening: 1, Connecting: 2, Connected: 3, Over: 4 } as const;
@@ -50,6 +52,7 @@ export class TcpSocket implements TliHandler {
   fastOpenKey: readonly number[] = [];
   /** Of a connection that is over: text on its SYN was acknowledged. */
   hadSynData = false;
+  readonly urgentMark = new UrgentMark();
   /** To accept. */
   readonly queue: TcpSocket[] = [];
   backlog = 0;
@@ -61,6 +64,10 @@ export class TcpSocket implements TliHandler {
     this.world = world;
     this.options = new SocketOptions();
     this.sendBuffer = new SendBuffer(sendBuffer, sendBufferMax, notsentLowat);
+  }
+
+  get readsUrgentInline(): boolean {
+    return this.options.get(SOL_SOCKET, SO_OOBINLINE) === 1;
   }
 
   get unread(): number {
@@ -122,6 +129,10 @@ export class TcpSocket implements TliHandler {
     this.received_ += length;
     this.wakeups++;
     return length;
+  }
+
+  urgent(_connection: TliConnection, ahead: number): void {
+    this.urgentMark.note(this.received_ + ahead - 1);
   }
 
   ended(): void {
@@ -276,15 +287,14 @@ export class TcpSocket implements TliHandler {
   }
 
   read(count: number, peek: boolean): CallResult | null {
-    const { unread } = this;
-    if (unread > 0) {
-      const taken = Math.min(unread, count);
-      if (!peek) {
-        this.consumed += taken;
-        this.connection?.consumed(taken);
-      }
-      return ok(taken);
+    const hole = count > 0 ? this.urgentMark.holeAt(this.consumed, this.received_, this.readsUrgentInline) : 0;
+    const unread = this.unread - hole;
+    const taken = unread > 0 ? Math.min(unread, count, this.urgentMark.room(this.consumed + hole)) : 0;
+    if (!peek && taken + hole > 0) {
+      this.consumed += taken + hole;
+      this.connection?.consumed(taken + hole);
     }
+    if (unread > 0) return ok(taken);
     if (this.stage === TcpStage.Closed || this.stage === TcpStage.Listening) return failed('ENOTCONN');
     const error = this.takeError();
     if (error !== '') return failed(error);

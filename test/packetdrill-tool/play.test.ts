@@ -42,6 +42,7 @@ describe('a script that does not pass', () => {
     ['+0 %{ assert undefined == 1 }%', "name 'undefined' is not defined"],
     ['+0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 0) = 0', 'revents'],
     ['+0 close(9) = 0', 'EBADF'],
+    ['+0 open("/tmp/none", O_RDONLY) = 5', 'ENOENT'],
     ['+0 `nstat -n; nstat | grep TcpActiveOpens`', 'command failed: nstat | grep TcpActiveOpens'],
     ['+0 `ss -n state listening | grep :8081`', 'LISTEN'],
   ])('%s', (text, reason) => {
@@ -62,7 +63,9 @@ describe('a script that does not pass', () => {
 
   test.each([
     ['+0 setsockopt(4, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0', 'zerocopy'],
-    ['+0 sendfile(4, 5, [0], 5) = 5', 'sendfile()'],
+    ['+0 open("/etc/passwd", O_RDONLY) = 5', 'the file /etc/passwd'],
+    ['+0 open("/tmp/x", O_RDWR) = 5', 'files to write to'],
+    ['+0 pipe([5, 6]) = 0\n+0 close(5) = 0\n+0 fcntl(6, F_GETFL) = 1', 'no socket'],
     ['+0 `iptables -F`', 'iptables'],
     ['+0 `nstat | grep TcpExtTCPFoo`', 'counter TcpExtTCPFoo'],
     ['+0 `ss -n sport lt :80`', 'ss sport lt'],

@@ -49,6 +49,16 @@ describe('the shell of scripts', () => {
     expect(after(text)).toEqual(defaultSettings());
   });
 
+  test('makes files, of so many bytes', () => {
+    const text =
+      'dd bs=4k count=2 if=/dev/zero of=/tmp/a; touch /tmp/b; truncate -s 1M /tmp/c; dd if=/dev/zero of=/tmp/d';
+    expect([...after(`${text}; rm -f /tmp/d`).files]).toEqual([
+      ['/tmp/a', 8192],
+      ['/tmp/b', 0],
+      ['/tmp/c', 1 << 20],
+    ]);
+  });
+
   test('forgets peers', () => {
     expect(after('ip tcp_metrics flush all > /dev/null 2>&1')).toEqual({ ...defaultSettings(), forgetsPeers: true });
   });
