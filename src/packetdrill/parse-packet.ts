@@ -32,6 +32,9 @@ export function parsePacket(tokens: TokenStream): PacketAction {
   for (const outer of ['ipv4', 'ipv6', 'gre', 'GREv0', 'mpls']) {
     if (tokens.is(outer)) throw new Unsupported(line, `encapsulated packets (${outer})`);
   }
+  for (const protocol of ['sctp', 'udplite', 'dccp']) {
+    if (tokens.is(protocol)) throw new Unsupported(line, `packets of ${protocol.toUpperCase()}`);
+  }
   const quotesFirst = tokens.is('[') && (tokens.isKind('integer', 1) || tokens.is('udp', 1) || tokens.is('raw', 1));
   if (quotesFirst) {
     const echoed = parseEchoed(tokens);

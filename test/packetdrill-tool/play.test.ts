@@ -71,6 +71,9 @@ describe('a script that does not pass', () => {
     ['+0 `ss -n sport lt :80`', 'ss sport lt'],
     ['+0 `ss -K`', 'ss -K'],
     ['+0 %{ import os }%', 'Python'],
+    ['+0 > sctp: INIT[flgs=0]', 'SCTP'],
+    ['+0 `ip route change 10.9.9.9 via 192.168.0.2 dev tun0`', 'there is no such route'],
+    ['+0 `ip -6 route add ::/0 dev tun0`', 'another family'],
     ['+0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 5', 'MPTCP'],
     ['+0 > S.5 0:0(0)', 'AccECN'],
   ])('is unsupported, with the reason, when it wants what is not there: %s', (text, reason) => {
