@@ -346,7 +346,8 @@ export class SystemCalls {
   #receiveUrgent(socket: TcpSocket, peek: boolean): Attempt {
     return () => {
       const isOver = socket.peerEnded || socket.readShut || socket.connection === null;
-      return socket.urgentMark.take(socket.received_, socket.readsUrgentInline, isOver, peek);
+      const { consumed, received_, readsUrgentInline } = socket;
+      return socket.urgentMark.take(consumed, received_, readsUrgentInline, isOver, peek);
     };
   }
 

@@ -33,6 +33,10 @@ export function udpCall(socket: UdpSocket, args: CallArguments): Attempt {
     case 'recv':
     case 'recvfrom':
       return receiving(socket, args, args.number(3));
+    case 'writev':
+      return () => socket.write(args.vectorLength(args.at(1)), false);
+    case 'sendmsg':
+      return sendingMessage(socket, args);
     case 'recvmsg':
       return receivingMessage(socket, args);
     case 'write':
@@ -75,6 +79,14 @@ function receivingMessage(socket: UdpSocket, args: CallArguments): Attempt {
     if (result.value < 0 || expected === shown) return result;
     return { ...result, difference: `msg_flags: expected ${expected}, got ${shown}` };
   };
+}
+
+/** Where it is to go, `msg_name` says if the socket is not connected. */
+function sendingMessage(socket: UdpSocket, args: CallArguments): Attempt {
+  checkFlags(args, args.number(2));
+  const message = args.at(1);
+  const count = args.vectorLength(message.t === 'struct' ? message.fields.get('msg_iov') : undefined);
+  return () => socket.write(count, !socket.socket.isConnected);
 }
 
 function sending(socket: UdpSocket, args: CallArguments, isTo: boolean): Attempt {

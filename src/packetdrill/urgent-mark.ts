@@ -18,6 +18,11 @@ export class UrgentMark {
     this.#wasRead = false;
   }
 
+  /** The byte is in [from, end), and nobody has read it. */
+  isThere(from: number, end: number): boolean {
+    return this.#at >= from && this.#at < end && !this.#wasRead;
+  }
+
   /** Bytes from `from` on in front of the mark; infinite where there is none. */
   before(from: number): number {
     return this.#at < from ? Number.POSITIVE_INFINITY : this.#at - from;
@@ -34,9 +39,9 @@ export class UrgentMark {
     return before === 0 ? Number.POSITIVE_INFINITY : before;
   }
 
-  /** recv() with MSG_OOB; null while the byte is on its way. */
-  take(end: number, isInline: boolean, isOver: boolean, peek: boolean): CallResult | null {
-    if (isInline || this.#at < 0 || this.#wasRead) return failed('EINVAL');
+  /** recv() with MSG_OOB, which never waits, where [from, end) is there to be read. */
+  take(from: number, end: number, isInline: boolean, isOver: boolean, peek: boolean): CallResult {
+    if (isInline || this.#at < from || this.#wasRead) return failed('EINVAL');
     if (this.#at >= end) return isOver ? ok(0) : failed('EAGAIN');
     if (!peek) this.#wasRead = true;
     return ok(1);
