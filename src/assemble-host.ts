@@ -9,6 +9,7 @@ import { Miniport } from './host/miniport.ts';
 import type { Interface } from './host/interface.ts';
 import type { Ipv6Options } from './host/ipv6.ts';
 import type { Adapter } from './host/ndis.ts';
+import type { RouteMetrics } from './host/route-metrics.ts';
 import type { OffloadPolicy } from './host/policy/offload-policy.ts';
 import { ActiveBackupTeam, type MemberHealth } from './intermediate-driver/active-backup-team.ts';
 import { VlanDriver } from './intermediate-driver/vlan.ts';
@@ -45,6 +46,7 @@ export interface RoutePlan {
   readonly gateway: number;
   /** Index of the interface. */
   readonly iface: number;
+  readonly metrics?: RouteMetrics;
 }
 
 export interface Ipv6RoutePlan {
@@ -52,6 +54,7 @@ export interface Ipv6RoutePlan {
   readonly prefixLength: number;
   readonly gateway: Readonly<Int32Array>;
   readonly iface: number;
+  readonly metrics?: RouteMetrics;
 }
 
 export interface HostWiring {
@@ -105,11 +108,11 @@ export function assembleHost(
     if (ipv6 !== undefined) enableIpv6(host, iface, ipv6);
     return iface;
   });
-  for (const { prefix, prefixLength, gateway, iface } of wiring.routes) {
-    host.network.paths.routes.add(prefix, prefixLength, gateway, interfaces[iface]!);
+  for (const { prefix, prefixLength, gateway, iface, metrics } of wiring.routes) {
+    host.network.paths.routes.add(prefix, prefixLength, gateway, interfaces[iface]!, metrics);
   }
-  for (const { prefix, prefixLength, gateway, iface } of wiring.ipv6Routes ?? []) {
-    host.network.ipv6.addRoute(prefix, prefixLength, gateway, interfaces[iface]!);
+  for (const { prefix, prefixLength, gateway, iface, metrics } of wiring.ipv6Routes ?? []) {
+    host.network.ipv6.addRoute(prefix, prefixLength, gateway, interfaces[iface]!, metrics);
   }
   return { host, team, vlans };
 }

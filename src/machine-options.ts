@@ -49,6 +49,19 @@ const Nic = z.strictObject({
 
 const Peer = z.strictObject({ name, address: addresses });
 
+const Route = z.strictObject({
+  to: cidr,
+  via: address,
+  /** Of datagrams that go this way, if the link carries more. */
+  mtu: z.number().int().min(68).max(0xffff).optional(),
+  /** The network cannot make it smaller (RFC 1191); datagrams may be cut on the way. */
+  lockMtu: z.boolean().optional(),
+  /** What peers that are reached this way may send in a segment. */
+  advertisedMss: z.number().int().min(1).max(0xffff).optional(),
+  /** In segments, of connections that begin this way (RFC 6928). */
+  initialWindow: z.number().int().min(1).max(1000).optional(),
+});
+
 export const MachineOptions = z.strictObject({
   /**
    * Address and prefix of the machine, or several, of both IP versions: `['10.0.0.1/24', '10.1.0.1/16', 'fd00::1/64']`. With
@@ -58,7 +71,7 @@ export const MachineOptions = z.strictObject({
   nics: z.array(Nic).min(1).max(16),
   team: z.strictObject({ mode: z.literal('active-backup') }).optional(),
   vlans: z.array(z.strictObject({ id: z.number().int().min(1).max(4094), address: addresses })).optional(),
-  routes: z.array(z.strictObject({ to: cidr, via: address }).refine(isOneVersion, ONE_VERSION)).optional(),
+  routes: z.array(Route.refine(isOneVersion, ONE_VERSION)).optional(),
   ipv4: z
     .strictObject({
       /** The link is asked whether addresses are taken before they are used (RFC 5227): for four to seven seconds. */

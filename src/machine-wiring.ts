@@ -5,6 +5,7 @@
 import type { HostWiring, InterfacePlan, Ipv6RoutePlan, RoutePlan } from './assemble-host.ts';
 import { DUPLICATE_PROBES } from './host/ipv6.ts';
 import { NOTHING } from './host/policy/nothing.ts';
+import type { RouteMetrics } from './host/route-metrics.ts';
 import { policyOf } from './machine-offload.ts';
 import type { checkMachineOptions } from './machine-options.ts';
 import { prefixMask } from './wire/ipv4.ts';
@@ -13,6 +14,7 @@ import { commonPrefixLength, isLinkLocalWord } from './wire/ipv6-address.ts';
 import { type Ipv6Prefix, parseIpv6Address, parseIpv6Cidr } from './wire/ipv6-text.ts';
 
 type Checked = ReturnType<typeof checkMachineOptions>;
+type RouteOptions = NonNullable<Checked['routes']>[number];
 /** What options say of all interfaces. */
 type Common = Pick<Checked, 'ipv4' | 'ipv6'>;
 
@@ -24,8 +26,8 @@ export function wiringOf(options: Checked): HostWiring {
   for (const { id, address } of vlans) interfaces.push(interfaceOf(address, id, options));
   return {
     interfaces,
-    routes: routes.flatMap(({ to, via }) => ipv4Route(interfaces, to, via) ?? []),
-    ipv6Routes: routes.flatMap(({ to, via }) => ipv6Route(interfaces, to, via) ?? []),
+    routes: routes.flatMap(route => ipv4Route(interfaces, route) ?? []),
+    ipv6Routes: routes.flatMap(route => ipv6Route(interfaces, route) ?? []),
     team: options.team !== undefined,
     policy: policyOf(options.offload),
   };
@@ -52,18 +54,30 @@ function interfaceOf(given: string | readonly string[], vid: number, { ipv4, ipv
   };
 }
 
-function ipv4Route(interfaces: readonly InterfacePlan[], to: string, via: string): RoutePlan | undefined {
+function metricsOf({ mtu, lockMtu, advertisedMss, initialWindow }: RouteOptions): RouteMetrics {
+  return {
+    mtu: mtu ?? 0,
+    isMtuLocked: mtu !== undefined && lockMtu === true,
+    advertisedMss: advertisedMss ?? 0,
+    initialWindow: initialWindow ?? 0,
+  };
+}
+
+function ipv4Route(interfaces: readonly InterfacePlan[], route: RouteOptions): RoutePlan | undefined {
+  const { to, via } = route;
   const prefix = parseCidr(to);
   const gateway = parseIpv4Address(via);
   if (prefix === undefined || gateway === undefined) return undefined;
   const isOn = ({ address, prefixLength }: { address: number; prefixLength: number }): boolean =>
     address !== 0 && ((address ^ gateway) & prefixMask(prefixLength)) === 0;
   const iface = interfaces.findIndex(plan => isOn(plan) || (plan.more ?? []).some(isOn));
-  return { prefix: prefix.address, prefixLength: prefix.prefixLength, gateway, iface: Math.max(0, iface) };
+  const { address, prefixLength } = prefix;
+  return { prefix: address, prefixLength, gateway, iface: Math.max(0, iface), metrics: metricsOf(route) };
 }
 
 /** A link-local gateway is one of the first link that speaks IPv6. */
-function ipv6Route(interfaces: readonly InterfacePlan[], to: string, via: string): Ipv6RoutePlan | undefined {
+function ipv6Route(interfaces: readonly InterfacePlan[], route: RouteOptions): Ipv6RoutePlan | undefined {
+  const { to, via } = route;
   const prefix = parseIpv6Cidr(to);
   const gateway = parseIpv6Address(via);
   if (prefix === undefined || gateway === undefined) return undefined;
@@ -72,5 +86,5 @@ function ipv6Route(interfaces: readonly InterfacePlan[], to: string, via: string
   const isLinkLocal = isLinkLocalWord(gateway[0]!);
   const iface = interfaces.findIndex(({ ipv6 }) => ipv6 !== undefined && (isLinkLocal || ipv6.addresses.some(isOn)));
   if (iface < 0) return undefined;
-  return { prefix: prefix.address, prefixLength: prefix.prefixLength, gateway, iface };
+  return { prefix: prefix.address, prefixLength: prefix.prefixLength, gateway, iface, metrics: metricsOf(route) };
 }

@@ -29,16 +29,13 @@ interface DrillFlags {
   path: DrillPath;
   define: ReadonlyMap<string, string>;
   ipVersion?: string;
+  option: readonly ScriptOption[];
   json?: boolean;
   quiet?: boolean;
 }
 
 /** What runners of public collections of scripts define, for the addresses that are the defaults here too. */
-const DEFINITIONS: readonly (readonly [string, string])[] = [
-  ['CODE', 'host_unreachable'],
-  ['CMSG_LEVEL_IP', 'SOL_IP'],
-  ['CMSG_TYPE_RECVERR', 'IP_RECVERR'],
-];
+const DEFINITIONS: readonly (readonly [string, string])[] = [['CODE', 'host_unreachable']];
 
 export function packetdrillCommand(setExitCode: (code: number) => void): Command {
   return new Command('packetdrill')
@@ -55,6 +52,12 @@ export function packetdrillCommand(setExitCode: (code: number) => void): Command
         oneOf(IP_VERSIONS),
       ),
     )
+    .option(
+      '--option <name=value>',
+      "one of packetdrill's own that the script does not set, such as remote_ip=2001:db8::1; may be repeated",
+      scriptOption,
+      [],
+    )
     .option('--json', 'print one JSON document on stdout')
     .option('--quiet', 'only what did not pass')
     .addHelpText('after', EXAMPLES)
@@ -67,10 +70,17 @@ function definition(text: string, before: ReadonlyMap<string, string>): Readonly
   return new Map(before).set(text.slice(0, equals), text.slice(equals + 1));
 }
 
+function scriptOption(text: string, before: readonly ScriptOption[]): readonly ScriptOption[] {
+  const [, name, value] = /^(\w+)(?:=(.*))?$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError('It takes NAME=VALUE.');
+  return [...before, { name, value: value ?? '', line: 0 }];
+}
+
 function drill(files: readonly string[], flags: DrillFlags): number {
   for (const file of files) checkReadable(file);
   const { ipVersion } = flags;
-  const options: ScriptOption[] = ipVersion === undefined ? [] : [{ name: 'ip_version', value: ipVersion, line: 0 }];
+  const version = ipVersion === undefined ? [] : [{ name: 'ip_version', value: ipVersion, line: 0 }];
+  const options: ScriptOption[] = [...version, ...flags.option];
   const reports: ScriptReport[] = [];
   for (const file of files) {
     const report = playFile(file, flags.path, { definitions: flags.define, options });

@@ -20,6 +20,11 @@ export interface TliHandler {
    * `consumed`.
    */
   received(connection: TliConnection, address: number, length: number): number;
+  /**
+   * The peer says that something is urgent (RFC 9293 MUST-32): the last byte of it is the `ahead`-th that comes from now on. It comes
+   * in line with the others. May be said more than once.
+   */
+  urgent?(connection: TliConnection, ahead: number): void;
   /** The peer closed its direction; every byte before was received. */
   ended(connection: TliConnection): void;
   /**

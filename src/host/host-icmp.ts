@@ -144,8 +144,11 @@ export class HostIcmp {
     if (quoted.fragmentOffset !== 0) return;
     const ports = view.getInt32(at);
     const { Tcp, Udp } = IpProtocol;
-    if (quoted.protocol === Udp) this.datagrams!.reported(iface, source, destination, ports, error, icmp.nextHopMtu);
+    const { nextHopMtu, type, code } = icmp;
+    if (quoted.protocol === Udp) {
+      this.datagrams!.reported(iface, source, destination, ports, error, nextHopMtu, type, code);
+    }
     if (quoted.protocol !== Tcp) return;
-    this.errors!.reported(iface, source, destination, ports, view.getInt32(at + 4), error, icmp.nextHopMtu, isPlain);
+    this.errors!.reported(iface, source, destination, ports, view.getInt32(at + 4), error, nextHopMtu, isPlain);
   }
 }

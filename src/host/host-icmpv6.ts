@@ -217,7 +217,10 @@ export class HostIcmpv6 {
     if (error === NetworkError.None || quoted.payloadEnd - at < QUOTED_BYTES) return;
     const mtu = Math.min(icmp.mtu, 0xffff);
     const ports = view.getInt32(at);
-    if (quoted.protocol === IpProtocol.Udp) this.datagrams!.reported(on.iface, local, remote, ports, error, mtu);
+    const { type, code } = icmp;
+    if (quoted.protocol === IpProtocol.Udp) {
+      this.datagrams!.reported(on.iface, local, remote, ports, error, mtu, type, code);
+    }
     if (quoted.protocol !== IpProtocol.Tcp) return;
     // A device reads no extension headers, neither of the error nor of what it quotes.
     const isSeen = isPlain && hasNoExtensions(quoted);

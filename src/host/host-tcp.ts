@@ -34,9 +34,10 @@ import { timerFired } from '../tcp/timer-fired.ts';
 import { sendAck, transmit } from '../tcp/transmit.ts';
 import { seqLt } from '../base/seq.ts';
 import type { AddressTable } from '../wire/address-table.ts';
-import { IPV4_LEAST_PATH_MTU, IpProtocol } from '../wire/ipv4.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 
+import { announcedMss } from './announced-mss.ts';
 import type { Interface } from './interface.ts';
 import type { Network } from './network.ts';
 import type { Neighbor } from './neighbor.ts';
@@ -177,18 +178,31 @@ export abstract class HostTcp implements Effects, TimerHandler {
   emitSegment(tcb: Tcb, flags: number, seq: number, length: number): boolean {
     const buffer = this.network.begin();
     if (buffer === 0) return false;
-    if ((flags & TcpFlag.Syn) !== 0) this.fastOpenOption(tcb, flags, this.#writer.fastOpen);
     const path = this.pathOf(tcb);
-    const total = this.#writer.write(tcb, this.network.payloadAt(buffer, path), flags, seq, length, this.now);
+    const at = this.network.payloadAt(buffer, path);
+    const isSyn = (flags & TcpFlag.Syn) !== 0;
+    const total = isSyn
+      ? this.#writeSyn(tcb, path, at, flags, seq, length)
+      : this.#writer.write(tcb, at, flags, seq, length, this.now);
     this.segmentsOut++;
     if ((flags & TcpFlag.Rst) !== 0) this.counters.outResets++;
     // Text, SYN or FIN below what was sent before.
     const carries = length > 0 || (flags & (TcpFlag.Syn | TcpFlag.Fin)) !== 0;
     if (carries && seqLt(seq, tcb.sndMax)) this.retransmissions++;
     const trafficClass = trafficClassOf(tcb, seq, length);
-    const mayFragment = path.mtu <= IPV4_LEAST_PATH_MTU || (tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0;
+    const mayFragment = path.mayBeCut || (tcb.cachedFlags & TcpCachedFlag.MayFragment) !== 0;
     this.network.finish(path, buffer, IpProtocol.Tcp, trafficClass, tcb.ttl, total, mayFragment, tcb.flowLabel);
     return true;
+  }
+
+  /** What the path allows the peer to send goes into the option alone: how much we send does not depend on it. */
+  #writeSyn(tcb: Tcb, path: Path, at: number, flags: number, seq: number, length: number): number {
+    this.fastOpenOption(tcb, flags, this.#writer.fastOpen);
+    const { advertisedMss } = tcb;
+    tcb.advertisedMss = announcedMss(tcb, path);
+    const total = this.#writer.write(tcb, at, flags, seq, length, this.now);
+    tcb.advertisedMss = advertisedMss;
+    return total;
   }
 
   /** RFC 7413: what the SYN that is about to leave says of Fast Open. */
@@ -236,12 +250,19 @@ export abstract class HostTcp implements Effects, TimerHandler {
 
   established(tcb: Tcb): void {
     // The path may carry less than the interfaces at its ends (RFC 1191 6.4).
-    tcb.effectiveMss = Math.min(tcb.effectiveMss, sizeForPath(tcb, this.pathOf(tcb).mtu));
+    const path = this.pathOf(tcb);
+    tcb.effectiveMss = Math.min(tcb.effectiveMss, sizeForPath(tcb, path.mtu));
+    // No SYN is written any more.
+    tcb.advertisedMss = announcedMss(tcb, path);
     const passive = (tcb.privateFlags & TcpPrivateFlag.Passive) !== 0;
     // The application has it already (RFC 7413).
     const isKnown = tcb.state === TcpState.Established && (tcb.delegatedFlags & TcpDelegatedFlag.FastOpen) !== 0;
     const kind = passive ? (isKnown ? Upcall.Confirmed : Upcall.Accepted) : Upcall.Connected;
     this.upcalls.push(kind, this.table.slotOf(tcb), 0);
+  }
+
+  initialWindowSegments(tcb: Tcb): number {
+    return this.pathOf(tcb).metrics.initialWindow;
   }
 
   finAcknowledged(tcb: Tcb): void {

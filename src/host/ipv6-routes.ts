@@ -8,6 +8,7 @@ import type { AddressTable } from '../wire/address-table.ts';
 import { commonPrefixLength, maskIpv6 } from '../wire/ipv6-address.ts';
 import { RoutePreference } from '../wire/nd.ts';
 import type { Interface } from './interface.ts';
+import { NO_METRICS, type RouteMetrics } from './route-metrics.ts';
 
 /** Where a route is from: only those of routers have lifetimes, and only they are a router's to take back. */
 export type RouteOrigin = 'static' | 'router';
@@ -22,6 +23,7 @@ export interface Route6 {
   /** Milliseconds of the host's clock that does not wrap. */
   validUntil: number;
   preference: RoutePreference;
+  readonly metrics: RouteMetrics;
 }
 
 /** Routes of one host; routers could announce any number. */
@@ -51,12 +53,13 @@ export class Ipv6Routes {
     origin: RouteOrigin,
     validUntil: number,
     preference: RoutePreference = RoutePreference.Medium,
+    metrics: RouteMetrics = NO_METRICS,
   ): boolean {
     if (this.#routes.length >= ROUTES_MAX || this.find(words, prefixLength, gateway, iface) !== undefined) return false;
     const prefix = Int32Array.from(words);
     maskIpv6(prefix, prefixLength);
     this.#addresses.retain(gateway);
-    this.#routes.push({ prefix, prefixLength, gateway, iface, origin, validUntil, preference });
+    this.#routes.push({ prefix, prefixLength, gateway, iface, origin, validUntil, preference, metrics });
     this.#sort();
     return true;
   }
@@ -75,6 +78,17 @@ export class Ipv6Routes {
       route =>
         route.prefixLength === prefixLength &&
         route.gateway === gateway &&
+        route.iface === iface &&
+        commonPrefixLength(route.prefix, 0, words, 0) >= prefixLength,
+    );
+  }
+
+  /** The administrator's, whatever its gateway. */
+  staticRoute(words: Readonly<Int32Array>, prefixLength: number, iface: Interface): Route6 | undefined {
+    return this.#routes.find(
+      route =>
+        route.origin === 'static' &&
+        route.prefixLength === prefixLength &&
         route.iface === iface &&
         commonPrefixLength(route.prefix, 0, words, 0) >= prefixLength,
     );

@@ -14,6 +14,7 @@ import type { Memory, Region } from '../memory/memory.ts';
 import type { AddressTable } from '../wire/address-table.ts';
 import { maskIpv6 } from '../wire/ipv6-address.ts';
 import { parseIpv6Address } from '../wire/ipv6-text.ts';
+import { RoutePreference } from '../wire/nd.ts';
 import { type AddressWatcher, DuplicateDetection } from './duplicate-detection.ts';
 import type { Framing, Ipv6Link } from './framing.ts';
 import { HostIcmpv6 } from './host-icmpv6.ts';
@@ -26,6 +27,7 @@ import { type Neighbor, Reachability } from './neighbor.ts';
 import { NeighborDiscovery } from './neighbor-discovery.ts';
 import type { NetworkErrors, TransportInput } from './network.ts';
 import type { PathTable } from './path-table.ts';
+import { NO_METRICS, type RouteMetrics } from './route-metrics.ts';
 import { RouterDiscovery, type RouterWatcher } from './router-discovery.ts';
 
 /** RFC 4862 5.1, DupAddrDetectTransmits. */
@@ -125,12 +127,28 @@ export class Ipv6 implements Ipv6Link, AddressWatcher, RouterWatcher {
     prefixLength: number,
     gateway: Readonly<Int32Array> | null,
     iface: Interface,
+    metrics: RouteMetrics = NO_METRICS,
   ): void {
     const number = gateway === null ? 0 : this.#table.internWords(gateway);
-    this.routes.add(words, prefixLength, number, iface, 'static', FOREVER);
+    this.routes.add(words, prefixLength, number, iface, 'static', FOREVER, RoutePreference.Medium, metrics);
     // The route has a reference of its own.
     this.#table.release(number);
     this.#paths.reroute();
+  }
+
+  /** Another one of the administrator's in the place of that for the prefix. False: there is none. */
+  changeRoute(
+    words: Readonly<Int32Array>,
+    prefixLength: number,
+    gateway: Readonly<Int32Array> | null,
+    iface: Interface,
+    metrics: RouteMetrics,
+  ): boolean {
+    const before = this.routes.staticRoute(words, prefixLength, iface);
+    if (before === undefined) return false;
+    this.routes.remove(before);
+    this.addRoute(words, prefixLength, gateway, iface, metrics);
+    return true;
   }
 
   #check(on: Ipv6Interface, address: OwnAddress): void {

@@ -103,6 +103,10 @@ export class Listeners {
     this.#earlyOf = new Array<Listener | null>(capacity).fill(null);
   }
 
+  [Symbol.iterator](): Iterator<Listener> {
+    return this.#byPort.values();
+  }
+
   add(listener: Listener): void {
     this.#byPort.set(listener.port, listener);
   }

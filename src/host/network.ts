@@ -33,8 +33,17 @@ export interface DatagramInput {
    * was sent to a broadcast address or a group. False: there is nothing wrong with it, and nobody listens at its port.
    */
   receive(iface: Interface, ip: IpDatagram, pseudo: number, isForMany: boolean): boolean;
-  /** An ICMP error that quotes a datagram of ours. */
-  reported(iface: Interface, local: number, remote: number, ports: number, error: NetworkError, mtu: number): void;
+  /** An ICMP error that quotes a datagram of ours; `type` and `code` as it has them, of either family. */
+  reported(
+    iface: Interface,
+    local: number,
+    remote: number,
+    ports: number,
+    error: NetworkError,
+    mtu: number,
+    type: number,
+    code: number,
+  ): void;
 }
 
 /** Who hears of what became of datagrams of a transport protocol. */
@@ -152,6 +161,11 @@ export class Network implements NetworkInput {
 
   release(path: Path): void {
     this.paths.release(path);
+  }
+
+  /** Routes were added or changed: connections hear of paths that carry more or less now. */
+  routesChanged(): void {
+    this.paths.applyMetrics(path => this.icmp.errors!.pathMtuChanged(path));
   }
 
   // --- send ---

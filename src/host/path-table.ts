@@ -11,6 +11,7 @@ import { type Interface, keyOf, keyOfIpv6 } from './interface.ts';
 import type { Ipv6Routes } from './ipv6-routes.ts';
 import { type Neighbor, Reachability } from './neighbor.ts';
 import { Path } from './path.ts';
+import { mtuThrough, NO_METRICS, type RouteMetrics } from './route-metrics.ts';
 import { RoutingTable } from './routes.ts';
 
 const IDLE_PATHS_MAX = 4096;
@@ -67,7 +68,8 @@ export class PathTable {
     if (!isSingleHost(destination)) return null;
     const route = this.routes.find(destination, iface);
     if (route === undefined || route.iface.isBroadcast(destination)) return null;
-    return this.#acquireIpv4(destination, route.iface, route.gateway === 0 ? destination : route.gateway, source);
+    const hop = route.gateway === 0 ? destination : route.gateway;
+    return this.#acquireIpv4(destination, route.iface, hop, source, route.metrics);
   }
 
   /**
@@ -82,10 +84,10 @@ export class PathTable {
       ...interfaces.filter(on => on.hasIpv4 && iface === null),
     ];
     const on = candidates.find(candidate => candidate?.isGroup(destination) === true);
-    return on === undefined ? null : this.#acquireIpv4(destination, on, destination, source);
+    return on === undefined ? null : this.#acquireIpv4(destination, on, destination, source, NO_METRICS);
   }
 
-  #acquireIpv4(destination: number, iface: Interface, hop: number, source: number): Path | null {
+  #acquireIpv4(destination: number, iface: Interface, hop: number, source: number, metrics: RouteMetrics): Path | null {
     const own = source === 0 ? iface.sourceFor(hop) : source;
     if (!iface.owns(own)) return null;
     const key = keyOf(iface, destination, iface.positionOf(own));
@@ -93,6 +95,7 @@ export class PathTable {
     if (path === undefined) {
       const index = this.#freeIndexes.pop() ?? this.#paths.length;
       path = new Path(index, iface, own, destination, this.#neighborFor(iface, hop));
+      path.applyMetrics(metrics);
       this.#paths[index] = path;
       this.#byDestination.set(key, path);
     } else if (path.references === 0) {
@@ -116,8 +119,7 @@ export class PathTable {
       this.#addresses.retain(source);
       this.#addresses.retain(destination);
       path = new Path(index, route.iface, source, destination, this.#neighborFor(route.iface, hop));
-      path.linkMtu = Math.min(path.mtu, on.linkMtu);
-      path.mtu = path.linkMtu;
+      path.applyMetrics(route.metrics);
       this.#paths[index] = path;
       this.#byDestination.set(key, path);
     } else if (path.references === 0) {
@@ -165,7 +167,7 @@ export class PathTable {
   tooBig(path: Path, mtu: number): boolean {
     const least = path.isIpv6 ? IPV6_MINIMUM_MTU : IPV4_LEAST_PATH_MTU;
     const before = path.mtu;
-    if (mtu >= before) return false;
+    if (mtu >= before || path.metrics.isMtuLocked) return false;
     path.mtu = Math.min(before, Math.max(mtu, least));
     path.mtuExpiresAt = (this.now + MTU_LIFETIME_TICKS) | 0;
     this.#lowered.add(path);
@@ -177,8 +179,8 @@ export class PathTable {
   /** The link carries datagrams of another size (RFC 4861 6.3.4). False: the path's MTU is what it was. */
   linkMtuChanged(path: Path, mtu: number): boolean {
     const before = path.mtu;
-    path.linkMtu = mtu;
-    path.mtu = this.#lowered.has(path) ? Math.min(before, mtu) : mtu;
+    path.linkMtu = mtuThrough(path.metrics, mtu);
+    path.mtu = this.#lowered.has(path) ? Math.min(before, path.linkMtu) : path.linkMtu;
     if (path.mtu === before) return false;
     this.#changed(path);
     return true;
@@ -284,9 +286,31 @@ export class PathTable {
     }
   }
 
-  /** Replaces the gateway of a route: every path that is routed by it follows. False: there is no such route. */
-  changeRoute(prefix: number, prefixLength: number, iface: Interface, gateway: number): boolean {
-    if (!this.routes.change(prefix, prefixLength, iface, gateway)) return false;
+  /** Routes say something else of their paths. `changed` hears of those whose MTU is another now. */
+  applyMetrics(changed: (path: Path) => void): void {
+    for (const path of this) {
+      if (path.isBroadcast) continue;
+      const { routesIpv6, routes } = this;
+      const { destination, iface, mtu } = path;
+      const route = path.isIpv6 ? routesIpv6!.lookup(destination, iface) : routes.find(destination, iface);
+      if (route === undefined || route.metrics === path.metrics) continue;
+      path.applyMetrics(route.metrics);
+      this.#lowered.delete(path);
+      if (path.mtu === mtu) continue;
+      this.#changed(path);
+      changed(path);
+    }
+  }
+
+  /** Replaces gateway and metrics of a route: every path that is routed by it follows. False: there is no such route. */
+  changeRoute(
+    prefix: number,
+    prefixLength: number,
+    iface: Interface,
+    gateway: number,
+    metrics?: RouteMetrics,
+  ): boolean {
+    if (!this.routes.change(prefix, prefixLength, iface, gateway, metrics)) return false;
     for (const path of this) {
       if (path.isIpv6 || path.isBroadcast) continue;
       const route = this.routes.find(path.destination, path.iface);

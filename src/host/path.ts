@@ -5,10 +5,12 @@
 import { OffloadStateType } from '../offload/block-list.ts';
 import { OffloadState } from '../offload/offload-state.ts';
 import { isIpv6 } from '../wire/address-table.ts';
+import { IPV4_LEAST_PATH_MTU } from '../wire/ipv4.ts';
 import type { Interface } from './interface.ts';
 import type { ProviderTable } from './ndis.ts';
 import type { LowerObject } from './lower-object.ts';
 import type { Neighbor } from './neighbor.ts';
+import { mtuThrough, NO_METRICS, type RouteMetrics } from './route-metrics.ts';
 
 export class Path implements LowerObject {
   readonly index: number;
@@ -20,8 +22,10 @@ export class Path implements LowerObject {
   /** The one that its object on the device hangs on, which may lag behind (relinks.ts). */
   linked: Neighbor | null = null;
   mtu = 0;
-  /** What its link carries: more is not to be expected. */
+  /** What its link carries, and its route says that it does: more is not to be expected. */
   linkMtu = 0;
+  /** What its route says. */
+  metrics: RouteMetrics = NO_METRICS;
   /** When a path MTU that was learned is forgotten. */
   mtuExpiresAt = 0;
   /** Next identification, in the host's half of the space (R31). */
@@ -51,8 +55,25 @@ export class Path implements LowerObject {
     this.neighbor = neighbor;
     this.destination = destination;
     this.source = source;
-    this.mtu = this.isIpv6 ? iface.adapter.mtu : iface.ipv4Mtu;
-    this.linkMtu = this.mtu;
+    this.applyMetrics(NO_METRICS);
+  }
+
+  /** The route says something else from now on: what was learned of the path is not known any more. */
+  applyMetrics(metrics: RouteMetrics): void {
+    this.metrics = metrics;
+    this.linkMtu = mtuThrough(metrics, this.isIpv6 ? this.#ipv6Mtu : this.iface.ipv4Mtu);
+    this.mtu = this.linkMtu;
+  }
+
+  /** Routers may have said that the link carries less (RFC 4861 6.3.4). */
+  get #ipv6Mtu(): number {
+    const { adapter, ipv6 } = this.iface;
+    return Math.min(adapter.mtu, ipv6?.linkMtu ?? adapter.mtu);
+  }
+
+  /** Routers may cut what goes this way: it cannot become smaller, or nobody is told that it should. */
+  get mayBeCut(): boolean {
+    return this.mtu <= IPV4_LEAST_PATH_MTU || this.metrics.isMtuLocked;
   }
 
   get isIpv6(): boolean {

@@ -6,6 +6,7 @@
  */
 import { prefixMask } from '../wire/ipv4.ts';
 import type { Interface } from './interface.ts';
+import { NO_METRICS, type RouteMetrics } from './route-metrics.ts';
 
 interface Route {
   readonly prefix: number;
@@ -14,6 +15,7 @@ interface Route {
   /** 0: the destination is on the link. */
   gateway: number;
   readonly iface: Interface;
+  metrics: RouteMetrics;
 }
 
 export class RoutingTable {
@@ -21,17 +23,22 @@ export class RoutingTable {
   isDead: (iface: Interface, gateway: number) => boolean = () => false;
   readonly #routes: Route[] = [];
 
-  add(prefix: number, prefixLength: number, gateway: number, iface: Interface): void {
+  add(prefix: number, prefixLength: number, gateway: number, iface: Interface, metrics = NO_METRICS): void {
     const mask = prefixMask(prefixLength);
-    this.#routes.push({ prefix: prefix & mask, mask, prefixLength, gateway, iface });
+    this.#routes.push({ prefix: prefix & mask, mask, prefixLength, gateway, iface, metrics });
     this.#routes.sort((a, b) => b.prefixLength - a.prefixLength);
   }
 
-  /** False: there is no such route. */
-  change(prefix: number, prefixLength: number, iface: Interface, gateway: number): boolean {
+  has(prefix: number, prefixLength: number, iface: Interface): boolean {
+    return this.#indexOf(prefix, prefixLength, iface) >= 0;
+  }
+
+  /** False: there is no such route. Without metrics it keeps those that it has. */
+  change(prefix: number, prefixLength: number, iface: Interface, gateway: number, metrics?: RouteMetrics): boolean {
     const route = this.#routes[this.#indexOf(prefix, prefixLength, iface)];
     if (route === undefined) return false;
     route.gateway = gateway;
+    if (metrics !== undefined) route.metrics = metrics;
     return true;
   }
 

@@ -27,7 +27,8 @@ export interface HostStatistics {
   readonly tcpRetransSegs: number;
   readonly tcpInErrs: number;
   readonly tcpOutRsts: number;
-  /** Of Linux's TcpExt: handshakes that found no place, SYN cookies, TCP Fast Open. */
+  /** Of Linux's TcpExt: ICMP errors about nothing in flight, handshakes that found no place, SYN cookies, TCP Fast Open. */
+  readonly tcpOutOfWindowIcmps: number;
   readonly tcpListenOverflows: number;
   readonly tcpListenDrops: number;
   readonly tcpSyncookiesSent: number;
@@ -89,6 +90,8 @@ export function hostStatistics(host: Host): HostStatistics {
     tcpRetransSegs: transport.retransmissions + tcp('retransmittedSegments'),
     tcpInErrs: transport.checksumErrors + tcp('inErrors'),
     tcpOutRsts: transport.resetsSent + counters.outResets + tcp('outResets'),
+    // A NIC drops those about its connections and counts them itself (NicStatistics.dropForgedIcmp).
+    tcpOutOfWindowIcmps: transport.errors!.outOfWindow,
     ...openStatistics(transport),
     ipInReceives: ipv4Input.received + ip('ip4', 'inReceives'),
     ipInHdrErrors: ipv4Input.headerErrors,

@@ -94,6 +94,9 @@ export class TliSwitch extends TliConnections implements UpcallTarget, TransferS
       case Upcall.Confirmed:
         if (known) this.watcher?.candidate(known);
         return;
+      case Upcall.Urgent:
+        known?.handler?.urgent?.(known, argument);
+        return;
       case Upcall.Received:
         if (known) this.received(known, argument);
         return;

@@ -21,9 +21,10 @@ import { type Tcb, TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
+import { isAcceptable } from '../tcp/window.ts';
 import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
-import { parseTcp, type TcpHeader, TcpParse } from '../wire/tcp.ts';
+import { parseTcp, segLenOf, TcpFlag, type TcpHeader, TcpParse } from '../wire/tcp.ts';
 import type { Interface } from './interface.ts';
 import { confirm } from './neighbor.ts';
 import type { TransportInput } from './network.ts';
@@ -31,6 +32,7 @@ import { type OpenOptions, presetTcb } from './open-options.ts';
 import type { Path } from './path.ts';
 import { HostSocketOptions } from './socket-options.ts';
 import type { TcpErrors } from './tcp-errors.ts';
+import { Upcall } from './upcalls.ts';
 
 export interface SegmentDiversion {
   /** The delegated state is not here: takes the segment's buffer, which now describes the segment alone. */
@@ -217,6 +219,7 @@ export class Transport extends HostSocketOptions implements TransportInput {
     if (this.isOverflow(tcb, segment)) return false;
     const { oooCount: queued, state, sndUna: una } = tcb;
     const fastText = this.textOnSyn(tcb);
+    if ((segment.flags & TcpFlag.Urg) !== 0) this.#noteUrgent(slot, tcb, segment);
     if (segmentArrives(tcb, segment, this.buffers, this.now, this, this.reply)) this.#sendReset(tcb);
     this.outOfOrder += tcb.oooCount - queued;
     // What we sent has arrived: the neighbor forwards (RFC 4861 7.3.1).
@@ -227,6 +230,15 @@ export class Transport extends HostSocketOptions implements TransportInput {
     }
     this.current = 0;
     return this.isKept;
+  }
+
+  /** RFC 9293 3.10.7.4, sixth. SEG.UP points behind the urgent data, as everybody has it (RFC 6093 3.1). */
+  #noteUrgent(slot: number, tcb: Tcb, segment: TcpHeader): void {
+    const { state } = tcb;
+    const receives = state === TcpState.Established || state === TcpState.FinWait1 || state === TcpState.FinWait2;
+    const ahead = (segment.segSeq + segment.urgentPointer - tcb.rcvNxt) | 0;
+    if (!receives || ahead <= 0 || (segment.flags & (TcpFlag.Rst | TcpFlag.Syn)) !== 0) return;
+    if (isAcceptable(tcb, segment.segSeq, segLenOf(segment))) this.upcalls.push(Upcall.Urgent, slot, ahead);
   }
 
   /** A segment that was held while the state was elsewhere; the buffer is the caller's no more. */

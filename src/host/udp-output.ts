@@ -4,7 +4,7 @@
  */
 import type { Memory, Region } from '../memory/memory.ts';
 import { isIpv6 } from '../wire/address-table.ts';
-import { IPV4, IPV4_BROADCAST, IPV4_LEAST_PATH_MTU, IpProtocol } from '../wire/ipv4.ts';
+import { IPV4, IPV4_BROADCAST, IpProtocol } from '../wire/ipv4.ts';
 import { IPV6 } from '../wire/ipv6.ts';
 import { emitUdpHeader, UDP } from '../wire/udp.ts';
 import type { Interface } from './interface.ts';
@@ -97,5 +97,6 @@ export class UdpOutput {
 
 /** What fits the path goes with DF, so that the path tells when it does not fit any longer (RFC 1191). */
 function mayBeCut({ pathMtuDiscovery }: UdpSocket, path: Path): boolean {
-  return pathMtuDiscovery === PathMtuDiscovery.Dont || path.mtu <= IPV4_LEAST_PATH_MTU;
+  const { Dont, Do } = PathMtuDiscovery;
+  return pathMtuDiscovery === Dont || (path.mayBeCut && (pathMtuDiscovery !== Do || !path.metrics.isMtuLocked));
 }

@@ -45,6 +45,10 @@ export interface Datagram {
 /** What the network said of a datagram to this address, which is to be released as well. */
 export interface UdpError {
   readonly error: NetworkError;
+  /** Of the ICMP message, of either family; MessageTooBig: the MTU that it named. */
+  readonly type: number;
+  readonly code: number;
+  readonly mtu: number;
   readonly address: number;
   readonly port: number;
 }

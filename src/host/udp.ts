@@ -191,7 +191,16 @@ export class HostUdp implements DatagramInput {
    * RFC 1122 4.1.3.3. As in Linux, connected sockets hear of errors that will not pass; who asks for it hears of all. Anybody can
    * forge them, and what a forger learns or does is as little as with a lost datagram.
    */
-  reported(iface: Interface, local: number, remote: number, ports: number, error: NetworkError, mtu: number): void {
+  reported(
+    iface: Interface,
+    local: number,
+    remote: number,
+    ports: number,
+    error: NetworkError,
+    mtu: number,
+    type: number,
+    code: number,
+  ): void {
     const port = ports & 0xffff;
     const socket = bestOf(this.#byPort.get(ports >>> 16) ?? [], local, remote, port);
     if (socket === null) return;
@@ -201,7 +210,7 @@ export class HostUdp implements DatagramInput {
     }
     if (!socket.reportsAllErrors && (!socket.isConnected || isSoft(error))) return;
     this.addresses.retain(remote);
-    if (socket.putError({ error, address: remote, port })) this.errorsReported++;
+    if (socket.putError({ error, address: remote, port, mtu, type, code })) this.errorsReported++;
     else this.addresses.release(remote);
   }
 

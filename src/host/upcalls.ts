@@ -21,6 +21,8 @@ export const Upcall = {
   Credit: 12,
   /** The handshake of a connection that was accepted before it is complete (RFC 7413). */
   Confirmed: 13,
+  /** Of what is to come, so many bytes end with an urgent one. */
+  Urgent: 14,
 } as const;
 export type Upcall = (typeof Upcall)[keyof typeof Upcall];
 

@@ -14,7 +14,7 @@ import type { DueTime, ScriptClock } from './script-clock.ts';
 /** A call without an end time that blocks all the same gets so long. */
 const PATIENCE_US = 10_000_000;
 /** Their value is a file, which the script numbers as it likes. */
-const MAKES_FILE = new Set(['socket', 'accept', 'accept4', 'epoll_create', 'epoll_create1']);
+const MAKES_FILE = new Set(['socket', 'accept', 'accept4', 'epoll_create', 'epoll_create1', 'open']);
 
 interface Pending {
   readonly event: ScriptEvent;

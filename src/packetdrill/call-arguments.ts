@@ -72,6 +72,8 @@ export class CallArguments {
   vectorLength(expression: Expression | undefined): number {
     if (expression?.t !== 'list') throw this.wrong('expected an array of buffers');
     return expression.items.reduce((sum, item) => {
+      const length = item.t === 'struct' ? item.fields.get('iov_len') : undefined;
+      if (length !== undefined) return sum + this.value(length);
       if (item.t !== 'list' || item.items.length !== 2) throw this.wrong('expected {..., length}');
       return sum + this.value(item.items[1]!);
     }, 0);

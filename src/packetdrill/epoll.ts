@@ -6,6 +6,7 @@ import { TcpState } from '../tcp/tcb.ts';
 import { type TcpSocket, TcpStage } from './tcp-socket.ts';
 
 const IN = 1;
+const PRI = 2;
 const OUT = 4;
 const ERR = 8;
 const HUP = 0x10;
@@ -27,6 +28,7 @@ export function eventsOf(socket: TcpSocket): number {
   if (readDone) events |= IN | RDNORM | RDHUP;
   if (socket.isDeferred) return events | OUT | WRNORM;
   if (socket.stage === TcpStage.Connecting) return events;
+  if (socket.urgentMark.isThere(socket.consumed, socket.received_)) events |= PRI;
   if (socket.unread > 0) events |= IN | RDNORM;
   if (isWritable(socket, writeDone)) events |= OUT | WRNORM;
   return events;

@@ -6,6 +6,7 @@ import type { Expression } from './ast.ts';
 import type { CallArguments } from './call-arguments.ts';
 import { type CallResult, failed, ok } from './call-result.ts';
 import { errnoNumber } from './constants.ts';
+import { controlData, errorDifference, headerDifference } from './extended-error.ts';
 import { timeText } from './packet-text.ts';
 import { Unsupported } from './script-error.ts';
 import type { Settings } from './settings.ts';
@@ -16,8 +17,6 @@ const MSG = { Trunc: 0x20, ErrQueue: 0x2000 } as const;
 const SOL_SOCKET = 1;
 const SCM_TIMESTAMPING = 37;
 const SO_EE_ORIGIN_TIMESTAMPING = 4;
-/** Level and type of the second message, by family. */
-const RECVERR = { 4: { level: 0, type: 11 }, 6: { level: 41, type: 25 } } as const;
 const US_PER_S = 1_000_000;
 const NS_PER_US = 1000;
 
@@ -45,60 +44,20 @@ function controlDifference(args: CallArguments, message: Expression, stamp: Stam
     return `control messages: expected ${control.items.length}, got 2`;
   }
   const { version } = settings.ends;
+  const { kind: info, key: data } = stamp;
+  const errno = errnoNumber('ENOMSG', args.line);
   return (
-    headerDifference(args, time, { level: SOL_SOCKET, type: SCM_TIMESTAMPING }, version) ||
-    timeDifference(args, dataOf(args, time), stamp, settings.toleranceUs) ||
-    headerDifference(args, error, RECVERR[version], version) ||
-    errorDifference(args, dataOf(args, error), stamp)
+    headerDifference(args, time, SOL_SOCKET, SCM_TIMESTAMPING, version) ||
+    timeDifference(args, time, stamp, settings.toleranceUs) ||
+    errorDifference(args, error, { errno, origin: SO_EE_ORIGIN_TIMESTAMPING, type: 0, code: 0, info, data }, version)
   );
 }
 
-function dataOf(args: CallArguments, message: Expression): Expression {
-  const data = message.t === 'struct' ? message.fields.get('cmsg_data') : undefined;
-  if (data === undefined) throw args.wrong('expected cmsg_data');
-  return data;
-}
-
-function headerDifference(
-  args: CallArguments,
-  message: Expression,
-  { level, type }: { readonly level: number; readonly type: number },
-  version: 4 | 6,
-): string {
-  const wantedLevel = familyField(args, message, 'cmsg_level', version);
-  const wantedType = familyField(args, message, 'cmsg_type', version);
-  if (wantedLevel === level && wantedType === type) return '';
-  return `control message: expected ${wantedLevel}:${wantedType}, got ${level}:${type}`;
-}
-
-/** Scripts for both families have names for what differs. */
-function familyField(args: CallArguments, message: Expression, name: string, version: 4 | 6): number {
-  const value = message.t === 'struct' ? message.fields.get(name) : undefined;
-  if (value?.t === 'word' && value.name === 'CMSG_LEVEL_IP') return RECVERR[version].level;
-  if (value?.t === 'word' && value.name === 'CMSG_TYPE_RECVERR') return RECVERR[version].type;
-  return args.field(message, name, -1);
-}
-
-function timeDifference(args: CallArguments, data: Expression, { us }: Stamp, toleranceUs: number): string {
+function timeDifference(args: CallArguments, message: Expression, { us }: Stamp, toleranceUs: number): string {
+  const data = controlData(message);
+  if (data === undefined) return '';
   const nanoseconds = args.field(data, 'scm_nsec', 0);
   const wantedUs = args.field(data, 'scm_sec', 0) * US_PER_S + nanoseconds / NS_PER_US;
   if (Math.abs(us - wantedUs) <= toleranceUs) return '';
   return `time stamp: expected ${timeText(wantedUs)}, got ${timeText(us)}`;
-}
-
-/** struct sock_extended_err. */
-function errorDifference(args: CallArguments, data: Expression, { kind, key }: Stamp): string {
-  const fields = {
-    ee_errno: errnoNumber('ENOMSG', args.line),
-    ee_origin: SO_EE_ORIGIN_TIMESTAMPING,
-    ee_type: 0,
-    ee_code: 0,
-    ee_info: kind,
-    ee_data: key,
-  };
-  for (const [name, value] of Object.entries(fields)) {
-    const wanted = args.field(data, name, value);
-    if (wanted !== value) return `${name}: expected ${wanted}, got ${value}`;
-  }
-  return '';
 }

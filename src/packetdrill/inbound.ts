@@ -9,16 +9,12 @@ import { TCP, TcpFlag } from '../wire/tcp.ts';
 import { TcpOption } from '../wire/tcp-options.ts';
 import { UDP } from '../wire/udp.ts';
 import type { IcmpSpec, IpSpec, PacketAction, TcpOptionSpec, TcpSpec, UdpSpec } from './ast.ts';
-import { icmpNumbers } from './icmp-numbers.ts';
+import { icmpMessage } from './icmp-message.ts';
 import type { IpEnds } from './ip-ends.ts';
-import { ScriptError, Unsupported } from './script-error.ts';
+import { ScriptError } from './script-error.ts';
 import type { ScriptSocket } from './script-socket.ts';
 import type { Settings } from './settings.ts';
 import { receivedByte } from './stream-bytes.ts';
-
-/** A tail of the quoted datagram that says which connection it was (RFC 792). */
-const QUOTED_BYTES = 8;
-const NOTHING_SAID: IpSpec = { ecn: -1, tos: -1, ttl: -1, flowLabel: -1 };
 
 /** Datagrams to the host, for one script. */
 export class InboundDatagrams {
@@ -78,30 +74,12 @@ export class InboundDatagrams {
     return bytes;
   }
 
-  /** An error about something that the host has sent, which it quotes. */
   #icmp(spec: IcmpSpec, ip: IpSpec, socket: ScriptSocket, line: number): Uint8Array {
-    const { type, code, rest } = icmpNumbers(spec, this.#ends.version, line);
-    const quoted = this.#quoted(spec, socket, line);
-    const { bytes, view, at } = this.#datagram(ICMP.headerLength + quoted.length);
-    view.setUint8(at, type);
-    view.setUint8(at + ICMP.code, code);
-    view.setInt32(at + ICMP.rest, rest);
-    bytes.set(quoted, at + ICMP.headerLength);
+    const message = icmpMessage(spec, socket, this.#ends, line);
+    const { bytes, view, at } = this.#datagram(message.length);
+    bytes.set(message, at);
     // Only that of IPv6 has a pseudo-header.
     this.#finish(view, this.#ends.icmpProtocol, ip, at + ICMP.checksum, this.#ends.version === 6);
-    return bytes;
-  }
-
-  #quoted({ echoed }: IcmpSpec, socket: ScriptSocket, line: number): Uint8Array {
-    if (echoed.protocol === 'raw') throw new Unsupported(line, 'ICMP errors about raw datagrams');
-    const isTcp = echoed.protocol === 'tcp';
-    const length = (isTcp ? TCP.headerLength : UDP.headerLength) + echoed.length;
-    const { bytes, view, at } = this.#datagram(QUOTED_BYTES);
-    this.#ends.writeHeader(view, 0, length, isTcp ? IpProtocol.Tcp : IpProtocol.Udp, NOTHING_SAID, true);
-    view.setUint16(at, socket.localPort);
-    view.setUint16(at + 2, socket.remotePort);
-    if (isTcp) view.setInt32(at + 4, (echoed.seq + socket.localIsn) | 0);
-    else view.setUint16(at + 4, length);
     return bytes;
   }
 

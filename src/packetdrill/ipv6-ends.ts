@@ -2,11 +2,16 @@
  * The ends of an IPv6 network: remote 2001:db8::1 beyond a gateway, the host in fd3d:fa7b:d17d::/48, unless the script says
  * otherwise. Of what the host sends extension headers are passed over.
  */
+import { Icmpv6Type } from '../wire/icmpv6.ts';
 import { emitIpv6, IPV6, Ipv6Header, NextHeader, parseIpv6, pseudoHeaderSumAt } from '../wire/ipv6.ts';
-import { equalsIpv6 } from '../wire/ipv6-address.ts';
+import { ALL_NODES, equalsIpv6, linkLocalOf } from '../wire/ipv6-address.ts';
 import { ExtensionWalk, walkExtensions } from '../wire/ipv6-extensions.ts';
 import type { IpSpec } from './ast.ts';
 import { type IpEnds, SCRIPT_TTL, type SeenIp, tosOf } from './ip-ends.ts';
+import { REMOTE_MAC } from './wire-port.ts';
+
+/** RFC 4861 4.2: advertisements are from the link-local address of the gateway, whose MAC address is the wire's remote end. */
+const ROUTER: Readonly<Int32Array> = linkLocalOf(REMOTE_MAC.hi, REMOTE_MAC.lo);
 
 export class Ipv6Ends implements IpEnds {
   readonly version = 6;
@@ -27,8 +32,12 @@ export class Ipv6Ends implements IpEnds {
   }
 
   writeHeader(view: DataView, at: number, payload: number, protocol: number, ip: IpSpec, fromHost: boolean): void {
-    const source = fromHost ? this.local : this.remote;
-    const destination = fromHost ? this.remote : this.local;
+    let source = fromHost ? this.local : this.remote;
+    let destination = fromHost ? this.remote : this.local;
+    if (!fromHost && isAdvertisement(view, at, protocol)) {
+      source = ROUTER;
+      destination = ALL_NODES;
+    }
     const hopLimit = ip.ttl > 0 ? ip.ttl : SCRIPT_TTL;
     const label = Math.max(0, ip.flowLabel);
     emitIpv6(view, at, tosOf(ip), label, payload, protocol, hopLimit, source, 0, destination, 0);
@@ -47,4 +56,12 @@ export class Ipv6Ends implements IpEnds {
     const toRemote = equalsIpv6(destination, 0, this.remote, 0);
     return { ip: { ecn: tos & 3, tos, ttl, flowLabel }, protocol, payloadAt, toRemote };
   }
+}
+
+/** The message, behind the header, is there already. */
+function isAdvertisement(view: DataView, at: number, protocol: number): boolean {
+  return (
+    protocol === NextHeader.Icmpv6 &&
+    view.getUint8(at + IPV6.headerLength) === (Icmpv6Type.RouterAdvertisement as number)
+  );
 }

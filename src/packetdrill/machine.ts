@@ -11,6 +11,7 @@ import { planMachine } from '../machine-plan.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
 import { Simulation } from '../simulation.ts';
 import type { Ipv6Ends } from './ipv6-ends.ts';
+import { addRemoteRoute, applyRoute } from './script-routes.ts';
 import type { Settings } from './settings.ts';
 import { sentByte, STREAM_PERIOD } from './stream-bytes.ts';
 import { scratchBytes, WirePort } from './wire-port.ts';
@@ -55,6 +56,8 @@ export class DrillMachine {
     this.port = new WirePort(memory, clock, region, address, { hi: macHi, lo: macLo | 0 });
     this.port.uplink = this.sim.fabric.switch.attach(this.port, { mode: 'access' });
     this.remoteAddress = ends.version === 4 ? ends.remote : speakIpv6(this.host, ends);
+    addRemoteRoute(this.host, settings);
+    this.applyRoutes(settings);
     this.sim.run(() => false, START_US);
     this.port.sent.length = 0;
   }
@@ -112,6 +115,11 @@ export class DrillMachine {
     for (const { firmware } of this.sim.nics) Object.assign(firmware.params, tcp);
   }
 
+  /** What commands have said of routes. */
+  applyRoutes(settings: Settings): void {
+    for (const command of settings.routes.splice(0)) this.call(() => applyRoute(this.host, command, settings));
+  }
+
   /** The policy's answer while `work` asks it. */
   allowOffload(work: () => void): void {
     this.#wants = true;
@@ -135,7 +143,7 @@ const ANYWHERE = new Int32Array(4);
 function speakIpv6(host: Host, { local, remote, gateway, prefixLength }: Ipv6Ends): number {
   const { ipv6 } = host.network;
   const [iface] = host.interfaces;
-  const on = ipv6.enable(iface!, { duplicateProbes: 0, autoconfigure: false });
+  const on = ipv6.enable(iface!, { duplicateProbes: 0, autoconfigure: true });
   ipv6.addAddress(on, local, prefixLength);
   ipv6.addRoute(ANYWHERE, 0, gateway, iface!);
   return host.addresses.internWords(remote);

@@ -36,7 +36,9 @@ const TCP = {
   FastOpenKey: 33,
 } as const;
 const KEY_BYTES = 16;
+const SOL_IPV6 = 41;
 const IP_MTU = 14;
+const IPV6_MTU = 24;
 const BUFFER_MIN = { send: 4608, receive: 2304 } as const;
 
 interface Known {
@@ -180,9 +182,9 @@ function setFastOpenKey(socket: TcpSocket, args: CallArguments): CallResult {
   if (value.t !== 'string') throw args.wrong('TCP_FASTOPEN_KEY wants bytes');
   if (args.number(4) !== KEY_BYTES) return failed('EINVAL');
   const word = (at: number): number => [3, 2, 1, 0].reduce((sum, i) => (sum << 8) | value.value.charCodeAt(at + i), 0);
-  socket.fastOpenKey = [0, 4, 8, 12].map(word);
+  socket.options.fastOpenKey = [0, 4, 8, 12].map(word);
   const { listener } = socket;
-  if (listener !== null) listener.fastOpenHash = SipHash.keyed(socket.fastOpenKey);
+  if (listener !== null) listener.fastOpenHash = SipHash.keyed(socket.options.fastOpenKey);
   return ok();
 }
 
@@ -232,7 +234,8 @@ function valueOf(world: SocketWorld, socket: TcpSocket, level: number, name: num
   }
   if (level === SOL_TCP && name === TCP.MaxSeg) return socket.sending?.mss ?? set ?? 536;
   if (level === SOL_TCP && name === TCP.NotsentLowat) return set ?? 0;
-  if (level === SOL_IP && name === IP_MTU) return socket.connection?.pathMtu ?? world.settings.mtu;
+  const isMtu = (level === SOL_IP && name === IP_MTU) || (level === SOL_IPV6 && name === IPV6_MTU);
+  if (isMtu) return socket.connection?.pathMtu ?? world.settings.mtu;
   const known = KNOWN[`${level}:${name}`];
   if (known === undefined) throw new Unsupported(line, `getsockopt ${level}:${name}`);
   return set ?? known.initial;

@@ -5,9 +5,10 @@
  */
 import { IpProtocol } from '../wire/ipv4.ts';
 import { TcpFlag } from '../wire/tcp.ts';
-import type { PacketAction, ScriptEvent, TcpSpec, UdpSpec } from './ast.ts';
+import type { IcmpSpec, PacketAction, ScriptEvent, TcpSpec, UdpSpec } from './ast.ts';
 import { withCookies } from './cookie-names.ts';
 import { bytesAreRight, continues, differenceOf, ipDifference, joined } from './expect.ts';
+import { icmpNumbers } from './icmp-numbers.ts';
 import { InboundDatagrams } from './inbound.ts';
 import { DrillMachine } from './machine.ts';
 import { Mismatch } from './mismatch.ts';
@@ -125,7 +126,7 @@ export class PacketLines {
     const socket = this.#socketForOutbound(event, payload.protocol === 'tcp' ? payload : null);
     if (payload.protocol === 'tcp') this.#expectTcp(event, action, payload, due, socket);
     else if (payload.protocol === 'udp') this.#expectUdp(event, action, payload, due, socket);
-    else throw new ScriptError(event.line, 'outbound ICMP is not compared');
+    else this.#expectIcmp(event, action, payload, due, socket);
   }
 
   #socketForOutbound({ line }: ScriptEvent, tcp: TcpSpec | null): ScriptSocket {
@@ -146,7 +147,11 @@ export class PacketLines {
     let length = 0;
     let isEarly = false;
     do {
-      const seen = this.#next(due, socket, specs.length === 0 ? expected : null);
+      const line = specs.length === 0 ? expected : null;
+      const seen = this.#next(
+        due,
+        (each, early) => this.#isOf(each, socket) && !(early && isIdle(line, each.tcp(socket))),
+      );
       if (seen === null) throw this.#mismatch(event, 'payload length', packets, socket);
       const { packet } = seen;
       isEarly ||= seen.isEarly;
@@ -179,7 +184,7 @@ export class PacketLines {
   }
 
   #expectUdp(event: ScriptEvent, action: PacketAction, expected: UdpSpec, due: DueTime, socket: ScriptSocket): void {
-    const packet = this.#next(due, socket, null)?.packet ?? null;
+    const packet = this.#next(due, each => this.#isOf(each, socket))?.packet ?? null;
     if (packet === null) throw this.#mismatch(event, '', [], socket);
     if (packet.payloadLength !== expected.length) {
       const seen = `${timeText(DrillMachine.scriptTime(packet.us))} > udp (${packet.payloadLength})`;
@@ -190,19 +195,38 @@ export class PacketLines {
     this.#clock.verify(event.line, due, DrillMachine.scriptTime(packet.us), 'outbound packet');
   }
 
-  /**
-   * What the host sends next on the socket under test; null when nothing comes. An early ACK for which there is no line is
-   * passed over: without the hand-over, what comes next would have acknowledged that.
-   */
-  #next(due: DueTime, socket: ScriptSocket, expected: TcpSpec | null): NextPacket | null {
+  /** Type and code are compared, and what else the line says: an identifier, or how long the message is. */
+  #expectIcmp(event: ScriptEvent, action: PacketAction, expected: IcmpSpec, due: DueTime, socket: ScriptSocket): void {
+    const { ends } = this.#settings;
+    const { type, code } = icmpNumbers(expected, ends.version, event.line);
+    const packet = this.#next(due, each => each.protocol === ends.icmpProtocol && each.toRemote)?.packet ?? null;
+    if (packet === null) throw this.#mismatch(event, '', [], socket);
+    const seen = packet.icmp;
+    const { id, echoed } = expected;
+    const isRight =
+      seen.type === type &&
+      seen.code === code &&
+      (id === 0 || seen.id === id) &&
+      (echoed.protocol !== 'raw' || seen.length === echoed.length);
+    if (!isRight) {
+      const time = timeText(DrillMachine.scriptTime(packet.us));
+      const text = `${time} > icmp type_${seen.type} code_${seen.code} id ${seen.id} [raw(${seen.length})]`;
+      throw new Mismatch(event.line, `ICMP message\n  expected: ${event.text}\n  seen:     ${text}`);
+    }
+    const difference = ipDifference(action.ip, packet.ip, socket);
+    if (difference !== '') throw new Mismatch(event.line, `${difference}\n  expected: ${event.text}`);
+    this.#clock.verify(event.line, due, DrillMachine.scriptTime(packet.us), 'outbound packet');
+  }
+
+  /** What the host sends next of what the line is about; null when nothing comes. What it sends besides is passed over. */
+  #next(due: DueTime, isMeant: (packet: SeenPacket, isEarly: boolean) => boolean): NextPacket | null {
     const { port } = this.#machine;
     const untilUs = due.isAny ? this.#machine.nowUs + ANY_TIME_US : Math.max(due.us, due.endUs) + PATIENCE_US;
     while (this.#machine.run(() => port.sent.length > 0, untilUs)) {
       const datagram = port.sent.shift()!;
       const isEarly = this.#early.delete(datagram);
       const packet = new SeenPacket(datagram, this.#settings.ends);
-      if (!this.#isOf(packet, socket)) continue;
-      if (!isEarly || expected === null || isAnswered(expected, packet.tcp(socket))) return { packet, isEarly };
+      if (isMeant(packet, isEarly)) return { packet, isEarly };
     }
     return null;
   }
@@ -233,9 +257,12 @@ export class PacketLines {
   }
 }
 
-/** The line is about this ACK. */
-function isAnswered(expected: TcpSpec, early: TcpSpec): boolean {
-  return expected.flags === TcpFlag.Ack && expected.length === 0 && expected.ack === early.ack;
+/**
+ * An early ACK that the line is not about is passed over: without the hand-over, what comes next would have acknowledged
+ * that.
+ */
+function isIdle(line: TcpSpec | null, early: TcpSpec): boolean {
+  return line !== null && !(line.flags === TcpFlag.Ack && line.length === 0 && line.ack === early.ack);
 }
 
 function noteInbound(socket: ScriptSocket, { flags, seq }: TcpSpec): void {

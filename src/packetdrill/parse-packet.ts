@@ -1,6 +1,7 @@
 /**
  * Packet lines: `> P. 1:1001(1000) ack 1 win 100 <nop,nop,TS val 1 ecr 2>`, UDP `< udp (1000)`, ICMP
- * `< icmp unreachable frag_needed mtu 1200 [1:1001(1000)]`; before them `[ect0]`, `(tos 0x4)`, `[ttl 5]`.
+ * `< icmp unreachable frag_needed mtu 1200 [1:1001(1000)]`; before them `[ect0]`, `(tos 0x4)`, `[ttl 5]`. Early scripts say what
+ * ICMP quotes in front of the word: `< [1:1001(1000)] icmp unreachable`.
  */
 import { TcpFlag } from '../wire/tcp.ts';
 import type { EchoedSpec, IcmpSpec, IpSpec, PacketAction, TcpOptionSpec, TcpSpec, UdpSpec } from './ast.ts';
@@ -31,15 +32,24 @@ export function parsePacket(tokens: TokenStream): PacketAction {
   for (const outer of ['ipv4', 'ipv6', 'gre', 'GREv0', 'mpls']) {
     if (tokens.is(outer)) throw new Unsupported(line, `encapsulated packets (${outer})`);
   }
+  for (const protocol of ['sctp', 'udplite', 'dccp']) {
+    if (tokens.is(protocol)) throw new Unsupported(line, `packets of ${protocol.toUpperCase()}`);
+  }
+  const quotesFirst = tokens.is('[') && (tokens.isKind('integer', 1) || tokens.is('udp', 1) || tokens.is('raw', 1));
+  if (quotesFirst) {
+    const echoed = parseEchoed(tokens);
+    if (!isIcmp(tokens)) throw tokens.wrong("'icmp'");
+    return { kind: 'packet', inbound, ip: NO_IP, payload: { ...parseIcmp(tokens), echoed } };
+  }
   const ip = parseIp(tokens);
   if (ip.ecn === -2 && inbound) throw new ScriptError(line, '[ect01] goes with outbound packets only');
   if (tokens.is('encap')) throw new Unsupported(line, 'encapsulated packets (PSP)');
-  const payload = tokens.is('udp')
-    ? parseUdp(tokens)
-    : tokens.is('icmp') || tokens.is('icmpv6')
-      ? parseIcmp(tokens)
-      : parseTcp(tokens, inbound);
+  const payload = tokens.is('udp') ? parseUdp(tokens) : isIcmp(tokens) ? parseIcmp(tokens) : parseTcp(tokens, inbound);
   return { kind: 'packet', inbound, ip, payload };
+}
+
+function isIcmp(tokens: TokenStream): boolean {
+  return tokens.is('icmp') || tokens.is('icmpv6');
 }
 
 function parseIp(tokens: TokenStream): IpSpec {

@@ -14,6 +14,7 @@ import { BlockingCalls } from './blocking-calls.ts';
 import { CODE_NAMES } from './code-names.ts';
 import { HandOvers } from './hand-overs.ts';
 import type { ConnectionWatch } from './connection-watch.ts';
+import { HostReports } from './host-reports.ts';
 import { DrillMachine } from './machine.ts';
 import { Mismatch } from './mismatch.ts';
 import { PacketLines } from './packet-lines.ts';
@@ -44,6 +45,7 @@ export class Runner implements SocketWorld, CallObserver {
   readonly settings: Settings;
   readonly machine: DrillMachine;
   readonly tcbs: TcbView;
+  readonly #reports: HostReports;
   readonly #clock: ScriptClock;
   readonly #packets: PacketLines;
   readonly #calls: SystemCalls;
@@ -65,6 +67,7 @@ export class Runner implements SocketWorld, CallObserver {
     this.settings.forgetsPeers = false;
     this.machine = new DrillMachine(this.settings, largestInbound(script));
     this.tcbs = new TcbView(this.machine);
+    this.#reports = new HostReports(this.machine, this);
     this.#clock = new ScriptClock(this.settings);
     this.#packets = new PacketLines(this.machine, this.settings, this.#clock);
     this.#calls = new SystemCalls(this, this);
@@ -123,8 +126,9 @@ export class Runner implements SocketWorld, CallObserver {
         return;
       case 'command': {
         const folder = dirname(this.#script.file);
-        const sleptUs = runShell({ text: action.text, line, folder }, this.settings);
+        const sleptUs = runShell({ text: action.text, line, folder }, this.settings, this.#reports);
         this.machine.retune(this.settings.tcp);
+        this.machine.applyRoutes(this.settings);
         if (this.settings.forgetsPeers) this.machine.host.transport.fastOpenCache.flush();
         this.settings.forgetsPeers = false;
         this.machine.advanceTo(this.machine.nowUs + sleptUs);

@@ -2,6 +2,7 @@
  * What the host sent, in a script's terms: the datagram read, sequence numbers and addresses made the script's, options in
  * their order with the padding, so that it compares with a line and prints as one.
  */
+import { ICMP } from '../wire/icmp.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import { TCP, TcpFlag } from '../wire/tcp.ts';
 import { TcpOption } from '../wire/tcp-options.ts';
@@ -42,6 +43,14 @@ export class SeenPacket {
     const header = isTcp ? (view.getUint8(at + TCP.dataOffset) >> 4) << 2 : hasPorts ? UDP.headerLength : 8;
     this.payloadAt = at + header;
     this.payloadLength = view.byteLength - at - header;
+  }
+
+  /** Of ICMP. */
+  get icmp(): { readonly type: number; readonly code: number; readonly id: number; readonly length: number } {
+    const { view } = this;
+    const at = this.#at;
+    const id = view.getUint16(at + ICMP.identifier);
+    return { type: view.getUint8(at), code: view.getUint8(at + ICMP.code), id, length: view.byteLength - at };
   }
 
   get segSeq(): number {

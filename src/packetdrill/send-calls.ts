@@ -13,6 +13,9 @@ const MSG = { Oob: 1, DontWait: 0x40, Eor: 0x80, More: 0x8000, FastOpen: 0x2000_
 const AF_UNSPEC = 0;
 const ADDRESS = 4;
 
+/** Their second argument says where the bytes are. */
+const HAS_BUFFER = new Set(['write', 'send', 'sendto']);
+
 /** connect() with Fast Open. */
 export type Opener = (socket: TcpSocket) => CallResult | null;
 
@@ -28,7 +31,7 @@ export function sendCall(args: CallArguments, socket: TcpSocket, count: number, 
 function sending(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {
   if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
   const { name } = args.call;
-  const isNull = !args.isEllipsis(1) && name !== 'writev' && name !== 'sendmsg';
+  const isNull = HAS_BUFFER.has(name) && !args.isEllipsis(1);
   const wantsOpen = (flags & MSG.FastOpen) !== 0;
   const endsRecord = (flags & MSG.Eor) !== 0;
   const mayWait = (): boolean => (flags & MSG.DontWait) === 0 && !socket.nonBlocking;

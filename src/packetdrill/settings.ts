@@ -8,10 +8,13 @@ import { parseIpv6Address } from '../wire/ipv6-text.ts';
 import type { ScriptOption } from './ast.ts';
 import { Ipv4Ends } from './ipv4-ends.ts';
 import { Ipv6Ends } from './ipv6-ends.ts';
+import type { RouteCommand } from './route-commands.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
 
 export interface Settings {
   ends: Ipv4Ends | Ipv6Ends;
+  /** Sockets are of IPv6, with addresses of IPv4 in them: the wire has IPv4 then. */
+  mapsIpv4: boolean;
   bindPort: number;
   connectPort: number;
   mtu: number;
@@ -31,6 +34,10 @@ export interface Settings {
   somaxconn: number;
   /** A command has said so: what is known of peers is forgotten. */
   forgetsPeers: boolean;
+  /** Sizes of the files that commands have made. */
+  readonly files: Map<string, number>;
+  /** Changes of routes that are to be done. */
+  routes: RouteCommand[];
   tcp: { -readonly [key in keyof TcpParams]?: TcpParams[key] };
 }
 
@@ -46,6 +53,7 @@ const IPV6_TEXTS = {
 export function defaultSettings(): Settings {
   return {
     ends: ipv4Ends(IPV4_TEXTS)!,
+    mapsIpv4: false,
     bindPort: 8080,
     connectPort: 8080,
     mtu: 1500,
@@ -59,6 +67,8 @@ export function defaultSettings(): Settings {
     notsentLowat: 0xffffffff,
     somaxconn: 4096,
     forgetsPeers: false,
+    files: new Map(),
+    routes: [],
     tcp: {
       // tcp_rmem of a Linux host, 4096 131072 6291456: half of the buffer is for payload.
       rcvBuffer: 65_536,
@@ -85,7 +95,6 @@ export function applyOptions(options: readonly ScriptOption[], settings: Setting
     const end = ADDRESS_OPTIONS[name];
     if (end !== undefined) given[end] = value.replace(/\/.*$/, '');
     else if (name === 'netmask_ip') given.prefixLength = prefixLengthOf(parseIpv4Address(value) ?? -1);
-    // Sockets of IPv6 with addresses of IPv4: the wire has IPv4 then.
     else if (name !== 'ip_version') applyOption(option, settings);
     else if (!['ipv4', 'ipv4-mapped-ipv6', 'ipv6'].includes(value)) {
       throw new ScriptError(line, `--ip_version: no such version: ${value}`);
@@ -98,6 +107,7 @@ export function applyOptions(options: readonly ScriptOption[], settings: Setting
     throw new ScriptError(version?.line ?? 1, 'an address of the options is none');
   }
   settings.ends = ends;
+  settings.mapsIpv4 = version?.value === 'ipv4-mapped-ipv6';
 }
 
 interface AddressTexts {

@@ -3,19 +3,22 @@
  * stack are passed over by name, and anything else makes the script unsupported. Scripts of settings beside the test
  * (`defaults.sh`) are read too.
  *
- * Enough of the shell for such lines: quotes, comments, line continuation, `$((…))`, lists with `;`, `&&` and newlines,
- * redirections.
+ * Enough of the shell for such lines is in shell-words.ts. Commands that look at the host (`nstat`, `ss`) show what it can tell,
+ * once there is one, and what greps them decides (host-reports.ts).
  */
 import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { grep } from './grep.ts';
+import type { HostReports } from './host-reports.ts';
+import { Mismatch } from './mismatch.ts';
+import { parseRouteCommand } from './route-commands.ts';
 import { Unsupported } from './script-error.ts';
 import type { Settings } from './settings.ts';
+import { type Pipeline, pipelinesOf } from './shell-words.ts';
 import { applySysctl } from './sysctl.ts';
 
 /** They change devices and files that are not there, or wait for nothing. */
-const HARMLESS = new Set(
-  'tc ethtool true : test [ rm dd touch chmod mkdir modprobe sync export ulimit set cd'.split(' '),
-);
+const HARMLESS = new Set('tc ethtool true : test [ chmod mkdir modprobe sync export ulimit set cd'.split(' '));
 
 /** A queue that neither drops nor paces is what a cable has anyway. */
 const PLAIN_QDISC = /^(?:qdisc|add|replace|change|del|delete|dev|root|pfifo|pfifo_fast|noqueue)$/;
@@ -29,11 +32,40 @@ export interface ShellScript {
   readonly folder: string;
 }
 
-/** Takes over what the commands set. Returns how long they sleep, µs. */
-export function runShell(script: ShellScript, settings: Settings, depth = 0): number {
+/** Takes over what the commands set. Returns how long they sleep, µs. `reports`: what can be looked at by now. */
+export function runShell(
+  script: ShellScript,
+  settings: Settings,
+  reports: HostReports | null = null,
+  depth = 0,
+): number {
   let sleptUs = 0;
-  for (const words of commandsOf(script.text, script.line)) sleptUs += runCommand(words, script, settings, depth);
+  for (const pipeline of pipelinesOf(script.text, script.line)) {
+    const [first, ...filters] = pipeline;
+    if (REPORTS.has(basename(first![0]!))) report(pipeline, script.line, reports);
+    else if (filters.length > 0) throw new Unsupported(script.line, `shell pipes from ${first![0]}`);
+    else sleptUs += runCommand(first!, script, settings, depth);
+  }
   return sleptUs;
+}
+
+const REPORTS = new Set(['nstat', 'ss']);
+
+/** Of a pipeline the last command says whether it has failed, and with it the line of the script. */
+function report(pipeline: Pipeline, line: number, reports: HostReports | null): void {
+  const [[command, ...args], ...filters] = pipeline as readonly [readonly [string, ...string[]], ...Pipeline];
+  const name = basename(command);
+  if (reports === null) {
+    // Forgetting counters changes nothing before there are any.
+    if (name === 'nstat' && filters.length === 0) return;
+    throw new Unsupported(line, `${name} before the first event`);
+  }
+  const lines = name === 'nstat' ? reports.nstat(args, filters, line) : reports.sockets(args, line);
+  let left = lines;
+  for (const filter of filters) left = grep(filter, left, line);
+  if (filters.length === 0 || left.length > 0) return;
+  const text = pipeline.map(words => words.join(' ')).join(' | ');
+  throw new Mismatch(line, `command failed: ${text}\n  it finds nothing in\n    ${lines.join('\n    ')}`);
 }
 
 function runCommand(words: readonly string[], script: ShellScript, settings: Settings, depth: number): number {
@@ -42,9 +74,11 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   const name = basename(command);
   const unknown = (): Unsupported => new Unsupported(line, `shell command: ${words.join(' ').slice(0, 60)}`);
   if (name === 'tc' && !rest.every(word => PLAIN_QDISC.test(word) || word === rest[3])) throw unknown();
+  if (MAKES_FILES.has(name)) {
+    makeFiles(name, rest, settings);
+    return 0;
+  }
   if (HARMLESS.has(name) || /^sysctl_restore_.*\.sh$/.test(name)) return 0;
-  // Forgetting counters changes nothing; to look at them takes a pipe, and is not passed over.
-  if (name === 'nstat' && rest.every(word => word.startsWith('-'))) return 0;
   if (name === 'sysctl' || name === 'set_sysctls.py') {
     for (const word of rest) if (!word.startsWith('-')) assign(word, settings, line);
   } else if (name === 'echo') {
@@ -52,14 +86,46 @@ function runCommand(words: readonly string[], script: ShellScript, settings: Set
   } else if (name === 'sleep') {
     return Math.round(Number(rest[0]) * 1e6);
   } else if (name === 'ip') {
-    if (rest[0] === 'tcp_metrics') settings.forgetsPeers = true;
-    else if (rest[0] !== 'link') throw unknown();
+    runIp(rest, settings, line, unknown);
   } else if (name.endsWith('.sh') && depth < FOLDERS_MAX) {
     return runFile(command, script, settings, depth);
   } else {
     throw unknown();
   }
   return 0;
+}
+
+const MAKES_FILES = new Set(['dd', 'touch', 'truncate', 'rm']);
+
+/** What open() finds afterwards. */
+function makeFiles(name: string, words: readonly string[], { files }: Settings): void {
+  const paths = words.filter(word => word.startsWith('/'));
+  const value = (key: string): string | undefined => words.find(word => word.startsWith(key))?.slice(key.length);
+  if (name === 'rm') for (const path of paths) files.delete(path);
+  else if (name === 'touch') for (const path of paths) files.set(path, files.get(path) ?? 0);
+  else if (name === 'truncate') {
+    const at = words.indexOf('-s');
+    const size = bytesOf(value('--size=') ?? words[at + 1] ?? '');
+    for (const path of paths) files.set(path, size);
+  } else {
+    const size = bytesOf(value('bs=') ?? '512') * bytesOf(value('count=') ?? '1');
+    files.set(value('of=') ?? '', size);
+  }
+}
+
+/** `4k`, `1M`, as dd and truncate have it. */
+function bytesOf(text: string): number {
+  const [, digits, unit = ''] = /^(\d+)([kKMG]?)B?$/.exec(text) ?? [];
+  const power = ['', 'K', 'M', 'G'].indexOf(unit.toUpperCase());
+  return digits === undefined ? 0 : Number(digits) * 1024 ** power;
+}
+
+function runIp(words: readonly string[], settings: Settings, line: number, unknown: () => Unsupported): void {
+  const version = words[0] === '-4' ? 4 : words[0] === '-6' ? 6 : 0;
+  const [object, ...rest] = version === 0 ? words : words.slice(1);
+  if (object === 'tcp_metrics') settings.forgetsPeers = true;
+  else if (object === 'route') settings.routes.push(parseRouteCommand(rest, version, line));
+  else if (object !== 'link') throw unknown();
 }
 
 function assign(word: string, settings: Settings, line: number): void {
@@ -92,7 +158,7 @@ function runFile(file: string, { folder, line }: ShellScript, settings: Settings
     .split('\n')
     .filter(each => !each.startsWith('#!'))
     .join('\n');
-  return runShell({ text: inner, line, folder: dirname(path) }, settings, depth + 1);
+  return runShell({ text: inner, line, folder: dirname(path) }, settings, null, depth + 1);
 }
 
 /** What test collections set first so that they do not depend on a distribution. */
@@ -105,62 +171,3 @@ const USUAL_DEFAULTS = `
   sysctl -q net.ipv4.tcp_fastopen=0x70403 net.ipv4.tcp_syncookies=1
   sysctl -q net.ipv4.tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4
 `;
-
-/** The words of each command. Redirections stay as words only where something is written to a file (`echo`). */
-export function commandsOf(text: string, line: number): string[][] {
-  const commands: string[][] = [];
-  let words: string[] = [];
-  const end = (): void => {
-    if (words.length > 0) commands.push(words);
-    words = [];
-  };
-  const pattern =
-    /\\\n|[ \t\r]+|#[^\n]*|(\n|;|&&|\|\||\||&(?!>))|(\d?>&\d|&>|\d?>>?|<)|((?:\\[\s\S]|"(?:\\[\s\S]|[^"\\])*"|'[^']*'|\$\(\([\s\S]*?\)\)|\$\{\w+\}|[^\s;&|<>"'\\])+)/y;
-  for (let at = 0; at < text.length; at = pattern.lastIndex) {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text);
-    if (match === null) throw new Unsupported(line, `shell text: ${text.slice(at, at + 40)}`);
-    const [, separator, redirection, word] = match;
-    if (separator === '|') throw new Unsupported(line, 'shell pipes');
-    if (separator !== undefined) end();
-    else if (redirection === '>') words.push('>');
-    else if (redirection !== undefined && !/&\d$/.test(redirection)) words.push('2>');
-    else if (word !== undefined) words.push(expand(word, line));
-  }
-  end();
-  return commands.map(withoutNoise).filter(command => command.length > 0);
-}
-
-/** `2> file` and `> /dev/null` say nothing of what a command does. */
-function withoutNoise(words: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const isNoise = words[i] === '2>' || (words[i] === '>' && (words[0] !== 'echo' || words[i + 1] === '/dev/null'));
-    if (isNoise) i++;
-    else kept.push(words[i]!);
-  }
-  return kept;
-}
-
-function expand(word: string, line: number): string {
-  return word.replace(
-    /"((?:\\[\s\S]|[^"\\])*)"|'([^']*)'|\\([\s\S])|\$\(\(([\s\S]*?)\)\)/g,
-    (_, double?: string, single?: string, escaped?: string, sum?: string) => {
-      if (sum !== undefined) return arithmetic(sum, line);
-      if (double !== undefined) return expand(double.replace(/'/g, ''), line);
-      return single ?? escaped ?? '';
-    },
-  );
-}
-
-/** Products and sums of numbers. */
-function arithmetic(text: string, line: number): string {
-  if (!/^[\d\s+*-]+$/.test(text)) throw new Unsupported(line, `shell arithmetic: ${text}`);
-  const terms = text.replace(/\s+/g, '').match(/[+-]?[\d*]+/g) ?? [];
-  const sum = terms.reduce((total, term) => {
-    const factors = term.replace(/^[+-]/, '').split('*').map(Number);
-    const product = factors.reduce((a, b) => a * b, 1);
-    return term.startsWith('-') ? total - product : total + product;
-  }, 0);
-  return String(sum);
-}

@@ -3,6 +3,8 @@
  * one. Accepted sockets have their listener's.
  */
 import type { TliConnection } from '../host/connection.ts';
+import type { ListenOptions } from '../host/listeners.ts';
+import type { OpenOptions } from '../host/open-options.ts';
 import { CongestionControl } from '../tcp/tcb.ts';
 
 const MS = 1000;
@@ -14,6 +16,8 @@ export class SocketOptions {
   lingerSeconds = 0;
   /** '' for the host's own. */
   congestionControl = '';
+  /** TCP_FASTOPEN_KEY: four words, or none. */
+  fastOpenKey: readonly number[] = [];
 
   get(level: number, name: number): number | undefined {
     return this.#values.get(`${level}:${name}`);
@@ -28,6 +32,24 @@ export class SocketOptions {
     this.lingerOn = from.lingerOn;
     this.lingerSeconds = from.lingerSeconds;
     this.congestionControl = from.congestionControl;
+  }
+
+  /** What a SYN says already, of connections to be. */
+  get forOpening(): OpenOptions {
+    return { mss: this.#values.get(TCP_MAXSEG) };
+  }
+
+  get forListening(): OpenOptions & Pick<ListenOptions, 'fastOpenMax' | 'fastOpenKey'> {
+    const { fastOpenKey } = this;
+    return {
+      ...this.forOpening,
+      fastOpenMax: this.#values.get(TCP_FASTOPEN) ?? 0,
+      fastOpenKey: fastOpenKey.length === 0 ? undefined : fastOpenKey,
+    };
+  }
+
+  get forConnecting(): OpenOptions {
+    return { ...this.forOpening, synRetransmissionsMax: this.#values.get(TCP_SYNCNT) };
   }
 
   /** A new connection gets what was set before. */
@@ -53,11 +75,13 @@ export function applyCongestionControl(connection: TliConnection, name: string):
 const SO_RCVBUF = '1:8';
 const SO_KEEPALIVE = '1:9';
 const TCP_NODELAY = '6:1';
+const TCP_MAXSEG = '6:2';
 const TCP_CORK = '6:3';
 const TCP_KEEPIDLE = '6:4';
 const TCP_KEEPINTVL = '6:5';
 const TCP_KEEPCNT = '6:6';
 const TCP_SYNCNT = '6:7';
+const TCP_FASTOPEN = '6:23';
 const TCP_USER_TIMEOUT = '6:18';
 const TCP_QUICKACK = '6:12';
 const IP_TOS = '0:1';

@@ -7,10 +7,6 @@ import { Python } from './python.ts';
 import { Unsupported } from './script-error.ts';
 
 const CALLS: Readonly<Record<string, string>> = {
-  sendfile: 'sendfile()',
-  splice: 'splice()',
-  pipe: 'pipes',
-  open: 'files',
   cap_set: 'capabilities',
   psp_rx_assoc: 'PSP',
   psp_tx_assoc: 'PSP',

@@ -8,22 +8,27 @@ import type { CallAction } from './ast.ts';
 import { numberOf } from './constants.ts';
 import { Epoll } from './epoll.ts';
 import { receiveStamp } from './error-queue.ts';
+import { fileCall, openFile, type Sender, sendfile, splice } from './file-calls.ts';
 import { epollCtl, epollWait, poll } from './poll-calls.ts';
 import { receivedMessage } from './message-calls.ts';
 import { getsockopt, setsockopt } from './option-calls.ts';
+import { Pipe, PipeEnd, PlainFile } from './plain-files.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
-import { sendCall } from './send-calls.ts';
+import { type Opener, sendCall } from './send-calls.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { TcpSocket } from './tcp-socket.ts';
 import { udpCall } from './udp-calls.ts';
 import { UdpSocket } from './udp-socket.ts';
 
-export type OpenFile = TcpSocket | UdpSocket | Epoll;
+export type OpenFile = TcpSocket | UdpSocket | Epoll | PlainFile | PipeEnd;
 
 const MSG = { Oob: 1, Peek: 2, DontWait: 0x40, ErrQueue: 0x2000 } as const;
 const O_NONBLOCK = 0x800;
 const O_RDWR = 2;
 const AF_UNSPEC = 0;
+
+/** Their first argument is no socket. */
+const NOT_OF_A_SOCKET = new Set(['socket', 'poll', 'open', 'pipe']);
 
 /** Who hears of sockets: the runner maps packets to them. */
 export interface CallObserver {
@@ -60,6 +65,8 @@ export class SystemCalls {
     const args = new CallArguments(call, line);
     const udp = this.#udp(args);
     if (udp !== null && call.name !== 'close') return udpCall(udp, args);
+    const plain = this.#plain(args);
+    if (plain !== null) return fileCall(plain, args);
     switch (call.name) {
       case 'socket':
         return () => this.#socket(args);
@@ -85,14 +92,14 @@ export class SystemCalls {
       case 'getsockopt':
         return () => getsockopt(this.#world, this.#tcp(args, 0), args);
       case 'poll':
-        return poll(args, this.#world, fd => this.#files.get(fd));
+        return poll(args, this.#world, fd => this.#socketOrEpoll(fd));
       case 'epoll_create':
       case 'epoll_create1':
         return () => this.#open(args, new Epoll());
       case 'epoll_ctl':
-        return () => epollCtl(args, fd => this.#files.get(fd));
+        return () => epollCtl(args, fd => this.#socketOrEpoll(fd));
       case 'epoll_wait':
-        return epollWait(args, this.#world, fd => this.#files.get(fd));
+        return epollWait(args, this.#world, fd => this.#socketOrEpoll(fd));
       default:
         return this.#dataCall(args);
     }
@@ -126,6 +133,14 @@ export class SystemCalls {
         return this.#send(args, args.number(2), args.number(3));
       case 'sendmsg':
         return this.#send(args, this.#messageLength(args), args.number(2));
+      case 'open':
+        return () => this.#openPath(args);
+      case 'pipe':
+        return () => this.#pipe(args);
+      case 'sendfile':
+        return sendfile(args, fd => this.#files.get(fd), this.#sender(args));
+      case 'splice':
+        return splice(args, fd => this.#files.get(fd), this.#sender(args));
       default:
         throw new Unsupported(args.line, `system call ${name}`);
     }
@@ -141,16 +156,47 @@ export class SystemCalls {
     const fd = args.number(index);
     const file = this.#files.get(fd);
     if (file === undefined) throw new ScriptError(args.line, `unable to find fd with script fd ${fd}`);
-    if (!(file instanceof TcpSocket)) throw new Unsupported(args.line, `${args.call.name} of an epoll file`);
+    if (!(file instanceof TcpSocket)) throw new Unsupported(args.line, `${args.call.name} of what is no socket`);
     return file;
   }
 
   /** The UDP socket that the call is for, if it is for one. */
   #udp(args: CallArguments): UdpSocket | null {
     const { name } = args.call;
-    if (args.count === 0 || name === 'socket' || name === 'poll' || name.startsWith('epoll')) return null;
+    if (args.count === 0 || NOT_OF_A_SOCKET.has(name) || name.startsWith('epoll')) return null;
     const file = this.#files.get(args.number(0));
     return file instanceof UdpSocket ? file : null;
+  }
+
+  /** The file or the pipe that the call is for; not of those that move bytes between two. */
+  #plain(args: CallArguments): PlainFile | PipeEnd | null {
+    const { name } = args.call;
+    if (name !== 'read' && name !== 'write') return null;
+    const file = this.#files.get(args.number(0));
+    return file instanceof PlainFile || file instanceof PipeEnd ? file : null;
+  }
+
+  #socketOrEpoll(fd: number): TcpSocket | UdpSocket | Epoll | undefined {
+    const file = this.#files.get(fd);
+    return file instanceof PlainFile || file instanceof PipeEnd ? undefined : file;
+  }
+
+  #openPath(args: CallArguments): CallResult {
+    const file = openFile(args, this.#world.settings.files);
+    return file === null ? failed('ENOENT') : this.#open(args, file);
+  }
+
+  /** pipe([reader, writer]). */
+  #pipe(args: CallArguments): CallResult {
+    const ends = args.at(0);
+    if (ends.t !== 'list' || ends.items.length !== 2) throw args.wrong('expected [reader, writer]');
+    const pipe = new Pipe();
+    for (const [i, item] of ends.items.entries()) {
+      const fd = args.value(item);
+      if (this.#files.has(fd)) throw new ScriptError(args.line, `duplicate fd ${fd} in script`);
+      this.#files.set(fd, new PipeEnd(pipe, i === 0));
+    }
+    return ok();
   }
 
   /** A call that waits on a blocking socket, and says EAGAIN on another. */
@@ -253,8 +299,8 @@ export class SystemCalls {
       if (!begun) {
         begun = true;
         this.#files.delete(fd);
-        if (file instanceof Epoll) return ok();
-        if (file instanceof UdpSocket) {
+        if (file instanceof Epoll || file instanceof PlainFile) return ok();
+        if (file instanceof UdpSocket || file instanceof PipeEnd) {
           file.close();
           return ok();
         }
@@ -282,7 +328,9 @@ export class SystemCalls {
     const command = args.number(1);
     const state = socket.sending;
     let value: number;
-    if (command === numberOf('SIOCINQ', args.line)) value = socket.unread;
+    // In front of what is urgent, if there is something.
+    if (command === numberOf('SIOCINQ', args.line))
+      value = socket.readsUrgentInline ? socket.unread : beforeUrgent(socket);
     else if (command === numberOf('SIOCOUTQ', args.line)) value = state?.queued ?? 0;
     else if (command === numberOf('SIOCOUTQNSD', args.line)) value = state?.unsent ?? 0;
     else throw new Unsupported(args.line, `ioctl ${command}`);
@@ -293,7 +341,7 @@ export class SystemCalls {
   #receive(args: CallArguments, count: number, flags: number): Attempt {
     const socket = this.#tcp(args, 0);
     if ((flags & MSG.ErrQueue) !== 0) return this.#noErrors(socket, args.line);
-    if ((flags & MSG.Oob) !== 0) throw new Unsupported(args.line, 'urgent data (MSG_OOB)');
+    if ((flags & MSG.Oob) !== 0) return this.#receiveUrgent(socket, (flags & MSG.Peek) !== 0);
     const isNull = !args.isEllipsis(1) && args.call.name !== 'readv' && args.call.name !== 'recvmsg';
     return this.#blocking(socket, (flags & MSG.DontWait) !== 0, () => {
       if (isNull && socket.unread > 0 && count > 0) return failed('EFAULT');
@@ -313,11 +361,31 @@ export class SystemCalls {
     };
   }
 
+  #receiveUrgent(socket: TcpSocket, peek: boolean): Attempt {
+    return () => {
+      const isOver = socket.peerEnded || socket.readShut || socket.connection === null;
+      const { consumed, received_, readsUrgentInline } = socket;
+      return socket.urgentMark.take(consumed, received_, readsUrgentInline, isOver, peek);
+    };
+  }
+
   #send(args: CallArguments, count: number, flags: number): Attempt {
+    return this.#sender(args)(this.#tcp(args, 0), count, flags);
+  }
+
+  #sender(args: CallArguments): Sender {
+    return (socket, count, flags) => sendCall(args, socket, count, flags, this.#opener);
+  }
+
+  get #opener(): Opener {
     const { machine, settings } = this.#world;
-    return sendCall(args, this.#tcp(args, 0), count, flags, socket => {
+    return socket => {
       if (!socket.isBusy) this.#observer.connecting(socket);
       return socket.open(machine.remoteAddress, settings.connectPort, true);
-    });
+    };
   }
+}
+
+function beforeUrgent({ urgentMark, consumed, unread }: TcpSocket): number {
+  return Math.min(unread, urgentMark.before(consumed));
 }

@@ -19,8 +19,13 @@ export class TcbView {
 
   /** The cursor is valid until the next call. */
   of(connection: TliConnection): Tcb {
+    return this.ofSlot(connection.slot);
+  }
+
+  /** The same of a slot of the host's table that is in use. */
+  ofSlot(slot: number): Tcb {
     const { table } = this.#machine.host.transport;
-    const tcb = this.#tcb.at(table.addressOf(connection.slot));
+    const tcb = this.#tcb.at(table.addressOf(slot));
     if (tcb.offloadState !== OffloadState.Offloaded) return tcb;
     const { firmware } = this.#machine.sim.nics[0]!;
     return this.#tcb.at(firmware.table.addressOf(handleSlot(tcb.offloadHandle)));

@@ -6,8 +6,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { TliConnection, TliHandler } from '../host/connection.ts';
-import type { Listener, ListenOptions } from '../host/listeners.ts';
-import type { OpenOptions } from '../host/open-options.ts';
+import type { Listener } from '../host/listeners.ts';
 import type { TliSwitch } from '../host/tli.ts';
 import { CloseReason } from '../tcp/effects.ts';
 import { TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
@@ -20,11 +19,13 @@ import { SocketOptions } from './socket-options.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { receivedByte } from './stream-bytes.ts';
 import { TransmitStamps } from './transmit-stamps.ts';
+import { UrgentMark } from './urgent-mark.ts';
 
 const SOL_SOCKET = 1;
 const SOL_TCP = 6;
 const SO_RCVBUF = 8;
-const TCP = { MaxSeg: 2, SynCnt: 7, FastOpen: 23, FastOpenConnect: 30 } as const;
+const SO_OOBINLINE = 10;
+const TCP_FASTOPEN_CONNECT = 30;
 
 export const TcpStage = { Closed: 0, Listening: 1, Connecting: 2, Connected: 3, Over: 4 } as const;
 export type TcpStage = (typeof TcpStage)[keyof typeof TcpStage];
@@ -51,10 +52,9 @@ export class TcpSocket implements TliHandler {
   writeShut = false;
   /** close() was called: nobody reads or writes any more. */
   orphaned = false;
-  /** TCP_FASTOPEN_KEY: four words, or none. */
-  fastOpenKey: readonly number[] = [];
   /** Of a connection that is over: text on its SYN was acknowledged. */
   hadSynData = false;
+  readonly urgentMark = new UrgentMark();
   /** To accept. */
   readonly queue: TcpSocket[] = [];
   backlog = 0;
@@ -66,6 +66,10 @@ export class TcpSocket implements TliHandler {
     this.world = world;
     this.options = new SocketOptions();
     this.sendBuffer = new SendBuffer(sendBuffer, sendBufferMax, notsentLowat);
+  }
+
+  get readsUrgentInline(): boolean {
+    return this.options.get(SOL_SOCKET, SO_OOBINLINE) === 1;
   }
 
   get unread(): number {
@@ -131,6 +135,10 @@ export class TcpSocket implements TliHandler {
     return length;
   }
 
+  urgent(_connection: TliConnection, ahead: number): void {
+    this.urgentMark.note(this.received_ + ahead - 1);
+  }
+
   ended(): void {
     this.peerEnded = true;
     this.wakeups++;
@@ -179,18 +187,10 @@ export class TcpSocket implements TliHandler {
     if (this.stage !== TcpStage.Closed && this.stage !== TcpStage.Listening) return failed('EINVAL');
     this.backlog = Math.min(backlog, this.world.settings.somaxconn);
     if (this.stage === TcpStage.Listening) return ok();
-    const options = { ...this.#openOptions, ...this.#fastOpenOptions, backlog: this.backlog, acceptsLater: true };
+    const options = { ...this.options.forListening, backlog: this.backlog, acceptsLater: true };
     if (!this.#applyBuffer().listen(this.localPort, this, options)) return failed('EADDRINUSE');
     this.stage = TcpStage.Listening;
     return ok();
-  }
-
-  get #fastOpenOptions(): Pick<ListenOptions, 'fastOpenMax' | 'fastOpenKey'> {
-    const key = this.fastOpenKey;
-    return {
-      fastOpenMax: this.options.get(SOL_TCP, TCP.FastOpen) ?? 0,
-      fastOpenKey: key.length === 0 ? undefined : key,
-    };
   }
 
   /** SO_RCVBUF holds for the SYN already: window and scale are made of it. One listener at a time has its own. */
@@ -226,7 +226,7 @@ export class TcpSocket implements TliHandler {
     if (error !== '') return failed(error);
     if (this.isDeferred) return failed('EISCONN');
     if (this.stage === TcpStage.Connecting) return this.nonBlocking ? failed('EALREADY') : this.#handshake();
-    const refused = this.open(address, port, this.options.get(SOL_TCP, TCP.FastOpenConnect) === 1);
+    const refused = this.open(address, port, this.options.get(SOL_TCP, TCP_FASTOPEN_CONNECT) === 1);
     if (refused !== null) return refused;
     // As far as the application knows, it is there.
     if (this.isDeferred) return ok();
@@ -235,17 +235,13 @@ export class TcpSocket implements TliHandler {
 
   /** Null: it is on its way, or its SYN waits for text. */
   open(address: number, port: number, fastOpen: boolean): CallResult | null {
-    const options = { ...this.#openOptions, fastOpen, synRetransmissionsMax: this.options.get(SOL_TCP, TCP.SynCnt) };
+    const options = { ...this.options.forConnecting, fastOpen };
     const connection = this.#applyBuffer().connect(address, port, this, this.localPort, 0, null, options);
     if (connection === null) return failed('EADDRNOTAVAIL');
     this.stage = TcpStage.Connecting;
     this.peerEnded = false;
     this.adopt(connection);
     return null;
-  }
-
-  get #openOptions(): OpenOptions {
-    return { mss: this.options.get(SOL_TCP, TCP.MaxSeg) };
   }
 
   /** connect() is done, and the SYN waits for text. */
@@ -283,15 +279,14 @@ export class TcpSocket implements TliHandler {
   }
 
   read(count: number, peek: boolean): CallResult | null {
-    const { unread } = this;
-    if (unread > 0) {
-      const taken = Math.min(unread, count);
-      if (!peek) {
-        this.consumed += taken;
-        this.connection?.consumed(taken);
-      }
-      return ok(taken);
+    const hole = count > 0 ? this.urgentMark.holeAt(this.consumed, this.received_, this.readsUrgentInline) : 0;
+    const unread = this.unread - hole;
+    const taken = unread > 0 ? Math.min(unread, count, this.urgentMark.room(this.consumed + hole)) : 0;
+    if (!peek && taken + hole > 0) {
+      this.consumed += taken + hole;
+      this.connection?.consumed(taken + hole);
     }
+    if (unread > 0) return ok(taken);
     if (this.stage === TcpStage.Closed || this.stage === TcpStage.Listening) return failed('ENOTCONN');
     const error = this.takeError();
     if (error !== '') return failed(error);

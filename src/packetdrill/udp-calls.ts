@@ -12,7 +12,7 @@ import type { UdpSocket } from './udp-socket.ts';
 const AF_UNSPEC = 0;
 const O_RDWR = 2;
 const O_NONBLOCK = 0x800;
-const MSG = { Peek: 2, DontWait: 0x40, NoSignal: 0x4000 } as const;
+const MSG = { Peek: 2, Trunc: 0x20, DontWait: 0x40, ErrQueue: 0x2000, NoSignal: 0x4000 } as const;
 const SO_ERROR = '1:4';
 const MTU = new Set(['0:14', '41:24']);
 
@@ -33,6 +33,12 @@ export function udpCall(socket: UdpSocket, args: CallArguments): Attempt {
     case 'recv':
     case 'recvfrom':
       return receiving(socket, args, args.number(3));
+    case 'writev':
+      return () => socket.write(args.vectorLength(args.at(1)), false);
+    case 'sendmsg':
+      return sendingMessage(socket, args);
+    case 'recvmsg':
+      return receivingMessage(socket, args);
     case 'write':
       return () => socket.write(args.number(2), false);
     case 'send':
@@ -56,6 +62,31 @@ function receiving(socket: UdpSocket, args: CallArguments, flags: number): Attem
     const waits = !socket.nonBlocking && (flags & MSG.DontWait) === 0;
     return result === null && !waits ? failed('EAGAIN') : result;
   };
+}
+
+/** With MSG_ERRQUEUE the oldest error; else a datagram, of which MSG_TRUNC says that it is longer. */
+function receivingMessage(socket: UdpSocket, args: CallArguments): Attempt {
+  const flags = args.number(2);
+  const message = args.at(1);
+  const count = args.vectorLength(message.t === 'struct' ? message.fields.get('msg_iov') : undefined);
+  if ((flags & MSG.ErrQueue) !== 0) return socket.errors.receive(args);
+  checkFlags(args, flags);
+  return () => {
+    let shown = 0;
+    const result = socket.read(count, (flags & MSG.Peek) !== 0, length => (shown = length > count ? MSG.Trunc : 0));
+    if (result === null) return socket.nonBlocking || (flags & MSG.DontWait) !== 0 ? failed('EAGAIN') : null;
+    const expected = args.field(message, 'msg_flags', 0);
+    if (result.value < 0 || expected === shown) return result;
+    return { ...result, difference: `msg_flags: expected ${expected}, got ${shown}` };
+  };
+}
+
+/** Where it is to go, `msg_name` says if the socket is not connected. */
+function sendingMessage(socket: UdpSocket, args: CallArguments): Attempt {
+  checkFlags(args, args.number(2));
+  const message = args.at(1);
+  const count = args.vectorLength(message.t === 'struct' ? message.fields.get('msg_iov') : undefined);
+  return () => socket.write(count, !socket.socket.isConnected);
 }
 
 function sending(socket: UdpSocket, args: CallArguments, isTo: boolean): Attempt {
@@ -105,8 +136,9 @@ function setDiscovery({ socket }: UdpSocket, value: number): void {
   socket.pathMtuDiscovery = value as PathMtuDiscovery;
 }
 
-function setReports({ socket }: UdpSocket, value: number): void {
+function setReports({ socket, errors }: UdpSocket, value: number): void {
   socket.reportsAllErrors = value !== 0;
+  if (value === 0) errors.forget();
 }
 
 function setOption(socket: UdpSocket, args: CallArguments): CallResult {

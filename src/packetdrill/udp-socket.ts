@@ -5,16 +5,17 @@
  * Calls answer at once; a read that would block answers null.
  */
 import type { Interface } from '../host/interface.ts';
-import { networkErrorName } from '../host/network-error.ts';
 import type { UdpResult } from '../host/udp.ts';
-import type { Datagram, UdpError, UdpOwner, UdpSocket as HostSocket } from '../host/udp-socket.ts';
+import type { Datagram, UdpOwner, UdpSocket as HostSocket } from '../host/udp-socket.ts';
 import { type CallResult, failed, ok } from './call-result.ts';
 import type { SocketWorld } from './socket-world.ts';
+import { UdpErrorQueue } from './udp-error-queue.ts';
 
 const ANYWHERE: Interface | null = null;
 
 export class UdpSocket implements UdpOwner {
   readonly socket: HostSocket;
+  readonly errors: UdpErrorQueue;
   nonBlocking = false;
   /** Hears of its port. */
   onBound: (port: number) => void = () => {};
@@ -24,7 +25,9 @@ export class UdpSocket implements UdpOwner {
 
   constructor(world: SocketWorld) {
     this.#world = world;
-    this.socket = this.#udp.open(this, world.settings.ends.version);
+    const { version } = world.settings.ends;
+    this.socket = this.#udp.open(this, version);
+    this.errors = new UdpErrorQueue(this.socket, this.#udp, version);
   }
 
   get #udp() {
@@ -61,10 +64,7 @@ export class UdpSocket implements UdpOwner {
 
   /** SO_ERROR, and what any call says first. */
   takeError(): string {
-    const error: UdpError | undefined = this.socket.takeError();
-    if (error === undefined) return '';
-    this.#udp.addresses.release(error.address);
-    return networkErrorName(error.error);
+    return this.errors.takePending();
   }
 
   /** To where it is connected, or to the script's remote end. */
@@ -77,16 +77,19 @@ export class UdpSocket implements UdpOwner {
     this.#bindIfUnbound();
     const [address, port] = isTo ? [machine.remoteAddress, settings.connectPort] : [remoteAddress, remotePort];
     const result = this.#udp.output.send(this.socket, new Uint8Array(count), address, port, ANYWHERE);
+    if (result === 'EMSGSIZE') this.errors.tooLarge(this.pathMtu);
     return result === '' ? ok(count) : failed(result);
   }
 
-  read(count: number, isPeek: boolean): CallResult | null {
+  /** `beyond`: hears how long the datagram is. */
+  read(count: number, isPeek: boolean, beyond: (length: number) => void = () => {}): CallResult | null {
     const error = this.takeError();
     if (error !== '') return failed(error);
     const datagram = this.#peeked ?? this.socket.take();
     if (datagram === undefined) return null;
     this.#peeked = isPeek ? datagram : undefined;
     if (!isPeek) this.#udp.addresses.release(datagram.address);
+    beyond(datagram.bytes.length);
     return ok(Math.min(count, datagram.bytes.length));
   }
 

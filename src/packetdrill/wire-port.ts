@@ -21,7 +21,8 @@ export interface SentDatagram {
   readonly atHandOver: boolean;
 }
 
-const REMOTE_MAC = { hi: 0x0250, lo: 0x00000001 };
+/** Whoever the host sends to: on a link that scripts do not see. */
+export const REMOTE_MAC = { hi: 0x0250, lo: 0x00000001 };
 /** An ARP packet, or a neighbor advertisement with its header. */
 const CONTROL_BYTES = 128;
 /** The switch may write tags in front of a frame. */

@@ -27,6 +27,8 @@ export function initialWindow(tcb: Tcb, fx: Effects): number {
   const mss = tcb.effectiveMss;
   if (isUncontrolled(tcb)) return SSTHRESH_MAX;
   if ((tcb.delegatedFlags & TcpDelegatedFlag.SynRetransmitted) !== 0) return mss;
+  const ofPath = fx.initialWindowSegments?.(tcb) ?? 0;
+  if (ofPath > 0) return ofPath * mss;
   const segments = fx.params.initialWindowSegments;
   return segments === 10 ? Math.min(10 * mss, Math.max(2 * mss, INITIAL_WINDOW_BYTES)) : segments * mss;
 }

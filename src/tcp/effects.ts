@@ -56,6 +56,8 @@ export interface Effects {
   sendComplete(tcb: Tcb, buffer: number): void;
   /** The peer's FIN was received; every byte before it has been indicated. */
   peerClosed(tcb: Tcb): void;
+  /** RFC 6928: the initial window where the owner has it of the path; 0, or none of this: by parameter. */
+  initialWindowSegments?(tcb: Tcb): number;
   /** The handshake is complete. */
   established(tcb: Tcb): void;
   /** Our FIN is acknowledged. */

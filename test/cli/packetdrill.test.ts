@@ -18,12 +18,15 @@ function script(name: string, text: string): string {
 
 const good = script('good.pkt', '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 %{ print("said") }%');
 const bad = script('bad.pkt', '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = -1');
-const other = script('other.pkt', '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 splice(3, 0, 4, 0, 5, 0) = 0');
+const other = script(
+  'other.pkt',
+  '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 setsockopt(3, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0',
+);
 
 test('exits 0 when everything passes or is unsupported, and shows what is', async () => {
   expect(await runCommandLine(['packetdrill', good, other])).toBe(0);
   expect(printed.stdout).toBe(
-    `passed       ${good}\nunsupported  ${other}:2: splice()\n1 passed, 0 failed, 1 unsupported (path host)\n`,
+    `passed       ${good}\nunsupported  ${other}:2: zerocopy\n1 passed, 0 failed, 1 unsupported (path host)\n`,
   );
   expect(printed.stderr).toBe('said\n');
 });
@@ -44,7 +47,7 @@ test('--json prints one document on stdout, everything else on stderr', async ()
     scripts: [
       { file: good, path: 'every', verdict: 'passed', reason: '' },
       { file: bad, path: 'every', verdict: 'failed', reason: expect.stringContaining(`${bad}:1: result`) },
-      { file: other, path: 'every', verdict: 'unsupported', reason: `${other}:2: splice()` },
+      { file: other, path: 'every', verdict: 'unsupported', reason: `${other}:2: zerocopy` },
     ],
   });
   expect(printed.stderr).toContain(`${bad}:1: result`);
@@ -54,4 +57,15 @@ test('--define replaces words of scripts', async () => {
   const file = script('define.pkt', '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = NUMBER');
   expect(await runCommandLine(['packetdrill', '--define', 'NUMBER=3', file])).toBe(0);
   expect(await runCommandLine(['packetdrill', '--define', 'NUMBER=-1', file])).toBe(1);
+});
+
+test('--option gives what scripts do not', async () => {
+  const text = '0 `ip route change 192.0.2.9 via 192.168.0.2 dev tun0`\n+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3';
+  const file = script('option.pkt', text);
+  const option = (value: string): Promise<number> => runCommandLine(['packetdrill', '--option', value, file]);
+  expect(await option('remote_ip=192.0.2.9')).toBe(0);
+  expect(printed.stdout).toContain('1 passed, 0 failed, 0 unsupported');
+  expect(await option('strict_segments')).toBe(0);
+  expect(printed.stdout).toContain('0 passed, 0 failed, 1 unsupported');
+  expect(await option('=1')).toBe(2);
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Interface } from '../../src/host/interface.ts';
 import { Adapter, type ProviderTable } from '../../src/host/ndis.ts';
+import { mtuThrough, NO_METRICS } from '../../src/host/route-metrics.ts';
 import { RoutingTable } from '../../src/host/routes.ts';
 import { parseIpv4Address } from '../../src/wire/ipv4-text.ts';
 
@@ -48,6 +49,21 @@ describe('find', () => {
 });
 
 describe('change and remove', () => {
+  test('metrics stay with the route until others are given', () => {
+    const routes = new RoutingTable();
+    const metrics = { ...NO_METRICS, mtu: 1300 };
+    routes.add(ip('10.1.0.0'), 16, ip('10.0.0.251'), eth0, metrics);
+    routes.change(ip('10.1.0.0'), 16, eth0, ip('10.0.0.252'));
+    expect(routes.find(ip('10.1.2.3'), null)).toMatchObject({ gateway: ip('10.0.0.252'), metrics });
+    routes.change(ip('10.1.0.0'), 16, eth0, ip('10.0.0.252'), NO_METRICS);
+    expect(routes.find(ip('10.1.2.3'), null)!.metrics).toBe(NO_METRICS);
+    expect([routes.has(ip('10.1.0.0'), 16, eth0), routes.has(ip('10.1.0.0'), 16, eth1)]).toEqual([true, false]);
+  });
+
+  test('an MTU is never more than the link carries', () => {
+    expect([0, 1300, 9000].map(mtu => mtuThrough({ ...NO_METRICS, mtu }, 1500))).toEqual([1500, 1300, 1500]);
+  });
+
   test('are of one route of one interface, named as it was added', () => {
     const routes = new RoutingTable();
     routes.add(ip('10.1.0.0'), 16, ip('10.0.0.251'), eth0);

@@ -96,10 +96,34 @@ describe.each(['ipv4', 'ipv6'])('%s', version => {
     ]);
   });
 
+  test('ICMP has other messages, by name and by number', () => {
+    const at = ends.headerLength;
+    const head = (line: string): number[] => [...new Uint8Array(make(line).buffer, at, 2)];
+    expect(head('< icmp echo_request')).toEqual([version === 'ipv4' ? 8 : 128, 0]);
+    expect(head('< icmp type_200 code_9')).toEqual([200, 9]);
+    expect(head('< icmp unreachable code_255')[1]).toBe(255);
+    const raw = make('< icmp echo_reply id 513 [raw(20)]');
+    expect([raw.byteLength - at, raw.getUint16(at + 4)]).toEqual([20, 513]);
+    expect(() => make('< icmp type_256')).toThrow('no such ICMP');
+    expect(() => make('< icmp unreachable toString')).toThrow('no such ICMP');
+    expect(() => make('< icmp time_exceeded mtu 1200')).toThrow('has no MTU');
+    expect(() => make('< icmp echo_request [raw(7)]')).toThrow('7 bytes');
+  });
+
   test('a TS ecr that was never sent, and options that do not fill words, are mistakes of the script', () => {
     expect(() => make('< . 1:1(0) ack 1 win 5 <nop,nop,TS val 1 ecr 99>')).toThrow(ScriptError);
     expect(() => make('< . 1:1(0) ack 1 win 5 <nop>')).toThrow('padded');
   });
+});
+
+test('a router of the link is where advertisements are from, and all nodes hear them', () => {
+  const line = packet('< icmp router_advertisement mtu 1400');
+  const bytes = new InboundDatagrams(settingsFor('ipv6')).make(line, socketOf(), 1);
+  const view = new DataView(bytes.buffer);
+  expect([view.getUint8(7), view.getUint16(8), view.getUint16(24), view.getUint8(39)]).toEqual([
+    255, 0xfe80, 0xff02, 1,
+  ]);
+  expect([view.getUint8(40), view.getUint8(56), view.getInt32(60)]).toEqual([134, 5, 1400]);
 });
 
 test('addresses of the options must be some', () => {

@@ -128,6 +128,13 @@ describe('a packet line', () => {
     });
   });
 
+  test('of ICMP may quote in front, as early scripts do', () => {
+    const { payload } = packet('< icmp unreachable frag_needed mtu 1200 [1:1001(1000)]');
+    expect(packet('< [1:1001(1000)] icmp unreachable frag_needed mtu 1200').payload).toEqual(payload);
+    expect(packet('< [udp (100)] icmp source_quench').payload).toMatchObject({ echoed: { protocol: 'udp' } });
+    expect(() => packet('< [1:1001(1000)] . 1:1(0) win 5')).toThrow("expected 'icmp'");
+  });
+
   test('of UDP has a size', () => {
     expect(packet('< udp (1000)').payload).toMatchObject({ protocol: 'udp', length: 1000 });
   });

@@ -42,6 +42,9 @@ describe('a script that does not pass', () => {
     ['+0 %{ assert undefined == 1 }%', "name 'undefined' is not defined"],
     ['+0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 0) = 0', 'revents'],
     ['+0 close(9) = 0', 'EBADF'],
+    ['+0 open("/tmp/none", O_RDONLY) = 5', 'ENOENT'],
+    ['+0 `nstat -n; nstat | grep TcpActiveOpens`', 'command failed: nstat | grep TcpActiveOpens'],
+    ['+0 `ss -n state listening | grep :8081`', 'LISTEN'],
   ])('%s', (text, reason) => {
     const report = play(SERVER + ACCEPT + text);
     expect(report.reason).toContain(reason);
@@ -60,9 +63,17 @@ describe('a script that does not pass', () => {
 
   test.each([
     ['+0 setsockopt(4, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0', 'zerocopy'],
-    ['+0 sendfile(4, 5, [0], 5) = 5', 'sendfile()'],
+    ['+0 open("/etc/passwd", O_RDONLY) = 5', 'the file /etc/passwd'],
+    ['+0 open("/tmp/x", O_RDWR) = 5', 'files to write to'],
+    ['+0 pipe([5, 6]) = 0\n+0 close(5) = 0\n+0 fcntl(6, F_GETFL) = 1', 'no socket'],
     ['+0 `iptables -F`', 'iptables'],
+    ['+0 `nstat | grep TcpExtTCPFoo`', 'counter TcpExtTCPFoo'],
+    ['+0 `ss -n sport lt :80`', 'ss sport lt'],
+    ['+0 `ss -K`', 'ss -K'],
     ['+0 %{ import os }%', 'Python'],
+    ['+0 > sctp: INIT[flgs=0]', 'SCTP'],
+    ['+0 `ip route change 10.9.9.9 via 192.168.0.2 dev tun0`', 'there is no such route'],
+    ['+0 `ip -6 route add ::/0 dev tun0`', 'another family'],
     ['+0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 5', 'MPTCP'],
     ['+0 > S.5 0:0(0)', 'AccECN'],
   ])('is unsupported, with the reason, when it wants what is not there: %s', (text, reason) => {

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { Unsupported } from '../../src/packetdrill/script-error.ts';
+import { NO_METRICS } from '../../src/host/route-metrics.ts';
+import { ScriptError, Unsupported } from '../../src/packetdrill/script-error.ts';
 import { defaultSettings, type Settings } from '../../src/packetdrill/settings.ts';
-import { commandsOf, runShell } from '../../src/packetdrill/shell.ts';
+import { runShell } from '../../src/packetdrill/shell.ts';
+import { pipelinesOf } from '../../src/packetdrill/shell-words.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'chimney-drill-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,13 +20,9 @@ function after(text: string): Settings {
 
 describe('the shell of scripts', () => {
   test('has words, quotes, comments, continued lines, lists and redirections', () => {
-    expect(commandsOf('a "b c" \'d\' \\\n e # f\ng; h && i > /dev/null 2>&1\nx="1 $((2*1024)) y"', 1)).toEqual([
-      ['a', 'b c', 'd', 'e'],
-      ['g'],
-      ['h'],
-      ['i'],
-      ['x=1 2048 y'],
-    ]);
+    const text = 'a "b c" \'d\' \\\n e # f\ng; h && i > /dev/null 2>&1\nx="1 $((2*1024)) y"';
+    expect(pipelinesOf(text, 1)).toEqual([[['a', 'b c', 'd', 'e']], [['g']], [['h']], [['i']], [['x=1 2048 y']]]);
+    expect(pipelinesOf('a "|" | b > /dev/null | c; d', 1)).toEqual([[['a', '|'], ['b'], ['c']], [['d']]]);
   });
 
   test('sets what sysctl and set_sysctls.py say', () => {
@@ -51,9 +49,38 @@ describe('the shell of scripts', () => {
     expect(after(text)).toEqual(defaultSettings());
   });
 
+  test('makes files, of so many bytes', () => {
+    const text =
+      'dd bs=4k count=2 if=/dev/zero of=/tmp/a; touch /tmp/b; truncate -s 1M /tmp/c; dd if=/dev/zero of=/tmp/d';
+    expect([...after(`${text}; rm -f /tmp/d`).files]).toEqual([
+      ['/tmp/a', 8192],
+      ['/tmp/b', 0],
+      ['/tmp/c', 1 << 20],
+    ]);
+  });
+
   test('forgets peers', () => {
     expect(after('ip tcp_metrics flush all > /dev/null 2>&1')).toEqual({ ...defaultSettings(), forgetsPeers: true });
   });
+
+  test('notes what is said of routes', () => {
+    const text =
+      'ip route change 192.0.2.1 via 192.168.0.2 dev tun0 advmss 600 mtu lock 640 initcwnd 11\n' +
+      'ip -6 route replace default dev tun0 && ip route add 10.0.0.0/8 via 192.168.0.9 mtu 1300';
+    const [first, second, third] = after(text).routes;
+    expect(first).toMatchObject({ verb: 'change', version: 4, prefix: 0xc0000201 | 0, prefixLength: 32 });
+    expect(first).toMatchObject({
+      gateway: 0xc0a80002 | 0,
+      metrics: { mtu: 640, isMtuLocked: true, advertisedMss: 600, initialWindow: 11 },
+    });
+    expect(second).toMatchObject({ verb: 'replace', version: 6, prefixLength: 0, gateway: null, metrics: NO_METRICS });
+    expect(third).toMatchObject({ verb: 'add', prefixLength: 8, metrics: { ...NO_METRICS, mtu: 1300 } });
+  });
+
+  test.each(['ip route add 1.2.3', 'ip route add 1.2.3.4 via', 'ip route add 1.2.3.4 dev tun0 mtu many'])(
+    'finds fault with %s',
+    text => expect(() => after(text)).toThrow(ScriptError),
+  );
 
   test('knows what opens connections', () => {
     const names = [
@@ -84,9 +111,13 @@ describe('the shell of scripts', () => {
     ['sysctl -q net.ipv4.tcp_congestion_control=bbr', 'bbr'],
     ['tc qdisc replace dev tun0 root fq', 'tc qdisc'],
     ['tc qdisc add dev tun0 root pfifo limit 0', 'tc qdisc'],
-    ['nstat | grep Tcp', 'pipes'],
+    ['nstat | grep Tcp', 'nstat before'],
+    ['ss -n | grep 8080', 'ss before'],
+    ['cat x | grep y', 'pipes'],
     ['./missing.sh', 'missing.sh'],
-    ['ip route add 1.2.3.4 dev tun0', 'ip route'],
+    ['ip route del 1.2.3.4 dev tun0', 'ip route'],
+    ['ip route add 1.2.3.4 dev tun0 rto_min 5ms', 'rto_min of a route'],
+    ['ip neigh add 1.2.3.4', 'ip neigh'],
   ])('does not pass over what could matter: %s', (text, named) => {
     expect(() => after(text)).toThrow(Unsupported);
     expect(() => after(text)).toThrow(named);

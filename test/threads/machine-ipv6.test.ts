@@ -55,6 +55,7 @@ describe('createMachine with IPv6 addresses', () => {
     [{ address: 'fd00::1' }, /address: takes an address with prefix, such as .* or fd00::1\/64/],
     [{ address: ['fd00::1/129'] }, /address.*takes an address with prefix/],
     [{ address: 'fd00::1/64', routes: [{ to: '::/0', via: '10.0.0.9' }] }, /routes.*same IP version/],
+    [{ address: '10.0.0.1/24', routes: [{ to: '10.1.0.0/16', via: '10.0.0.9', mtu: 40 }] }, /routes.*mtu/],
     [{}, /address: is needed/],
     [{ address: 'fd00::1/64', ipv6: { duplicateProbes: -1 } }, /ipv6.duplicateProbes/],
   ])('says what is wrong with %j', async (options, message) => {
