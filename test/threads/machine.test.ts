@@ -26,7 +26,12 @@ async function storm(options: Partial<StormOptions>): Promise<StormResult> {
 
 function expectAllServed(result: StormResult, connections = 3000): void {
   const what = JSON.stringify({ ...result.connections, failovers: result.failovers, deaths: result.deaths });
-  expect(result.connections, what).toMatchObject({ requested: connections, completed: connections, failed: 0, reset: 0 });
+  expect(result.connections, what).toMatchObject({
+    requested: connections,
+    completed: connections,
+    failed: 0,
+    reset: 0,
+  });
   expect(result.bytes).toMatchObject({ wrong: 0, lost: 0 });
   expect(result.bytes.verified).toBeGreaterThan(connections * 120);
   expect(result.deaths).toEqual([]);
