@@ -44,8 +44,11 @@ export interface MemberHealth {
 }
 
 const CHECK_US = HEARTBEAT_MS * 1000;
-/** Checks without a heartbeat before a member counts as dead. */
-const MISSED_MAX = 6;
+/**
+ * Checks without a heartbeat before a member counts as dead: a second. Its connections are lost then, so that a thread which a
+ * busy machine has not let run for some hundred milliseconds must not be taken for one that hangs.
+ */
+const MISSED_MAX = 20;
 
 class MemberState {
   lastHeartbeat = -1;

@@ -236,8 +236,7 @@ describe('ends', () => {
       );
       for (const name of names) race.event(`send ${name}`, () => race.send(name, 500), 10);
       race.run();
-      race.advance(1000);
-      expect(machine.sim.host.team!.failovers).toHaveLength(1);
+      race.until('the heartbeat is missed', () => machine.sim.host.team!.failovers.length === 1);
       for (const name of names) {
         if (race.count(`${name} closed Reset`) > 0) race.mayBreak(name);
         else expect(race.field(name, 'offload')).toBe('InHost');

@@ -21,7 +21,7 @@ describe('a NIC whose heartbeat stopped (R37)', () => {
     const [nic0] = sim.nics;
     sim.runFor(100_000);
     nic0!.stall();
-    sim.runFor(1_000_000);
+    sim.runFor(2_000_000);
     expect(sim.host.team!.failovers).toMatchObject([{ nic: 'nic0', to: 'nic1', cause: 'heartbeat' }]);
     const { framesTransmitted } = nic0!.stats;
     nic0!.resume();

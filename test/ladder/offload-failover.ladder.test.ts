@@ -368,24 +368,24 @@ describe('an active-backup team', () => {
     1ms  blocks     nic0 initiate N={P={T}}
     1ms  app        c1 send 10
     1ms  app        c2 send 10
-  300ms  log        device-dead nic0 heartbeat
-  300ms  log        failover nic0 to nic1: heartbeat, 2 connections
-  300ms  log        offload-pause team0
-  300ms  log        upload-all team0 2 connections
-  300ms  log        offload-refused team0 1 of 1 connections
-  300ms  app        c2 closed Reset
-  300ms  host@nic1  > arp announce 10.0.0.1 (02:43:4e:00:00:01)
-  300ms  host@nic1  > c3 . 1:1(0) ack 1
-  300ms  host@nic1  > c1 P. 1:11(10) ack 1
-  300ms  log        offload-resume team0 64 connections
-  400ms  check      c1 offload=InHost
-  400ms  check      host blocks=0 pending=0 offloaded=0 connections=2
-  401ms  c1         < P. 1:11(10) ack 11
+ 1000ms  log        device-dead nic0 heartbeat
+ 1000ms  log        failover nic0 to nic1: heartbeat, 2 connections
+ 1000ms  log        offload-pause team0
+ 1000ms  log        upload-all team0 2 connections
+ 1000ms  log        offload-refused team0 1 of 1 connections
+ 1000ms  app        c2 closed Reset
+ 1000ms  host@nic1  > arp announce 10.0.0.1 (02:43:4e:00:00:01)
+ 1000ms  host@nic1  > c3 . 1:1(0) ack 1
+ 1000ms  host@nic1  > c1 P. 1:11(10) ack 1
+ 1000ms  log        offload-resume team0 64 connections
+ 1100ms  check      c1 offload=InHost
+ 1100ms  check      host blocks=0 pending=0 offloaded=0 connections=2
+ 1101ms  c1         < P. 1:11(10) ack 11
          // Nobody knows c2 any more.
-  401ms  app        c1 sent 10
-  401ms  app        c1 received 10
-  402ms  c2         < P. 1:11(10) ack 1
-  402ms  host@nic1  > c2 R 1:1(0)
+ 1101ms  app        c1 sent 10
+ 1101ms  app        c1 received 10
+ 1102ms  c2         < P. 1:11(10) ack 1
+ 1102ms  host@nic1  > c2 R 1:1(0)
 `,
     machine => {
       const [failover] = machine.sim.host.team!.failovers;
