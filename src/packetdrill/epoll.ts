@@ -3,6 +3,7 @@
  * is something; edge-triggered ones once after each wake-up of the socket.
  */
 import { TcpState } from '../tcp/tcb.ts';
+import { hasReports } from './error-queue.ts';
 import { type TcpSocket, TcpStage } from './tcp-socket.ts';
 
 const IN = 1;
@@ -20,7 +21,7 @@ const ALWAYS = ERR | HUP;
 /** All events of a socket at the moment. */
 export function eventsOf(socket: TcpSocket): number {
   if (socket.stage === TcpStage.Listening) return socket.queue.length > 0 ? IN | RDNORM : 0;
-  let events = socket.error === '' && socket.stamps.queue.length === 0 ? 0 : ERR;
+  let events = socket.error === '' && !hasReports(socket) ? 0 : ERR;
   const isOver = socket.stage === TcpStage.Closed || socket.stage === TcpStage.Over;
   const readDone = socket.readShut || socket.peerEnded || socket.stage === TcpStage.Over;
   const writeDone = socket.writeShut || socket.stage === TcpStage.Over;

@@ -49,7 +49,8 @@ interface Known {
 
 /** By `level:name`; what is not here is unsupported. */
 const KNOWN: Readonly<Record<string, Known>> = {
-  // SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY, SO_REUSEPORT, SO_MARK, SO_BUSY_POLL
+  // SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY, SO_REUSEPORT, SO_MARK, SO_BUSY_POLL,
+  // SO_ZEROCOPY
   '1:2': { initial: 0 },
   '1:5': { initial: 0 },
   '1:6': { initial: 0 },
@@ -59,6 +60,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   '1:15': { initial: 0 },
   '1:36': { initial: 0 },
   '1:46': { initial: 0 },
+  '1:60': { initial: 0, least: 0, most: 1 },
   // TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_QUICKACK
   '6:1': { initial: 0 },
   '6:4': { initial: 7200, least: 1, most: 32_767 },

@@ -8,8 +8,11 @@ import { type Attempt, type CallResult, failed, ok } from './call-result.ts';
 import { Unsupported } from './script-error.ts';
 import type { SocketWorld } from './socket-world.ts';
 import { type TcpSocket, TcpStage } from './tcp-socket.ts';
+import { ZERO_COPY_BUFFERS_MAX } from './zero-copy.ts';
 
-const MSG = { Oob: 1, DontWait: 0x40, Eor: 0x80, More: 0x8000, FastOpen: 0x2000_0000 } as const;
+const MSG = { Oob: 1, DontWait: 0x40, Eor: 0x80, More: 0x8000, ZeroCopy: 0x400_0000, FastOpen: 0x2000_0000 } as const;
+const SOL_SOCKET = 1;
+const SO_ZEROCOPY = 60;
 const AF_UNSPEC = 0;
 const ADDRESS = 4;
 
@@ -21,11 +24,23 @@ export type Opener = (socket: TcpSocket) => CallResult | null;
 
 export function sendCall(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {
   const send = sending(args, socket, count, flags, open);
+  const isZeroCopy = (flags & MSG.ZeroCopy) !== 0 && socket.options.get(SOL_SOCKET, SO_ZEROCOPY) === 1;
+  if (isZeroCopy && buffersOf(args) > ZERO_COPY_BUFFERS_MAX) {
+    throw new Unsupported(args.line, `MSG_ZEROCOPY of more than ${ZERO_COPY_BUFFERS_MAX} buffers`);
+  }
   return () => {
     const result = send();
-    if (result !== null && result.value > 0) socket.stamps.wrote(socket.sendBuffer);
+    if (result === null || result.value <= 0) return result;
+    socket.stamps.wrote(socket.sendBuffer);
+    if (isZeroCopy) socket.zeroCopy.wrote(socket.sendBuffer.written);
     return result;
   };
+}
+
+function buffersOf(args: CallArguments): number {
+  const message = args.call.name === 'sendmsg' ? args.at(1) : undefined;
+  const buffers = message?.t === 'struct' ? message.fields.get('msg_iov') : undefined;
+  return buffers?.t === 'list' ? buffers.items.length : 1;
 }
 
 function sending(args: CallArguments, socket: TcpSocket, count: number, flags: number, open: Opener): Attempt {

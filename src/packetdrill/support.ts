@@ -14,7 +14,7 @@ const CALLS: Readonly<Record<string, string>> = {
 
 /** Names in arguments. */
 const NAMES: readonly (readonly [RegExp, string])[] = [
-  [/ZEROCOPY/, 'zerocopy'],
+  [/^TCP_ZEROCOPY_RECEIVE$/, 'receiving without a copy (TCP_ZEROCOPY_RECEIVE)'],
   [/^TCP_MD5SIG/, 'TCP MD5 signatures'],
   [/^IPPROTO_MPTCP$|^MPTCP/, 'MPTCP'],
   [/^TCP_REPAIR/, 'TCP_REPAIR'],

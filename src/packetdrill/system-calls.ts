@@ -7,7 +7,7 @@ import { CallArguments } from './call-arguments.ts';
 import type { CallAction } from './ast.ts';
 import { numberOf } from './constants.ts';
 import { Epoll } from './epoll.ts';
-import { receiveStamp } from './error-queue.ts';
+import { hasReports, receiveReport } from './error-queue.ts';
 import { fileCall, openFile, type Sender, sendfile, splice } from './file-calls.ts';
 import { epollCtl, epollWait, poll } from './poll-calls.ts';
 import { receivedMessage } from './message-calls.ts';
@@ -57,6 +57,7 @@ export class SystemCalls {
       if (!(file instanceof TcpSocket)) continue;
       file.lookForRoom();
       if (file.stamps.areAwaited) file.stamps.look(file.sending, this.#world.machine.nowUs);
+      if (file.zeroCopy.areAwaited) file.zeroCopy.look(file.sending);
     }
   }
 
@@ -351,12 +352,12 @@ export class SystemCalls {
 
   #errorQueue(args: CallArguments, length: number): Attempt {
     const socket = this.#tcp(args, 0);
-    return () => receiveStamp(args, socket, length, this.#world.settings);
+    return () => receiveReport(args, socket, length, this.#world.settings);
   }
 
-  #noErrors({ stamps }: TcpSocket, line: number): Attempt {
+  #noErrors(socket: TcpSocket, line: number): Attempt {
     return () => {
-      if (stamps.queue.length > 0) throw new Unsupported(line, 'time stamps read without recvmsg');
+      if (hasReports(socket)) throw new Unsupported(line, 'the error queue read without recvmsg');
       return failed('EAGAIN');
     };
   }

@@ -20,6 +20,7 @@ import type { SocketWorld } from './socket-world.ts';
 import { receivedByte } from './stream-bytes.ts';
 import { TransmitStamps } from './transmit-stamps.ts';
 import { UrgentMark } from './urgent-mark.ts';
+import { ZeroCopy } from './zero-copy.ts';
 
 const SOL_SOCKET = 1;
 const SOL_TCP = 6;
@@ -35,6 +36,7 @@ export class TcpSocket implements TliHandler {
   readonly options: SocketOptions;
   readonly sendBuffer: SendBuffer;
   readonly stamps = new TransmitStamps(() => this.wakeups++);
+  readonly zeroCopy = new ZeroCopy(() => this.wakeups++);
   stage: TcpStage = TcpStage.Closed;
   nonBlocking = false;
   connection: TliConnection | null = null;
@@ -361,6 +363,7 @@ export class TcpSocket implements TliHandler {
     this.error = '';
     this.peerEnded = this.readShut = this.writeShut = false;
     this.received_ = this.consumed = 0;
+    this.zeroCopy.look(null);
     this.sendBuffer.restart();
     this.wakeups++;
   }
