@@ -20,13 +20,13 @@ const good = script('good.pkt', '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0
 const bad = script('bad.pkt', '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = -1');
 const other = script(
   'other.pkt',
-  '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 setsockopt(3, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0',
+  '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 setsockopt(3, SOL_TCP, TCP_MD5SIG, [1], 4) = 0',
 );
 
 test('exits 0 when everything passes or is unsupported, and shows what is', async () => {
   expect(await runCommandLine(['packetdrill', good, other])).toBe(0);
   expect(printed.stdout).toBe(
-    `passed       ${good}\nunsupported  ${other}:2: zerocopy\n1 passed, 0 failed, 1 unsupported (path host)\n`,
+    `passed       ${good}\nunsupported  ${other}:2: TCP MD5 signatures\n1 passed, 0 failed, 1 unsupported (path host)\n`,
   );
   expect(printed.stderr).toBe('said\n');
 });
@@ -47,7 +47,7 @@ test('--json prints one document on stdout, everything else on stderr', async ()
     scripts: [
       { file: good, path: 'every', verdict: 'passed', reason: '' },
       { file: bad, path: 'every', verdict: 'failed', reason: expect.stringContaining(`${bad}:1: result`) },
-      { file: other, path: 'every', verdict: 'unsupported', reason: `${other}:2: zerocopy` },
+      { file: other, path: 'every', verdict: 'unsupported', reason: `${other}:2: TCP MD5 signatures` },
     ],
   });
   expect(printed.stderr).toContain(`${bad}:1: result`);

@@ -62,7 +62,8 @@ describe('a script that does not pass', () => {
   });
 
   test.each([
-    ['+0 setsockopt(4, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0', 'zerocopy'],
+    ['+0 setsockopt(4, SOL_TCP, TCP_MD5SIG, [1], 4) = 0', 'TCP MD5 signatures'],
+    ['+0 getsockopt(4, SOL_TCP, TCP_ZEROCOPY_RECEIVE, [1], [4]) = 0', 'receiving without a copy'],
     ['+0 open("/etc/passwd", O_RDONLY) = 5', 'the file /etc/passwd'],
     ['+0 open("/tmp/x", O_RDWR) = 5', 'files to write to'],
     ['+0 pipe([5, 6]) = 0\n+0 close(5) = 0\n+0 fcntl(6, F_GETFL) = 1', 'no socket'],
