@@ -230,6 +230,8 @@ function handshakeSyn(
     return false;
   }
   if (!synReceivedAck(tcb, segment, buffers, now, fx)) return resetFor(segment, reply);
+  // Linux: the SYN has come twice (RFC 2883), and the ACK says so.
+  noteDuplicate(tcb, segment.segSeq, (segment.segSeq + 1) | 0, fx.params);
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   return synchronized(tcb, segment, buffers, now, fx, reply);
 }
