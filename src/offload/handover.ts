@@ -12,6 +12,7 @@ import type { Effects } from '../tcp/effects.ts';
 import { hyStartReset } from '../tcp/hystart.ts';
 import { type Tcb, TcpDelegatedFlag, TcpPrivateFlag, TcpState, TcpTimer, TcpTimerBit } from '../tcp/tcb.ts';
 import { rearm } from '../tcp/timers.ts';
+import { goOnTrusting } from '../tcp/window.ts';
 
 const NOT_RUNNING = -1;
 
@@ -102,6 +103,7 @@ export function importDelegated(tcb: Tcb, now: number, fx: Effects): void {
   tcb.curSeq = tcb.sndUna;
   tcb.dsackLength = 0;
   goOnAcknowledging(tcb, now);
+  goOnTrusting(tcb);
   // A giver that does not know it (the shipped structure) leaves it zero.
   if (tcb.reordering === 0) tcb.reordering = fx.params.dupAckThreshold;
   tcb.minRttAt = now;

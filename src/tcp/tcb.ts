@@ -149,7 +149,7 @@ export const TcbLayout = record('TCB', 384, {
   curSeq: p(word('sequence number of the first byte of curBuffer')),
   oooHead: p(word('out-of-order NET_BUFFERs by segSeq, or 0')),
   iss: p(word('ISS; once synchronized, end of the last segment that was not full (nagle.ts)')),
-  irs: p(word('IRS')),
+  irs: p(word('IRS; once synchronized, what RCV.NXT is counted from for the window (window.ts)')),
   generation: p(u16('of the slot: stale handles are refused')),
   vid: p(u16('802.1Q VID the connection lives on, 0 = untagged')),
   timers: p(u8('TcpTimerBit of running timers')),

@@ -7,12 +7,36 @@
  * Invariant: the right edge never moves left (RFC 9293 SHLD-14). `rcvPending` bytes wait for the application.
  */
 import { seqGeq, seqLeq, seqLt } from '../base/seq.ts';
-import { type Tcb, TcpConstFlag } from './tcb.ts';
+import { type Tcb, TcpConstFlag, TcpState } from './tcb.ts';
+
+/** RFC 7323 2.2: the window of a SYN is not scaled. */
+const SYN_WINDOW_MAX = 0xffff;
+/** Half of the largest window (RFC 7323 2.3). */
+const RECEIVED_ENOUGH = 1 << 29;
 
 /** Bytes the peer may still be offered. */
 export function availableWindow(tcb: Tcb): number {
   const room = tcb.initialRcvWnd - tcb.rcvPending;
   return room > 0 ? room : 0;
+}
+
+/**
+ * A peer is offered what a SYN can say, and two bytes more for each that has come since, as with Linux, whose rcv_ssthresh grows by
+ * two segments for one: a large buffer is for those who fill it.
+ */
+function trustedWindow(tcb: Tcb): number {
+  const { rcvNxt, irs } = tcb;
+  if (tcb.state === TcpState.SynReceived) return SYN_WINDOW_MAX;
+  const received = (rcvNxt - irs - 1) >>> 0;
+  // Enough for any buffer: the count stands still, or it would begin anew after 4 GiB.
+  if (received > RECEIVED_ENOUGH) tcb.irs = (rcvNxt - 1 - RECEIVED_ENOUGH) | 0;
+  return SYN_WINDOW_MAX + 2 * received;
+}
+
+/** After a hand-over: the peer is trusted with as much as it was. */
+export function goOnTrusting(tcb: Tcb): void {
+  const offered = tcb.rcvWnd + tcb.rcvPending;
+  tcb.irs = (tcb.rcvNxt - 1 - (Math.max(0, offered - SYN_WINDOW_MAX) >> 1)) | 0;
 }
 
 /**
@@ -28,6 +52,7 @@ function windowOnOffer(tcb: Tcb): number {
     free &= -(1 << tcb.rcvWindScale);
     if (free < full >> 4 || free < mss) return 0;
   }
+  free = Math.min(free, trustedWindow(tcb));
   const { rcvWnd, rcvWindScale } = tcb;
   if (rcvWindScale > 0) return free;
   if (rcvWnd <= free - mss || rcvWnd > free) return free - (free % mss);

@@ -10,9 +10,9 @@ describe('active OPEN', () => {
       0ms  host  > S 0:0(0) win 65535 <mss 1460,wscale 2>
      10ms  peer  < S. 0:0(0) ack 1 win 29200 <mss 1400,wscale 7>
      10ms  app   established
-     10ms  host  > . 1:1(0) ack 1 win 65535
+     10ms  host  > . 1:1(0) ack 1 win 16384
      10ms  tcb   state=ESTABLISHED sndUna=1 sndNxt=1 rcvNxt=1 sndWnd=29200 effectiveMss=1400 cwnd=14000
-     10ms  tcb   sndWindScale=7 rcvWindScale=2 rcvWnd=262140
+     10ms  tcb   sndWindScale=7 rcvWindScale=2 rcvWnd=65536
     `,
   );
 
@@ -58,7 +58,7 @@ describe('active OPEN', () => {
       0ms  app   connect
       0ms  host  > S 0:0(0) win 65535 <mss 1460,wscale 4>
      10ms  peer  < S. 0:0(0) ack 1 win 1000 <mss 1460,wscale 3>
-     10ms  host  > . 1:1(0) ack 1 win 62500
+     10ms  host  > . 1:1(0) ack 1 win 4096
      10ms  tcb   sndWnd=1000
      20ms  peer  < . 1:1(0) ack 1 win 1000
      20ms  tcb   sndWnd=8000

@@ -400,15 +400,30 @@ describe("the receiver's window", () => {
       0ms  app   connect
       0ms  host  > S 0:0(0) win 65535 <mss 1000,wscale 1>
       0ms  peer  < S. 0:0(0) ack 1 <mss 1000,wscale 0>
-      0ms  host  > . 1:1(0) ack 1 win 35000
+      0ms  host  > . 1:1(0) ack 1 win 32768
       1ms  peer  < . 1:3(2) ack 1
-      1ms  host  > . 1:1(0) ack 3 win 34999
+      1ms  host  > . 1:1(0) ack 3 win 32767
       2ms  peer  < . 3:6(3) ack 1
-      2ms  host  > . 1:1(0) ack 6 win 34998
+      2ms  host  > . 1:1(0) ack 6 win 32766
       3ms  peer  < . 6:9(3) ack 1
-      3ms  host  > . 1:1(0) ack 9 win 34996
+      3ms  host  > . 1:1(0) ack 9 win 32764
     `,
-    { params: { mss: 1000, rcvBuffer: 70_000, ackFrequency: 1 } },
+    { params: { mss: 1000, rcvBuffer: 65_536, ackFrequency: 1 } },
+  );
+
+  ladder(
+    'a large buffer is offered as it is used: two bytes more for each that has come (as Linux)',
+    `
+      0ms  app   connect
+      0ms  host  > S 0:0(0) win 65535 <mss 1000,wscale 4>
+      0ms  peer  < S. 0:0(0) ack 1 <mss 1000,wscale 0>
+      0ms  host  > . 1:1(0) ack 1 win 4096
+      1ms  peer  < P. 1:1001(1000) ack 1
+      1ms  host  > . 1:1(0) ack 1001 win 4221
+      2ms  peer  < P. 1001:2001(1000) ack 1
+      2ms  host  > . 1:1(0) ack 2001 win 4346
+    `,
+    { params: { mss: 1000, rcvBuffer: 1_000_000, ackFrequency: 1 } },
   );
 });
 

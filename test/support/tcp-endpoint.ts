@@ -594,7 +594,7 @@ export class Endpoint implements Effects, TimerHandler {
     }
     const finReceived = (tcb.delegatedFlags & TcpDelegatedFlag.FinReceived) !== 0 ? 1 : 0;
     assert(
-      ((tcb.rcvNxt - tcb.irs - 1 - finReceived) | 0) === this.received || tcb.irs === 0,
+      ((tcb.rcvNxt - this.irs - 1 - finReceived) | 0) === this.received || tcb.irs === 0,
       'RCV.NXT counts what arrived',
     );
     assert(tcb.oooHead === 0 ? tcb.oooCount === 0 : tcb.oooCount > 0, 'the out-of-order count is right');
