@@ -3,7 +3,8 @@
  * and it is the host that processes it and what follows. One that could not is dropped, or anybody could end offloads.
  */
 import { seqGt, seqLt } from '../base/seq.ts';
-import { type Tcb, TcpState } from '../tcp/tcb.ts';
+import type { Tcb } from '../tcp/tcb.ts';
+import { mayBeUrgent } from '../tcp/urgent.ts';
 import { isAcceptable } from '../tcp/window.ts';
 import { segLenOf, TcpFlag, type TcpHeader } from '../wire/tcp.ts';
 
@@ -16,11 +17,9 @@ export const Urgent = {
 } as const;
 export type Urgent = (typeof Urgent)[keyof typeof Urgent];
 
-/** Of a segment with URG. After the peer's FIN there is no urgent data (RFC 9293 3.10.7.4, sixth). */
+/** Of a segment with URG. */
 export function judgeUrgent(tcb: Tcb, segment: TcpHeader): Urgent {
-  const { state } = tcb;
-  const receives = state === TcpState.Established || state === TcpState.FinWait1 || state === TcpState.FinWait2;
-  if (!receives || (segment.flags & (TcpFlag.Rst | TcpFlag.Syn)) !== 0) return Urgent.None;
+  if (!mayBeUrgent(tcb, segment)) return Urgent.None;
   const ack = segment.segAck;
   const acks =
     (segment.flags & TcpFlag.Ack) !== 0 && !seqGt(ack, tcb.sndMax) && !seqLt(ack, (tcb.sndUna - tcb.maxSndWnd) | 0);

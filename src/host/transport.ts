@@ -21,6 +21,7 @@ import { type Tcb, TcpDelegatedFlag, TcpState } from '../tcp/tcb.ts';
 import { transmit } from '../tcp/transmit.ts';
 import { mayReuseTimeWait, reopensTimeWait, replaceTimeWait } from '../tcp/time-wait.ts';
 import { abort, close, consumed, send, sendAndClose } from '../tcp/user-calls.ts';
+import { mayBeUrgent } from '../tcp/urgent.ts';
 import { isAcceptable } from '../tcp/window.ts';
 import type { IpDatagram } from '../wire/ip-datagram.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
@@ -232,12 +233,10 @@ export class Transport extends HostSocketOptions implements TransportInput {
     return this.isKept;
   }
 
-  /** RFC 9293 3.10.7.4, sixth. SEG.UP points behind the urgent data, as everybody has it (RFC 6093 3.1). */
+  /** SEG.UP points behind the urgent data, as everybody has it (RFC 6093 3.1). */
   #noteUrgent(slot: number, tcb: Tcb, segment: TcpHeader): void {
-    const { state } = tcb;
-    const receives = state === TcpState.Established || state === TcpState.FinWait1 || state === TcpState.FinWait2;
     const ahead = (segment.segSeq + segment.urgentPointer - tcb.rcvNxt) | 0;
-    if (!receives || ahead <= 0 || (segment.flags & (TcpFlag.Rst | TcpFlag.Syn)) !== 0) return;
+    if (ahead <= 0 || !mayBeUrgent(tcb, segment)) return;
     if (isAcceptable(tcb, segment.segSeq, segLenOf(segment))) this.upcalls.push(Upcall.Urgent, slot, ahead);
   }
 

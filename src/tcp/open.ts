@@ -18,7 +18,7 @@ import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
 import { endBackoff, startRtx } from './timers.ts';
-import { segmentWindow, windowScaleFor } from './window.ts';
+import { segmentWindow, SYN_WINDOW_MAX, windowScaleFor } from './window.ts';
 
 /**
  * Fills a fresh TCB (all words zero but ports and addresses) with what the owner's parameters say. ISS and the offset of
@@ -35,7 +35,7 @@ function prepare(tcb: Tcb, iss: number, tsOffset: number, now: number, fx: Effec
   if (tcb.initialRcvWnd === 0) tcb.initialRcvWnd = params.rcvBuffer;
   const mss = mssFor(tcb, params.mss);
   tcb.advertisedMss = tcb.advertisedMss === 0 ? mss : Math.min(tcb.advertisedMss, mss);
-  tcb.rcvWnd = Math.min(tcb.initialRcvWnd, 0xffff);
+  tcb.rcvWnd = Math.min(tcb.initialRcvWnd, SYN_WINDOW_MAX);
   tcb.cachedFlags =
     (params.nagle ? TcpCachedFlag.NaglingEnabled : 0) | (params.keepAlive ? TcpCachedFlag.KeepAliveEnabled : 0);
   tcb.kaTimeout = params.kaTimeout;

@@ -28,7 +28,15 @@ import {
 } from './reset.ts';
 import { noteDuplicate } from './sack-report.ts';
 import { finOutstanding, type NetBufferCursor } from './send-queue.ts';
-import { type Tcb, TcpCachedFlag, TcpConstFlag, TcpDelegatedFlag, TcpPrivateFlag, TcpState } from './tcb.ts';
+import {
+  stillReceives,
+  type Tcb,
+  TcpCachedFlag,
+  TcpConstFlag,
+  TcpDelegatedFlag,
+  TcpPrivateFlag,
+  TcpState,
+} from './tcb.ts';
 import { startKeepAlive, stopRtx } from './timers.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { transmit } from './transmit.ts';
@@ -326,7 +334,7 @@ function enterTimeWait(tcb: Tcb, now: number, fx: Effects): void {
 
 function textAndFin(tcb: Tcb, segment: TcpHeader, buffers: NetBufferCursor, now: number, fx: Effects): void {
   const { state } = tcb;
-  if (state !== TcpState.Established && state !== TcpState.FinWait1 && state !== TcpState.FinWait2) {
+  if (!stillReceives(state)) {
     // CLOSE-WAIT and after: "this should not occur, since a FIN has been received". Acknowledge a repetition.
     tcb.privateFlags |= TcpPrivateFlag.AckNow;
     return;

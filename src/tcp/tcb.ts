@@ -366,6 +366,11 @@ export const TcpTimer = {
 export type TcpTimer = (typeof TcpTimer)[keyof typeof TcpTimer];
 export const TcpTimerBit = { Retransmit: 1, DelayedAck: 2, KeepAlive: 4 } as const;
 
+/** The peer has not closed: what it sends has a place (RFC 9293 3.10.7.4). */
+export function stillReceives(state: number): boolean {
+  return state === TcpState.Established || state === TcpState.FinWait1 || state === TcpState.FinWait2;
+}
+
 /** The states in which a connection may be offloaded (digest §1.6). */
 export function mayOffload(state: number): boolean {
   return state >= TcpState.Established && state <= TcpState.LastAck;

@@ -10,7 +10,7 @@ import { CloseReason, type Effects } from './effects.ts';
 import { noteQueued } from './nagle.ts';
 import { endConnection } from './reset.ts';
 import { acknowledgeSend, enqueueSend, type NetBufferCursor } from './send-queue.ts';
-import { type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
+import { stillReceives, type Tcb, TcpPrivateFlag, TcpState } from './tcb.ts';
 import { TcpEvent, setState } from './transitions.ts';
 import { acceptableSeq, transmit } from './transmit.ts';
 import { windowHasGrown, windowUpdateDue } from './window.ts';
@@ -102,8 +102,4 @@ export function credited(tcb: Tcb, count: number, now: number, fx: Effects): voi
   if (!stillReceives(tcb.state) || !windowHasGrown(tcb)) return;
   tcb.privateFlags |= TcpPrivateFlag.AckNow;
   transmit(tcb, now, fx);
-}
-
-function stillReceives(state: number): boolean {
-  return state === TcpState.Established || state === TcpState.FinWait1 || state === TcpState.FinWait2;
 }

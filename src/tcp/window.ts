@@ -10,7 +10,7 @@ import { seqGeq, seqLeq, seqLt } from '../base/seq.ts';
 import { type Tcb, TcpConstFlag, TcpState } from './tcb.ts';
 
 /** RFC 7323 2.2: the window of a SYN is not scaled. */
-const SYN_WINDOW_MAX = 0xffff;
+export const SYN_WINDOW_MAX = 0xffff;
 /** Half of the largest window (RFC 7323 2.3). */
 const RECEIVED_ENOUGH = 1 << 29;
 
