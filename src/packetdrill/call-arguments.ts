@@ -6,6 +6,11 @@ import type { CallAction, Expression } from './ast.ts';
 import { numberOf } from './constants.ts';
 import { ScriptError, Unsupported } from './script-error.ts';
 
+/** What a structure has under the name; undefined where it is not there, or the expression is something else. */
+export function memberOf(struct: Expression | undefined, name: string): Expression | undefined {
+  return struct?.t === 'struct' ? struct.fields.get(name) : undefined;
+}
+
 export class CallArguments {
   readonly call: CallAction;
   readonly line: number;
@@ -64,15 +69,22 @@ export class CallArguments {
 
   /** A field of a structure as a number; `otherwise` where it is not there. */
   field(struct: Expression, name: string, otherwise: number): number {
-    const value = struct.t === 'struct' ? struct.fields.get(name) : undefined;
+    const value = memberOf(struct, name);
     return value === undefined || value.t === 'ellipsis' ? otherwise : this.value(value);
+  }
+
+  /** Bytes in the buffers of the msghdr that is the second argument. */
+  messageLength(): number {
+    const message = this.at(1);
+    if (message.t !== 'struct') throw this.wrong('expected a msghdr');
+    return this.vectorLength(message.fields.get('msg_iov'));
   }
 
   /** Bytes in the buffers of an iovec array `[{..., 1000}, {..., 2000}]`. */
   vectorLength(expression: Expression | undefined): number {
     if (expression?.t !== 'list') throw this.wrong('expected an array of buffers');
     return expression.items.reduce((sum, item) => {
-      const length = item.t === 'struct' ? item.fields.get('iov_len') : undefined;
+      const length = memberOf(item, 'iov_len');
       if (length !== undefined) return sum + this.value(length);
       if (item.t !== 'list' || item.items.length !== 2) throw this.wrong('expected {..., length}');
       return sum + this.value(item.items[1]!);

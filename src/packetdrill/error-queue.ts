@@ -4,10 +4,10 @@
  * for which byte; of calls with MSG_ZEROCOPY that are over the latter alone.
  */
 import type { Expression } from './ast.ts';
-import type { CallArguments } from './call-arguments.ts';
+import { type CallArguments, memberOf } from './call-arguments.ts';
 import { type CallResult, failed, ok } from './call-result.ts';
 import { errnoNumber } from './constants.ts';
-import { controlData, errorDifference, headerDifference } from './extended-error.ts';
+import { errorDifference, headerDifference } from './extended-error.ts';
 import { timeText } from './packet-text.ts';
 import { Unsupported } from './script-error.ts';
 import type { Settings } from './settings.ts';
@@ -38,20 +38,29 @@ export function receiveReport(args: CallArguments, socket: TcpSocket, length: nu
 }
 
 function receiveCompletion(args: CallArguments, { first, last }: ZeroCopyReport, settings: Settings): CallResult {
-  const message = args.at(1);
-  const flags = args.field(message, 'msg_flags', MSG.ErrQueue);
-  if (flags !== MSG.ErrQueue) return ok(0, `msg_flags: expected ${flags}, got MSG_ERRQUEUE`);
-  const control = message.t === 'struct' ? message.fields.get('msg_control') : undefined;
-  if (control?.t !== 'list') return ok(0);
-  const [error, more] = control.items;
-  if (error === undefined || more !== undefined)
-    return ok(0, `control messages: expected ${control.items.length}, got 1`);
   const what = { errno: 0, origin: SO_EE_ORIGIN_ZEROCOPY, type: 0, code: SO_EE_CODE_ZEROCOPY_COPIED };
-  return ok(0, errorDifference(args, error, { ...what, info: first, data: last }, settings.ends.version));
+  const error = { ...what, info: first, data: last };
+  return compared(args, MSG.ErrQueue, [message => errorDifference(args, message, error, settings.ends.version)]);
+}
+
+/** '' when the control message is as the script has it. */
+type Comparison = (message: Expression) => string;
+
+/** recvmsg gives these flags, and so many control messages. */
+function compared(args: CallArguments, flags: number, controls: readonly Comparison[]): CallResult {
+  const message = args.at(1);
+  const wanted = args.field(message, 'msg_flags', flags);
+  if (wanted !== flags) return ok(0, `msg_flags: expected ${wanted}, got ${flags}`);
+  const written = memberOf(message, 'msg_control');
+  if (written?.t !== 'list') return ok(0);
+  const { items } = written;
+  if (items.length !== controls.length) {
+    return ok(0, `control messages: expected ${items.length}, got ${controls.length}`);
+  }
+  return ok(0, controls.map((compare, i) => compare(items[i]!)).find(difference => difference !== '') ?? '');
 }
 
 function receiveStamp(args: CallArguments, stamps: TransmitStamps, length: number, settings: Settings): CallResult {
-  const message = args.at(1);
   if (stamps.isRepeated) throw new Unsupported(args.line, 'time stamps of what was sent again');
   if (length > 0 && (stamps.flags & StampFlag.OptTsOnly) === 0) {
     throw new Unsupported(args.line, 'the packet that a time stamp is of');
@@ -60,30 +69,20 @@ function receiveStamp(args: CallArguments, stamps: TransmitStamps, length: numbe
   if (stamp === undefined) return failed('EAGAIN');
   // The packet would come along, and there is no room for it.
   const flags = MSG.ErrQueue | ((stamps.flags & StampFlag.OptTsOnly) === 0 ? MSG.Trunc : 0);
-  const expected = args.field(message, 'msg_flags', flags);
-  if (expected !== flags) return ok(0, `msg_flags: expected ${expected}, got ${flags}`);
-  return ok(0, controlDifference(args, message, stamp, settings));
-}
-
-function controlDifference(args: CallArguments, message: Expression, stamp: Stamp, settings: Settings): string {
-  const control = message.t === 'struct' ? message.fields.get('msg_control') : undefined;
-  if (control?.t !== 'list') return '';
-  const [time, error, more] = control.items;
-  if (time === undefined || error === undefined || more !== undefined) {
-    return `control messages: expected ${control.items.length}, got 2`;
-  }
   const { version } = settings.ends;
   const { kind: info, key: data } = stamp;
   const errno = errnoNumber('ENOMSG', args.line);
-  return (
-    headerDifference(args, time, SOL_SOCKET, SCM_TIMESTAMPING, version) ||
-    timeDifference(args, time, stamp, settings.toleranceUs) ||
-    errorDifference(args, error, { errno, origin: SO_EE_ORIGIN_TIMESTAMPING, type: 0, code: 0, info, data }, version)
-  );
+  const error = { errno, origin: SO_EE_ORIGIN_TIMESTAMPING, type: 0, code: 0, info, data };
+  return compared(args, flags, [
+    message =>
+      headerDifference(args, message, SOL_SOCKET, SCM_TIMESTAMPING, version) ||
+      timeDifference(args, message, stamp, settings.toleranceUs),
+    message => errorDifference(args, message, error, version),
+  ]);
 }
 
 function timeDifference(args: CallArguments, message: Expression, { us }: Stamp, toleranceUs: number): string {
-  const data = controlData(message);
+  const data = memberOf(message, 'cmsg_data');
   if (data === undefined) return '';
   const nanoseconds = args.field(data, 'scm_nsec', 0);
   const wantedUs = args.field(data, 'scm_sec', 0) * US_PER_S + nanoseconds / NS_PER_US;

@@ -3,7 +3,7 @@
  * is compared with what a script has written out. What is left out there is not compared.
  */
 import type { Expression } from './ast.ts';
-import type { CallArguments } from './call-arguments.ts';
+import { type CallArguments, memberOf } from './call-arguments.ts';
 
 export interface ExtendedError {
   /** 0: it is no error. */
@@ -29,7 +29,7 @@ export function errorDifference(
   return (
     headerDifference(args, message, level, type, version) ||
     fieldDifference(args, message, { cmsg_len: bytes }) ||
-    fieldDifference(args, controlData(message), {
+    fieldDifference(args, memberOf(message, 'cmsg_data'), {
       ee_errno: error.errno,
       ee_origin: error.origin,
       ee_type: error.type,
@@ -55,15 +55,11 @@ export function headerDifference(
 
 /** Scripts for both families have names for what differs. */
 function familyField(args: CallArguments, message: Expression, name: string, version: 4 | 6): number | undefined {
-  const value = message.t === 'struct' ? message.fields.get(name) : undefined;
+  const value = memberOf(message, name);
   if (value === undefined) return undefined;
   if (value.t === 'word' && value.name === 'CMSG_LEVEL_IP') return RECVERR[version].level;
   if (value.t === 'word' && value.name === 'CMSG_TYPE_RECVERR') return RECVERR[version].type;
   return args.value(value);
-}
-
-export function controlData(message: Expression): Expression | undefined {
-  return message.t === 'struct' ? message.fields.get('cmsg_data') : undefined;
 }
 
 function fieldDifference(

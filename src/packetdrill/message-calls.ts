@@ -3,7 +3,7 @@
  * how many bytes are left to read.
  */
 import type { Expression } from './ast.ts';
-import type { CallArguments } from './call-arguments.ts';
+import { type CallArguments, memberOf } from './call-arguments.ts';
 import type { Attempt } from './call-result.ts';
 import { numberOf } from './constants.ts';
 import { Unsupported } from './script-error.ts';
@@ -24,7 +24,7 @@ export function receivedMessage(args: CallArguments, socket: TcpSocket, receive:
 function messageDifference(args: CallArguments, socket: TcpSocket, message: Expression): string {
   const flags = args.field(message, 'msg_flags', 0);
   if (flags !== 0) return `msg_flags: expected ${flags}, got 0`;
-  const control = message.t === 'struct' ? message.fields.get('msg_control') : undefined;
+  const control = memberOf(message, 'msg_control');
   const expected = control?.t === 'list' ? control.items : [];
   const hasInq = socket.options.get(SOL_TCP, TCP_INQ) === 1;
   if (expected.length !== (hasInq ? 1 : 0)) {

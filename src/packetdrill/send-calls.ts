@@ -3,7 +3,7 @@
  * first after a connect with TCP_FASTOPEN_CONNECT, whose SYN carries what it can of the bytes.
  */
 import { TcpFastOpen } from '../tcp/fast-open.ts';
-import type { CallArguments } from './call-arguments.ts';
+import { type CallArguments, memberOf } from './call-arguments.ts';
 import { type Attempt, type CallResult, failed, ok } from './call-result.ts';
 import { Unsupported } from './script-error.ts';
 import type { SocketWorld } from './socket-world.ts';
@@ -38,8 +38,7 @@ export function sendCall(args: CallArguments, socket: TcpSocket, count: number, 
 }
 
 function buffersOf(args: CallArguments): number {
-  const message = args.call.name === 'sendmsg' ? args.at(1) : undefined;
-  const buffers = message?.t === 'struct' ? message.fields.get('msg_iov') : undefined;
+  const buffers = args.call.name === 'sendmsg' ? memberOf(args.at(1), 'msg_iov') : undefined;
   return buffers?.t === 'list' ? buffers.items.length : 1;
 }
 

@@ -118,12 +118,8 @@ export class SystemCalls {
       case 'recvfrom':
         return this.#receive(args, args.number(2), args.number(3));
       case 'recvmsg':
-        if ((args.number(2) & MSG.ErrQueue) !== 0) return this.#errorQueue(args, this.#messageLength(args));
-        return receivedMessage(
-          args,
-          this.#tcp(args, 0),
-          this.#receive(args, this.#messageLength(args), args.number(2)),
-        );
+        if ((args.number(2) & MSG.ErrQueue) !== 0) return this.#errorQueue(args, args.messageLength());
+        return receivedMessage(args, this.#tcp(args, 0), this.#receive(args, args.messageLength(), args.number(2)));
       case 'write':
         return this.#send(args, args.number(2), 0);
       case 'writev':
@@ -133,7 +129,7 @@ export class SystemCalls {
       case 'sendto':
         return this.#send(args, args.number(2), args.number(3));
       case 'sendmsg':
-        return this.#send(args, this.#messageLength(args), args.number(2));
+        return this.#send(args, args.messageLength(), args.number(2));
       case 'open':
         return () => this.#openPath(args);
       case 'pipe':
@@ -145,12 +141,6 @@ export class SystemCalls {
       default:
         throw new Unsupported(args.line, `system call ${name}`);
     }
-  }
-
-  #messageLength(args: CallArguments): number {
-    const message = args.at(1);
-    if (message.t !== 'struct') throw args.wrong('expected a msghdr');
-    return args.vectorLength(message.fields.get('msg_iov'));
   }
 
   #tcp(args: CallArguments, index: number): TcpSocket {

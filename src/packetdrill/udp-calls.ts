@@ -68,7 +68,7 @@ function receiving(socket: UdpSocket, args: CallArguments, flags: number): Attem
 function receivingMessage(socket: UdpSocket, args: CallArguments): Attempt {
   const flags = args.number(2);
   const message = args.at(1);
-  const count = args.vectorLength(message.t === 'struct' ? message.fields.get('msg_iov') : undefined);
+  const count = args.messageLength();
   if ((flags & MSG.ErrQueue) !== 0) return socket.errors.receive(args);
   checkFlags(args, flags);
   return () => {
@@ -84,8 +84,7 @@ function receivingMessage(socket: UdpSocket, args: CallArguments): Attempt {
 /** Where it is to go, `msg_name` says if the socket is not connected. */
 function sendingMessage(socket: UdpSocket, args: CallArguments): Attempt {
   checkFlags(args, args.number(2));
-  const message = args.at(1);
-  const count = args.vectorLength(message.t === 'struct' ? message.fields.get('msg_iov') : undefined);
+  const count = args.messageLength();
   return () => socket.write(count, !socket.socket.isConnected);
 }
 

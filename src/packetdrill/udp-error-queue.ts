@@ -5,7 +5,7 @@
 import type { HostUdp } from '../host/udp.ts';
 import { networkErrorName } from '../host/network-error.ts';
 import type { UdpSocket as HostSocket } from '../host/udp-socket.ts';
-import type { CallArguments } from './call-arguments.ts';
+import { type CallArguments, memberOf } from './call-arguments.ts';
 import { type Attempt, type CallResult, failed, ok } from './call-result.ts';
 import { errnoNumber } from './constants.ts';
 import { errorDifference } from './extended-error.ts';
@@ -83,7 +83,7 @@ export class UdpErrorQueue {
     const message = args.at(1);
     const flags = args.field(message, 'msg_flags', 0);
     if (flags !== MSG_ERRQUEUE) return ok(0, `msg_flags: expected ${flags}, got MSG_ERRQUEUE`);
-    const control = message.t === 'struct' ? message.fields.get('msg_control') : undefined;
+    const control = memberOf(message, 'msg_control');
     const [first, ...more] = control?.t === 'list' ? control.items : [];
     if (first === undefined || more.length > 0) return ok(0, 'control messages: there is one, about the error');
     const errno = errnoNumber(error.errno, args.line);

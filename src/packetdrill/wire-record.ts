@@ -155,7 +155,7 @@ export class WireRecord {
 
   /** Behind this number there is more of the stream, of which the application has written so many bytes in all. */
   goesOnBehind(seq: number, written: number): boolean {
-    return this.#isOpen && (seqGt(this.#highest, seq) || (seq - this.#iss - 1) >>> 0 < written);
+    return this.#isOpen && (seqGt(this.#highest, seq) || this.offsetOf(seq) >>> 0 < written);
   }
 
   info(nowUs: number): Readonly<Record<string, number>> {
